@@ -1,0 +1,15 @@
+import type { SQSBatchResponse, SQSEvent } from "aws-lambda";
+import { ports } from "../lib/aws/ports.ts";
+import { consume } from "../lib/ledger/consume.ts";
+import { consumerTelemetry } from "../lib/telemetry.ts";
+
+/** The commands queue. Records that it names as failed are delivered again; it deletes the others. */
+export const handler = async (event: SQSEvent): Promise<SQSBatchResponse> => {
+  const records = event.Records.map(({ messageId, body, attributes }) => ({
+    recordId: messageId,
+    groupId: attributes.MessageGroupId ?? messageId,
+    body,
+  }));
+  const failed = await consume(records, { ...ports, observer: consumerTelemetry });
+  return { batchItemFailures: failed.map((itemIdentifier) => ({ itemIdentifier })) };
+};

@@ -1,0 +1,19 @@
+import { ports } from "../lib/aws/ports.ts";
+import { readCursor, writeCursor } from "../lib/http/cursor.ts";
+import { readQuery, readUserId } from "../lib/http/request.ts";
+import { jsonResponse } from "../lib/http/response.ts";
+import { userRoute } from "../lib/http/route.ts";
+import { type HistoryView, historyQuery } from "../lib/http/schemas.ts";
+import { transactionView } from "../lib/http/views.ts";
+
+/** GET /v1/users/{userId}/transactions */
+export const handler = userRoute().handler(async (event) => {
+  const { limit, cursor, currency, status } = readQuery(event, historyQuery);
+  const beforeSequence = readCursor(cursor);
+  const page = await ports.store.readHistory(readUserId(event), { limit, beforeSequence, currency, status });
+  const view: HistoryView = {
+    data: page.transactions.map(transactionView),
+    nextCursor: page.nextBeforeSequence === undefined ? null : writeCursor(page.nextBeforeSequence),
+  };
+  return jsonResponse(200, view);
+});

@@ -1,0 +1,10 @@
+import { ports } from "../lib/aws/ports.ts";
+import { answerMovement, readMovement } from "../lib/http/movement.ts";
+import { userRoute } from "../lib/http/route.ts";
+import { submit } from "../lib/ledger/submit.ts";
+
+/** POST /v1/users/{userId}/withdrawals */
+export const handler = userRoute().handler(async (event, context) => {
+  const submitted = await submit({ ...readMovement(event, context), type: "withdrawal" }, ports);
+  return answerMovement(event, submitted, ports);
+});

@@ -1,0 +1,41 @@
+import { ScanCommand } from "@aws-sdk/lib-dynamodb";
+import { setting } from "../config.ts";
+import type { Currency } from "../domain/currency.ts";
+import type { Clock, CurrencyList } from "../ledger/ports.ts";
+import { dynamo } from "./clients.ts";
+import { ask } from "./errors.ts";
+import { currencyItem } from "./items.ts";
+
+/** How long a function may go on with the currencies that it read. */
+export const CURRENCIES_MAX_AGE_MS = 10_000;
+
+/** The currencies table, read once and kept for {@link CURRENCIES_MAX_AGE_MS}. */
+export function dynamoCurrencies(clock: Clock): CurrencyList {
+  let kept: { readonly currencies: Promise<readonly Currency[]>; readonly readAtMs: number } | undefined;
+  return {
+    list() {
+      const nowMs = clock.now().getTime();
+      if (!kept || nowMs - kept.readAtMs >= CURRENCIES_MAX_AGE_MS) {
+        const currencies = readAll();
+        kept = { currencies, readAtMs: nowMs };
+        currencies.catch(() => {
+          if (kept?.currencies === currencies) kept = undefined;
+        });
+      }
+      return kept.currencies;
+    },
+  };
+}
+
+async function readAll(): Promise<readonly Currency[]> {
+  const currencies: Currency[] = [];
+  let start: Record<string, unknown> | undefined;
+  do {
+    const page = await ask("Scan the currencies", () =>
+      dynamo.send(new ScanCommand({ TableName: setting("CURRENCIES_TABLE"), ExclusiveStartKey: start })),
+    );
+    currencies.push(...(page.Items ?? []).map((item) => currencyItem.parse(item)));
+    start = page.LastEvaluatedKey;
+  } while (start);
+  return currencies.sort((a, b) => (a.code < b.code ? -1 : 1));
+}

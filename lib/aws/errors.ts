@@ -1,0 +1,53 @@
+import { Unavailable } from "../ledger/ports.ts";
+
+/** Errors that tell of a moment, not of the request: asked again, the service may well do it. */
+const PASSING = new Set([
+  "ThrottlingException",
+  "ThrottlingError",
+  "Throttling",
+  "RequestThrottled",
+  "RequestLimitExceeded",
+  "ProvisionedThroughputExceededException",
+  "ProvisionedThroughputExceeded",
+  "TransactionConflictException",
+  "TransactionConflict",
+  "TransactionInProgressException",
+  "InternalServerError",
+  "InternalFailure",
+  "ServiceUnavailable",
+  "TimeoutError",
+  "AbortError",
+]);
+
+/** True for an error's name, or a cancellation reason's code, that is worth another try. */
+export function isPassing(code: string | undefined): boolean {
+  return code !== undefined && PASSING.has(code);
+}
+
+/**
+ * Asks a service, and turns errors that pass into {@link Unavailable}.
+ *
+ * @throws Unavailable on a throttle, a timeout, a refused or broken connection, a 5xx
+ */
+export async function ask<T>(what: string, send: () => Promise<T>): Promise<T> {
+  try {
+    return await send();
+  } catch (error) {
+    if (error instanceof Error && (isPassing(error.name) || isServerFault(error) || isConnectionFault(error))) {
+      throw new Unavailable(`${what}: ${error.name} ${error.message}`, { cause: error });
+    }
+    throw error;
+  }
+}
+
+function isServerFault(error: Error): boolean {
+  const metadata = "$metadata" in error ? error.$metadata : undefined;
+  const status =
+    typeof metadata === "object" && metadata !== null && "httpStatusCode" in metadata ? metadata.httpStatusCode : 0;
+  return typeof status === "number" && status >= 500;
+}
+
+/** Node's socket and name look-up errors carry a code such as ECONNREFUSED. */
+function isConnectionFault(error: Error): boolean {
+  return "code" in error && typeof error.code === "string" && /^E[A-Z_]+$/.test(error.code);
+}

@@ -1,0 +1,99 @@
+import { z } from "zod";
+import { COMMAND_TYPES } from "../domain/command.ts";
+import { REJECTION_CODES } from "../domain/rejection.ts";
+import type { Settlement, Transaction } from "../domain/transaction.ts";
+import type { Wallet } from "../domain/wallet.ts";
+
+/** The tables' items as the document client reads them: every number is a bigint. */
+const count = z.bigint().transform(Number);
+
+export const currencyItem = z.object({
+  code: z.string(),
+  name: z.string(),
+  exponent: count,
+  enabled: z.boolean(),
+});
+
+const walletItem = z.object({
+  userId: z.string(),
+  sequence: count,
+  balances: z.record(z.string(), z.bigint()),
+  updatedAt: z.string(),
+});
+
+const transactionItem = z.object({
+  userId: z.string(),
+  id: z.string(),
+  type: z.enum(COMMAND_TYPES),
+  currency: z.string(),
+  exponent: count,
+  amountMinor: z.bigint(),
+  reference: z.string().optional(),
+  metadata: z.record(z.string(), z.string()).optional(),
+  fingerprint: z.string(),
+  createdAt: z.string(),
+  status: z.enum(["pending", "posted", "rejected"]),
+  sequence: count.optional(),
+  balanceAfterMinor: z.bigint().optional(),
+  postedAt: z.string().optional(),
+  rejectionCode: z.enum(REJECTION_CODES).optional(),
+});
+
+export function toWallet(item: unknown): { userId: string; wallet: Wallet } {
+  const { userId, sequence, balances } = walletItem.parse(item);
+  return { userId, wallet: { sequence, balances: new Map(Object.entries(balances)) } };
+}
+
+export function toPendingItem(transaction: Transaction): z.input<typeof transactionItem> {
+  const { userId, id, type, currency, exponent, amountMinor, reference, metadata, fingerprint, createdAt } =
+    transaction;
+  return {
+    userId,
+    id,
+    type,
+    currency,
+    exponent: BigInt(exponent),
+    amountMinor,
+    reference,
+    metadata,
+    fingerprint,
+    createdAt,
+    status: "pending",
+  };
+}
+
+export function toTransaction(item: unknown): Transaction {
+  const parsed = transactionItem.parse(item);
+  const { userId, id, type, currency, exponent, amountMinor, reference, metadata, fingerprint, createdAt } = parsed;
+  const settlement = toSettlement(parsed);
+  return {
+    userId,
+    id,
+    type,
+    currency,
+    exponent,
+    amountMinor,
+    reference,
+    metadata,
+    fingerprint,
+    createdAt,
+    settlement,
+  };
+}
+
+function toSettlement(item: z.output<typeof transactionItem>): Settlement | undefined {
+  const { status, sequence, balanceAfterMinor, postedAt, rejectionCode } = item;
+  if (status === "pending") return undefined;
+  if (sequence === undefined || balanceAfterMinor === undefined) throw incomplete(item);
+  if (status === "posted" && postedAt !== undefined) {
+    return { sequence, balanceAfterMinor, outcome: { status, postedAt } };
+  }
+  if (status === "rejected" && rejectionCode !== undefined) {
+    return { sequence, balanceAfterMinor, outcome: { status, code: rejectionCode } };
+  }
+  throw incomplete(item);
+}
+
+function incomplete({ id, status }: { id: string; status: string }): Error {
+  return new Error(`Transaction ${id} is ${status} but its item is incomplete`);
+}

@@ -1,0 +1,42 @@
+import { SendMessageCommand } from "@aws-sdk/client-sqs";
+import { setting } from "../config.ts";
+import { encodeMessage, type Message } from "../ledger/message.ts";
+import type { CommandQueue, DeadLetterReason, QueueRecord } from "../ledger/ports.ts";
+import { Unavailable } from "../ledger/ports.ts";
+import { sqs } from "./clients.ts";
+
+/** The FIFO queue of commands, a message group a user, and the queue beside it for what can't be applied. */
+export const sqsQueue: CommandQueue = { send, sendToDeadLetters };
+
+async function send(message: Message): Promise<void> {
+  const { userId, id } = message.command;
+  await sendMessage(
+    new SendMessageCommand({
+      QueueUrl: setting("COMMANDS_QUEUE_URL"),
+      MessageGroupId: userId,
+      MessageDeduplicationId: id,
+      MessageBody: encodeMessage(message),
+    }),
+  );
+}
+
+async function sendToDeadLetters(record: QueueRecord, reason: DeadLetterReason): Promise<void> {
+  await sendMessage(
+    new SendMessageCommand({
+      QueueUrl: setting("DEAD_LETTER_QUEUE_URL"),
+      MessageGroupId: record.groupId,
+      MessageDeduplicationId: record.recordId,
+      MessageBody: record.body,
+      MessageAttributes: { reason: { DataType: "String", StringValue: reason } },
+    }),
+  );
+}
+
+/** @throws Unavailable on every failure: whatever it was, the message may not be in the queue and may be sent again */
+async function sendMessage(command: SendMessageCommand): Promise<void> {
+  try {
+    await sqs.send(command);
+  } catch (error) {
+    throw new Unavailable(`Send a message: ${String(error)}`, { cause: error });
+  }
+}

@@ -1,0 +1,212 @@
+import {
+  type CancellationReason,
+  ConditionalCheckFailedException,
+  TransactionCanceledException,
+} from "@aws-sdk/client-dynamodb";
+import {
+  GetCommand,
+  PutCommand,
+  QueryCommand,
+  TransactWriteCommand,
+  type TransactWriteCommandInput,
+} from "@aws-sdk/lib-dynamodb";
+import { unmarshall } from "@aws-sdk/util-dynamodb";
+import { setting } from "../config.ts";
+import type { Transaction } from "../domain/transaction.ts";
+import type { Decision } from "../domain/wallet.ts";
+import type {
+  Commit,
+  CommitResult,
+  DeadLetterReason,
+  HistoryPage,
+  HistoryQuery,
+  LedgerStore,
+} from "../ledger/ports.ts";
+import { dynamo } from "./clients.ts";
+import { ask, isPassing } from "./errors.ts";
+import { toPendingItem, toTransaction, toWallet } from "./items.ts";
+
+type WriteItem = NonNullable<TransactWriteCommandInput["TransactItems"]>[number];
+
+/** The ledger's tables. A sparse index `history` orders a user's decided transactions by sequence. */
+export const dynamoStore: LedgerStore = { putPending, findTransaction, readWallet, commit, readHistory };
+
+async function putPending(transaction: Transaction): Promise<Transaction | undefined> {
+  try {
+    await ask("Put a transaction", () =>
+      dynamo.send(
+        new PutCommand({
+          TableName: setting("TRANSACTIONS_TABLE"),
+          Item: toPendingItem(transaction),
+          ConditionExpression: "attribute_not_exists(id)",
+          ReturnValuesOnConditionCheckFailure: "ALL_OLD",
+        }),
+      ),
+    );
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof ConditionalCheckFailedException && error.Item)) throw error;
+    // The document client leaves the item of an error as it came over the wire.
+    return toTransaction(unmarshall(error.Item, { wrapNumbers: BigInt }));
+  }
+}
+
+async function findTransaction(userId: string, id: string): Promise<Transaction | undefined> {
+  const { Item } = await ask("Get a transaction", () =>
+    dynamo.send(
+      new GetCommand({ TableName: setting("TRANSACTIONS_TABLE"), Key: { userId, id }, ConsistentRead: true }),
+    ),
+  );
+  return Item && toTransaction(Item);
+}
+
+async function readWallet(userId: string) {
+  const { Item } = await ask("Get a wallet", () =>
+    dynamo.send(new GetCommand({ TableName: setting("WALLETS_TABLE"), Key: { userId }, ConsistentRead: true })),
+  );
+  return Item && toWallet(Item).wallet;
+}
+
+async function commit(commit: Commit): Promise<CommitResult> {
+  const { decisions } = commit.fold;
+  try {
+    await ask("Write a fold", () =>
+      dynamo.send(
+        new TransactWriteCommand({
+          TransactItems: [walletWrite(commit), ...decisions.map((decision) => transactionWrite(commit, decision))],
+        }),
+      ),
+    );
+    return { kind: "committed" };
+  } catch (error) {
+    if (error instanceof TransactionCanceledException) return whyCancelled(error, commit);
+    if (error instanceof Error && error.name === "ValidationException") {
+      return { kind: "refused", detail: error.message };
+    }
+    throw error;
+  }
+}
+
+function walletWrite({ userId, before, fold, decidedAt }: Commit): WriteItem {
+  const { wallet, needMinor } = fold;
+  const needs = [...needMinor].map(([currency, minor], index) => ({
+    currency,
+    minor,
+    name: `#c${index}`,
+    value: `:c${index}`,
+  }));
+  return {
+    Update: {
+      TableName: setting("WALLETS_TABLE"),
+      Key: { userId },
+      UpdateExpression: "SET #sequence = :sequence, balances = :balances, updatedAt = :updatedAt",
+      ConditionExpression: [
+        before ? "#sequence = :before" : "attribute_not_exists(userId)",
+        ...needs.map(({ name, value }) => `balances.${name} >= ${value}`),
+      ].join(" AND "),
+      ExpressionAttributeNames: {
+        "#sequence": "sequence",
+        ...Object.fromEntries(needs.map(({ name, currency }) => [name, currency])),
+      },
+      ExpressionAttributeValues: {
+        ":sequence": wallet.sequence,
+        ":balances": Object.fromEntries(wallet.balances),
+        ":updatedAt": decidedAt.toISOString(),
+        ...(before && { ":before": before.sequence }),
+        ...Object.fromEntries(needs.map(({ value, minor }) => [value, minor])),
+      },
+    },
+  };
+}
+
+function transactionWrite({ userId, fingerprints, decidedAt }: Commit, decision: Decision): WriteItem {
+  const { id, sequence, balanceAfterMinor, outcome } = decision;
+  const [attribute, value] =
+    outcome.status === "posted" ? ["postedAt", decidedAt.toISOString()] : ["rejectionCode", outcome.code];
+  return {
+    Update: {
+      TableName: setting("TRANSACTIONS_TABLE"),
+      Key: { userId, id },
+      UpdateExpression:
+        "SET #status = :status, #sequence = :sequence, balanceAfterMinor = :balanceAfterMinor, #outcome = :outcome",
+      ConditionExpression: "#status = :pending AND fingerprint = :fingerprint",
+      ExpressionAttributeNames: { "#status": "status", "#sequence": "sequence", "#outcome": attribute },
+      ExpressionAttributeValues: {
+        ":status": outcome.status,
+        ":sequence": sequence,
+        ":balanceAfterMinor": balanceAfterMinor,
+        ":outcome": value,
+        ":pending": "pending",
+        ":fingerprint": fingerprints.get(id),
+      },
+      ReturnValuesOnConditionCheckFailure: "ALL_OLD",
+    },
+  };
+}
+
+/** The reasons stand in the order of the writes: the wallet's first, then each decision's. */
+function whyCancelled(error: TransactionCanceledException, { fold }: Commit): CommitResult {
+  const [walletReason, ...reasons] = error.CancellationReasons ?? [];
+  const settled = new Set<string>();
+  const foreign = new Map<string, DeadLetterReason>();
+  for (const [index, { id }] of fold.decisions.entries()) {
+    const reason = reasons[index];
+    if (reason?.Code !== "ConditionalCheckFailed") continue;
+    const status = reason.Item?.status?.S;
+    if (status === undefined) foreign.set(id, "unknown_transaction");
+    else if (status === "pending") foreign.set(id, "content_mismatch");
+    else settled.add(id);
+  }
+  if (settled.size > 0 || foreign.size > 0) return { kind: "mismatch", settled, foreign };
+
+  const codes = [walletReason, ...reasons].flatMap(codeOf);
+  const known = codes.length > 0 && codes.every((code) => code === "ConditionalCheckFailed" || isPassing(code));
+  return known
+    ? { kind: "conflict", reason: codes.join(", ") }
+    : { kind: "refused", detail: `${error.message} ${codes.join(", ")}` };
+}
+
+function codeOf(reason: CancellationReason | undefined): string[] {
+  return reason?.Code && reason.Code !== "None" ? [reason.Code] : [];
+}
+
+/** Reads on behind a filter until the page is full, at most this many times. */
+const HISTORY_READS_MAX = 10;
+const HISTORY_READ_ITEMS = 100;
+
+async function readHistory(userId: string, query: HistoryQuery): Promise<HistoryPage> {
+  const { limit, currency, status } = query;
+  const filters = [...(currency ? ["currency = :currency"] : []), ...(status ? ["#status = :status"] : [])];
+  const transactions: Transaction[] = [];
+  let before = query.beforeSequence;
+  for (let read = 1; read <= HISTORY_READS_MAX; read++) {
+    const wanted = limit - transactions.length;
+    const names = new Map<string, string>();
+    if (before !== undefined) names.set("#sequence", "sequence");
+    if (status) names.set("#status", "status");
+    const { Items = [], LastEvaluatedKey } = await ask("Query the history", () =>
+      dynamo.send(
+        new QueryCommand({
+          TableName: setting("TRANSACTIONS_TABLE"),
+          IndexName: "history",
+          ScanIndexForward: false,
+          // One more than wanted tells whether there is a next page; a filter wants larger reads.
+          Limit: filters.length > 0 ? HISTORY_READ_ITEMS : wanted + 1,
+          KeyConditionExpression: ["userId = :userId", ...(before === undefined ? [] : ["#sequence < :before"])].join(
+            " AND ",
+          ),
+          ...(filters.length > 0 && { FilterExpression: filters.join(" AND ") }),
+          ...(names.size > 0 && { ExpressionAttributeNames: Object.fromEntries(names) }),
+          ExpressionAttributeValues: { ":userId": userId, ":before": before, ":currency": currency, ":status": status },
+        }),
+      ),
+    );
+    const found = Items.map(toTransaction);
+    transactions.push(...found.slice(0, wanted));
+    const more = found.length > wanted || LastEvaluatedKey !== undefined;
+    if (!more) return { transactions, nextBeforeSequence: undefined };
+    before = found.length > wanted ? transactions.at(-1)?.settlement?.sequence : Number(LastEvaluatedKey?.sequence);
+    if (transactions.length === limit) break;
+  }
+  return { transactions, nextBeforeSequence: before };
+}

@@ -1,0 +1,37 @@
+import type { Command } from "./command.ts";
+import type { RejectionCode } from "./rejection.ts";
+
+/** A command as it was accepted, and once it is decided what became of it. */
+export interface Transaction {
+  readonly id: string;
+  readonly userId: string;
+  readonly type: Command["type"];
+  readonly currency: string;
+  /** The currency's digits after the point when the command was accepted. */
+  readonly exponent: number;
+  /** Minor units, above zero. */
+  readonly amountMinor: bigint;
+  readonly reference: string | undefined;
+  readonly metadata: Readonly<Record<string, string>> | undefined;
+  /** SHA-256 of everything that the client asked for; tells a replay from another request under the same key. */
+  readonly fingerprint: string;
+  /** ISO 8601, UTC. */
+  readonly createdAt: string;
+  /** Absent while the transaction is pending. */
+  readonly settlement: Settlement | undefined;
+}
+
+export interface Settlement {
+  readonly sequence: number;
+  /** Minor units. */
+  readonly balanceAfterMinor: bigint;
+  readonly outcome:
+    | { readonly status: "posted" /** ISO 8601, UTC. */; readonly postedAt: string }
+    | { readonly status: "rejected"; readonly code: RejectionCode };
+}
+
+export type TransactionStatus = "pending" | Settlement["outcome"]["status"];
+
+export function statusOf(transaction: Pick<Transaction, "settlement">): TransactionStatus {
+  return transaction.settlement?.outcome.status ?? "pending";
+}

@@ -1,0 +1,93 @@
+import type { Command } from "./command.ts";
+import { MINOR_UNITS_MAX } from "./money.ts";
+import type { RejectionCode } from "./rejection.ts";
+
+/** All of a user's money. */
+export interface Wallet {
+  /** Sequence number of the last decision; 0 before the first. */
+  readonly sequence: number;
+  /** Minor units by currency code; a currency that is absent has none. */
+  readonly balances: ReadonlyMap<string, bigint>;
+}
+
+/** What became of one command. */
+export interface Decision {
+  readonly id: string;
+  readonly currency: string;
+  /** The user's gap-free count of decisions, from 1. */
+  readonly sequence: number;
+  /** Minor units of the command's currency once the decision stands; unchanged by a rejection. */
+  readonly balanceAfterMinor: bigint;
+  readonly outcome: { readonly status: "posted" } | { readonly status: "rejected"; readonly code: RejectionCode };
+}
+
+export const emptyWallet: Wallet = { sequence: 0, balances: new Map() };
+
+export function balanceOf(wallet: Wallet, currency: string): bigint {
+  return wallet.balances.get(currency) ?? 0n;
+}
+
+/** Decides one command against the wallet as it stands. Every command gets the next sequence number. */
+export function decide(wallet: Wallet, command: Command): Decision {
+  const balanceMinor = balanceOf(wallet, command.currency);
+  const balanceAfterMinor = balanceMinor + deltaOf(command);
+  const rejection = rejectionOf(balanceAfterMinor);
+  return {
+    id: command.id,
+    currency: command.currency,
+    sequence: wallet.sequence + 1,
+    balanceAfterMinor: rejection ? balanceMinor : balanceAfterMinor,
+    outcome: rejection ? { status: "rejected", code: rejection } : { status: "posted" },
+  };
+}
+
+/** The wallet after a decision. */
+export function evolve(wallet: Wallet, decision: Decision): Wallet {
+  const balances =
+    decision.outcome.status === "posted"
+      ? new Map(wallet.balances).set(decision.currency, decision.balanceAfterMinor)
+      : wallet.balances;
+  return { sequence: decision.sequence, balances };
+}
+
+/** The fold of a user's commands: what one write puts in place of one write a command. */
+export interface Fold {
+  readonly wallet: Wallet;
+  readonly decisions: readonly Decision[];
+  /**
+   * By currency that the fold takes from: the minor units that the balance had to hold at its start for no step on the
+   * way to go below zero.
+   */
+  readonly needMinor: ReadonlyMap<string, bigint>;
+}
+
+/** Decides commands in order, each against the wallet that the one before left. */
+export function fold(start: Wallet, commands: readonly Command[]): Fold {
+  let wallet = start;
+  const decisions: Decision[] = [];
+  const needMinor = new Map<string, bigint>();
+  for (const command of commands) {
+    const decision = decide(wallet, command);
+    wallet = evolve(wallet, decision);
+    decisions.push(decision);
+    const takenMinor = balanceOf(start, decision.currency) - decision.balanceAfterMinor;
+    if (takenMinor > (needMinor.get(decision.currency) ?? 0n)) needMinor.set(decision.currency, takenMinor);
+  }
+  return { wallet, decisions, needMinor };
+}
+
+/** What the command adds to the balance if it is posted, in minor units. */
+export function deltaOf(command: Pick<Command, "type" | "amountMinor">): bigint {
+  switch (command.type) {
+    case "deposit":
+      return command.amountMinor;
+    case "withdrawal":
+      return -command.amountMinor;
+  }
+}
+
+function rejectionOf(balanceAfterMinor: bigint): RejectionCode | undefined {
+  if (balanceAfterMinor < 0n) return "insufficient_funds";
+  if (balanceAfterMinor > MINOR_UNITS_MAX) return "balance_limit";
+  return undefined;
+}

@@ -1,0 +1,79 @@
+import { createRemoteJWKSet, errors, type JWTPayload, type JWTVerifyGetKey, jwtVerify } from "jose";
+import { setting } from "../config.ts";
+import { HttpProblem } from "./problem.ts";
+
+/** Who calls: the token's subject, and what its scopes allow. */
+export interface Caller {
+  readonly subject: string;
+  readonly scopes: ReadonlySet<string>;
+}
+
+/** Lets a service act for any user. */
+export const ADMIN_SCOPE = "wallets:admin";
+
+/** Signatures that only the holder of a private key can make; an HMAC made with the public key is not among them. */
+const ALGORITHMS = ["RS256", "PS256", "ES256", "EdDSA"];
+const CLOCK_TOLERANCE_SECONDS = 5;
+const KEY_SET_TIMEOUT_MS = 2000;
+/** A token is a few hundred bytes; parsing a huge one is work that nobody signed for. */
+const TOKEN_LENGTH_MAX = 8192;
+
+let keySet: { readonly url: string; readonly getKey: JWTVerifyGetKey } | undefined;
+
+function getKeyFrom(url: string): JWTVerifyGetKey {
+  if (keySet?.url !== url) {
+    keySet = { url, getKey: createRemoteJWKSet(new URL(url), { timeoutDuration: KEY_SET_TIMEOUT_MS }) };
+  }
+  return keySet.getKey;
+}
+
+/**
+ * Checks the bearer token: signature by a key of `JWT_JWKS_URL`, issuer, audience, expiry and not-before.
+ *
+ * @throws HttpProblem `unauthorized` for a token that is missing or wrong in any way, `unavailable` when the key set
+ *   can't be read
+ */
+export async function authenticate(authorization: string | undefined): Promise<Caller> {
+  const token = /^Bearer +([^ ]+)$/i.exec(authorization ?? "")?.[1];
+  if (!token || token.length > TOKEN_LENGTH_MAX) throw unauthorized('Bearer realm="antler"');
+  try {
+    const { payload } = await jwtVerify(token, getKeyFrom(setting("JWT_JWKS_URL")), {
+      algorithms: ALGORITHMS,
+      issuer: setting("JWT_ISSUER"),
+      audience: setting("JWT_AUDIENCE"),
+      requiredClaims: ["sub", "exp"],
+      clockTolerance: CLOCK_TOLERANCE_SECONDS,
+    });
+    return toCaller(payload);
+  } catch (error) {
+    if (isTokenError(error)) throw unauthorized('Bearer realm="antler", error="invalid_token"', error);
+    if (error instanceof errors.JOSEError || error instanceof TypeError) {
+      throw new HttpProblem("unavailable", { headers: { "retry-after": "1" }, cause: error });
+    }
+    throw error;
+  }
+}
+
+function toCaller({ sub, scope }: JWTPayload): Caller {
+  if (!sub) throw new errors.JWTClaimValidationFailed("the subject is empty", {}, "sub", "invalid");
+  return { subject: sub, scopes: new Set(typeof scope === "string" ? scope.split(" ") : []) };
+}
+
+/** What is the token's fault, and not that of the network or of the key set. */
+function isTokenError(error: unknown): boolean {
+  return (
+    error instanceof errors.JWTClaimValidationFailed ||
+    error instanceof errors.JWTExpired ||
+    error instanceof errors.JWTInvalid ||
+    error instanceof errors.JWSInvalid ||
+    error instanceof errors.JWSSignatureVerificationFailed ||
+    error instanceof errors.JOSEAlgNotAllowed ||
+    error instanceof errors.JOSENotSupported ||
+    error instanceof errors.JWKSNoMatchingKey ||
+    error instanceof errors.JWKSMultipleMatchingKeys
+  );
+}
+
+function unauthorized(challenge: string, cause?: unknown): HttpProblem {
+  return new HttpProblem("unauthorized", { headers: { "www-authenticate": challenge }, cause });
+}

@@ -1,0 +1,72 @@
+import type { RejectionCode } from "../domain/rejection.ts";
+import type { SubmissionProblem } from "../ledger/submit.ts";
+
+type RequestProblem =
+  | "malformed_json"
+  | "idempotency_key_required"
+  | "idempotency_key_invalid"
+  | "invalid_cursor"
+  | "unauthorized"
+  | "forbidden"
+  | "not_found"
+  | "payload_too_large"
+  | "unsupported_media_type"
+  | "validation_failed"
+  | "internal_error"
+  | "unavailable";
+
+export type ProblemCode = RequestProblem | SubmissionProblem | RejectionCode;
+
+/** Every problem that the API can answer with. A new refusal does not compile until it stands here. */
+export const PROBLEMS: Record<ProblemCode, { readonly status: number; readonly title: string }> = {
+  malformed_json: { status: 400, title: "The body is not valid JSON" },
+  idempotency_key_required: { status: 400, title: "An Idempotency-Key header is required" },
+  idempotency_key_invalid: { status: 400, title: "The Idempotency-Key is not 1 to 255 printable ASCII characters" },
+  invalid_cursor: { status: 400, title: "The cursor is not one that this API gave out" },
+  unauthorized: { status: 401, title: "A valid bearer token is required" },
+  forbidden: { status: 403, title: "The token does not reach this wallet" },
+  not_found: { status: 404, title: "There is nothing here" },
+  payload_too_large: { status: 413, title: "The body is larger than 16 KB" },
+  unsupported_media_type: { status: 415, title: "The body must be application/json" },
+  validation_failed: { status: 422, title: "The request has fields that are missing, unknown or wrong" },
+  unknown_currency: { status: 422, title: "The currency is not known, or takes no new transactions" },
+  amount_invalid: { status: 422, title: 'The amount is not a plain decimal such as "12.34"' },
+  amount_scale: { status: 422, title: "The amount has more decimals than the currency" },
+  amount_zero: { status: 422, title: "The amount is zero" },
+  amount_limit: { status: 422, title: "The amount has more than 38 digits in minor units" },
+  idempotency_key_reused: { status: 422, title: "The Idempotency-Key was used with other content" },
+  insufficient_funds: { status: 422, title: "The balance does not cover the withdrawal" },
+  balance_limit: { status: 422, title: "The balance would exceed 38 digits in minor units" },
+  internal_error: { status: 500, title: "Something went wrong here" },
+  unavailable: { status: 503, title: "The ledger can't take this right now" },
+};
+
+export interface FieldError {
+  /** RFC 6901 pointer into the body. */
+  readonly pointer?: string;
+  /** Name of a path or query parameter. */
+  readonly parameter?: string;
+  readonly detail: string;
+}
+
+export interface ProblemOptions {
+  readonly detail?: string;
+  readonly errors?: readonly FieldError[];
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Further members of the problem document. */
+  readonly members?: Readonly<Record<string, unknown>>;
+  readonly cause?: unknown;
+}
+
+/** Thrown anywhere below a route; the problem middleware turns it into the response. */
+export class HttpProblem extends Error {
+  override readonly name = "HttpProblem";
+  readonly code: ProblemCode;
+  readonly options: ProblemOptions;
+
+  constructor(code: ProblemCode, options: ProblemOptions = {}) {
+    super(options.detail ?? PROBLEMS[code].title, { cause: options.cause });
+    this.code = code;
+    this.options = options;
+  }
+}

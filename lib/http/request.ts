@@ -1,0 +1,78 @@
+import type { APIGatewayProxyEventV2 } from "aws-lambda";
+import type { z } from "zod";
+import { type FieldError, HttpProblem } from "./problem.ts";
+import { userId as userIdSchema } from "./schemas.ts";
+
+const BODY_BYTES_MAX = 16 * 1024;
+const IDEMPOTENCY_KEY = /^[\x20-\x7e]{1,255}$/;
+const WAIT_SECONDS_MAX = 20;
+
+/** @throws HttpProblem `validation_failed` */
+export function readUserId(event: APIGatewayProxyEventV2): string {
+  return checked(userIdSchema, event.pathParameters?.userId, ({ message }) => ({
+    parameter: "userId",
+    detail: message,
+  }));
+}
+
+/** @throws HttpProblem `validation_failed` */
+export function readQuery<T>(event: APIGatewayProxyEventV2, schema: z.ZodType<T>): T {
+  return checked(schema, { ...event.queryStringParameters }, (issue) => ({
+    parameter: issue.path.join(".") || unknownKeys(issue),
+    detail: issue.message,
+  }));
+}
+
+/** @throws HttpProblem `idempotency_key_required`, `idempotency_key_invalid` */
+export function readIdempotencyKey({ headers }: APIGatewayProxyEventV2): string {
+  const key = headers["idempotency-key"];
+  if (!key) throw new HttpProblem("idempotency_key_required");
+  if (!IDEMPOTENCY_KEY.test(key)) throw new HttpProblem("idempotency_key_invalid");
+  return key;
+}
+
+/**
+ * `Prefer: wait=N` (RFC 7240): the whole seconds to wait for an outcome, at most 20. A preference that is not understood
+ * is as good as none.
+ */
+export function readWaitSeconds({ headers }: APIGatewayProxyEventV2): number | undefined {
+  const wait = /(?:^|[,;])\s*wait\s*=\s*"?(\d{1,6})"?\s*(?:$|[,;])/i.exec(headers.prefer ?? "")?.[1];
+  const seconds = Math.min(Number(wait ?? 0), WAIT_SECONDS_MAX);
+  return seconds > 0 ? seconds : undefined;
+}
+
+/** @throws HttpProblem `unsupported_media_type`, `payload_too_large`, `malformed_json`, `validation_failed` */
+export function readJson<T>(event: APIGatewayProxyEventV2, schema: z.ZodType<T>): T {
+  const mediaType = (event.headers["content-type"] ?? "application/json").split(";", 1)[0]?.trim().toLowerCase();
+  if (mediaType !== "application/json") throw new HttpProblem("unsupported_media_type");
+  const body = Buffer.from(event.body ?? "", event.isBase64Encoded ? "base64" : "utf8");
+  if (body.byteLength > BODY_BYTES_MAX) throw new HttpProblem("payload_too_large");
+  return checked(schema, parseJson(body), (issue) => ({
+    pointer: pointerTo(issue.path) + (unknownKeys(issue) && `/${unknownKeys(issue)}`),
+    detail: issue.message,
+  }));
+}
+
+function parseJson(body: Buffer): unknown {
+  try {
+    return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(body));
+  } catch {
+    throw new HttpProblem("malformed_json");
+  }
+}
+
+type Issue = z.core.$ZodIssue;
+
+function checked<T>(schema: z.ZodType<T>, value: unknown, toError: (issue: Issue) => FieldError): T {
+  const parsed = schema.safeParse(value);
+  if (parsed.success) return parsed.data;
+  throw new HttpProblem("validation_failed", { errors: parsed.error.issues.map(toError) });
+}
+
+function unknownKeys(issue: Issue): string {
+  return issue.code === "unrecognized_keys" ? issue.keys.join(", ") : "";
+}
+
+function pointerTo(path: readonly PropertyKey[]): string {
+  return path.map((key) => `/${String(key).replaceAll("~", "~0").replaceAll("/", "~1")}`).join("");
+}

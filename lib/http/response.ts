@@ -1,0 +1,33 @@
+import type { APIGatewayProxyStructuredResultV2 } from "aws-lambda";
+import { type HttpProblem, PROBLEMS } from "./problem.ts";
+
+export type Response = APIGatewayProxyStructuredResultV2;
+
+export function jsonResponse(
+  statusCode: number,
+  body: unknown,
+  headers: Readonly<Record<string, string>> = {},
+): Response {
+  return {
+    statusCode,
+    headers: { "content-type": "application/json", "cache-control": "no-store", ...headers },
+    body: JSON.stringify(body),
+  };
+}
+
+/** RFC 9457 problem details. */
+export function problemResponse({ code, options }: HttpProblem, requestId: string): Response {
+  const { status, title } = PROBLEMS[code];
+  const { detail, errors, headers, members } = options;
+  const problem = {
+    type: `urn:antler:problem:${code}`,
+    title,
+    status,
+    detail: detail ?? title,
+    code,
+    requestId,
+    ...(errors && { errors }),
+    ...members,
+  };
+  return jsonResponse(status, problem, { "content-type": "application/problem+json", ...headers });
+}

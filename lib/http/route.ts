@@ -1,0 +1,74 @@
+import middy, { type MiddlewareObj } from "@middy/core";
+import type { APIGatewayProxyEventV2 } from "aws-lambda";
+import { Unavailable } from "../ledger/ports.ts";
+import { logger } from "../telemetry.ts";
+import { ADMIN_SCOPE, authenticate } from "./authenticate.ts";
+import { HttpProblem } from "./problem.ts";
+import { readUserId } from "./request.ts";
+import { problemResponse, type Response } from "./response.ts";
+
+export type HttpEvent = APIGatewayProxyEventV2;
+type Middleware = MiddlewareObj<HttpEvent, Response>;
+
+/** A route that anyone may call. */
+export function publicRoute() {
+  return middy<HttpEvent, Response>().use(requestLog()).use(problems());
+}
+
+/** A route below `/v1/users/{userId}`: only for that user, or for a caller with the scope `wallets:admin`. */
+export function userRoute() {
+  return publicRoute().use(ownWallet());
+}
+
+/** One line a request, under the id that also goes to the client and through the queue. */
+function requestLog(): Middleware {
+  const startedAtMs = new WeakMap<HttpEvent, number>();
+  const finish: NonNullable<Middleware["after"]> = ({ event, context, response }) => {
+    const requestId = context.awsRequestId;
+    logger.info("request", {
+      requestId,
+      route: event.routeKey,
+      status: response?.statusCode,
+      durationMs: Math.round(performance.now() - (startedAtMs.get(event) ?? 0)),
+    });
+    if (response) response.headers = { "x-request-id": requestId, ...response.headers };
+  };
+  return {
+    before({ event }) {
+      startedAtMs.set(event, performance.now());
+    },
+    after: finish,
+    onError: finish,
+  };
+}
+
+/** Turns whatever is thrown into problem details; the cause of a 5xx is for the log only. */
+function problems(): Middleware {
+  return {
+    onError(request) {
+      const { error, context } = request;
+      const problem = toProblem(error);
+      if (problem.code === "internal_error" || problem.code === "unavailable") {
+        logger.error("request failed", { requestId: context.awsRequestId, code: problem.code, error });
+      }
+      request.response = problemResponse(problem, context.awsRequestId);
+    },
+  };
+}
+
+function toProblem(error: unknown): HttpProblem {
+  if (error instanceof HttpProblem) return error;
+  if (error instanceof Unavailable) return new HttpProblem("unavailable", { headers: { "retry-after": "1" } });
+  return new HttpProblem("internal_error");
+}
+
+function ownWallet(): Middleware {
+  return {
+    async before({ event }) {
+      const caller = await authenticate(event.headers.authorization);
+      const owner = event.pathParameters?.userId;
+      if (owner !== caller.subject && !caller.scopes.has(ADMIN_SCOPE)) throw new HttpProblem("forbidden");
+      readUserId(event);
+    },
+  };
+}

@@ -1,0 +1,131 @@
+import { z } from "zod";
+import { COMMAND_TYPES } from "../domain/command.ts";
+import { REJECTION_CODES } from "../domain/rejection.ts";
+import { HISTORY_LIMIT_MAX } from "../ledger/ports.ts";
+
+/**
+ * What goes over the wire. These schemas validate requests, type responses and make the OpenAPI document: there is no
+ * second description of the API.
+ */
+
+export const userId = z
+  .string()
+  .regex(/^[A-Za-z0-9._:@|-]{1,128}$/, "must be 1 to 128 characters out of A–Z a–z 0–9 . _ : @ | -")
+  .meta({ description: "The user, as the token's `sub` has it", example: "alice" });
+
+const currencyCode = z
+  .string()
+  .min(1)
+  .max(16)
+  .meta({ description: "Code of a currency in `GET /v1/currencies`", example: "USD" });
+
+const decimal = z
+  .string('must be a decimal string, such as "12.34"')
+  .max(80)
+  .meta({ description: "Decimal string with at most the currency's digits after the point", example: "12.34" });
+
+const METADATA_KEYS_MAX = 50;
+const metadata = z
+  .record(z.string().regex(/^[A-Za-z0-9_.:-]{1,40}$/), z.string().max(500))
+  .refine((pairs) => Object.keys(pairs).length <= METADATA_KEYS_MAX, `must have at most ${METADATA_KEYS_MAX} keys`)
+  .meta({
+    description: `Up to ${METADATA_KEYS_MAX} pairs of your own: keys of 1 to 40 characters, values of at most 500`,
+    example: { orderId: "A-1001" },
+  });
+
+const reference = z
+  .string()
+  .min(1)
+  .max(140)
+  .meta({ description: "A text of your own, such as an invoice number", example: "invoice 4711" });
+
+export const movementBody = z
+  .strictObject({
+    currency: currencyCode,
+    amount: decimal,
+    reference: reference.optional(),
+    metadata: metadata.optional(),
+  })
+  .meta({ id: "Movement" });
+
+export const transactionId = z
+  .string()
+  .regex(/^tx_[A-Za-z0-9_-]{43}$/)
+  .meta({ description: "Made from the user and the Idempotency-Key", example: `tx_${"x".repeat(43)}` });
+
+const timestamp = z.iso.datetime().meta({ example: "2026-11-23T09:30:00.000Z" });
+
+export const transactionSchema = z
+  .strictObject({
+    id: transactionId,
+    userId,
+    type: z.enum(COMMAND_TYPES),
+    currency: currencyCode,
+    amount: decimal,
+    status: z.enum(["pending", "posted", "rejected"]),
+    sequence: z
+      .int()
+      .min(1)
+      .nullable()
+      .meta({ description: "The user's gap-free count of decisions; null while pending" }),
+    balanceAfter: decimal.nullable().meta({ description: "Balance once the decision stands; null while pending" }),
+    createdAt: timestamp,
+    postedAt: timestamp.nullable(),
+    reference: reference.nullable(),
+    metadata,
+    rejection: z.strictObject({ code: z.enum(REJECTION_CODES), detail: z.string() }).nullable(),
+  })
+  .meta({ id: "Transaction" });
+
+export const balancesSchema = z
+  .strictObject({
+    userId,
+    sequence: z.int().min(0).meta({ description: "Sequence number of the last decision; 0 before the first" }),
+    balances: z.array(z.strictObject({ currency: currencyCode, amount: decimal })),
+  })
+  .meta({ id: "Balances" });
+
+export const historyQuery = z.strictObject({
+  limit: z.coerce.number().int().min(1).max(HISTORY_LIMIT_MAX).default(25).meta({ description: "Size of the page" }),
+  cursor: z.string().max(64).optional().meta({ description: "`nextCursor` of the page before" }),
+  currency: currencyCode.optional(),
+  status: z
+    .enum(["posted", "rejected"])
+    .optional()
+    .meta({ description: "Pending transactions have no place in the history yet" }),
+});
+
+export const historySchema = z
+  .strictObject({
+    data: z.array(transactionSchema),
+    nextCursor: z.string().nullable().meta({ description: "null on the last page" }),
+  })
+  .meta({ id: "History" });
+
+export const currenciesSchema = z
+  .strictObject({
+    data: z.array(z.strictObject({ code: currencyCode, name: z.string(), exponent: z.int().min(0) })),
+  })
+  .meta({ id: "Currencies" });
+
+export const healthSchema = z.strictObject({ status: z.literal("ok") }).meta({ id: "Health" });
+
+export const problemSchema = z
+  .looseObject({
+    type: z.string(),
+    title: z.string(),
+    status: z.int(),
+    detail: z.string(),
+    code: z.string(),
+    requestId: z.string(),
+    errors: z
+      .array(z.strictObject({ pointer: z.string().optional(), parameter: z.string().optional(), detail: z.string() }))
+      .optional(),
+    transaction: transactionSchema.optional(),
+  })
+  .meta({ id: "Problem", description: "RFC 9457 problem details; `code` is stable" });
+
+export type TransactionView = z.infer<typeof transactionSchema>;
+export type BalancesView = z.infer<typeof balancesSchema>;
+export type HistoryView = z.infer<typeof historySchema>;
+export type CurrenciesView = z.infer<typeof currenciesSchema>;

@@ -1,0 +1,23 @@
+import { createHash } from "node:crypto";
+import type { Transaction } from "../domain/transaction.ts";
+
+/**
+ * The id of the transaction that an Idempotency-Key of a user stands for: the same key gives the same id for ever, and
+ * that is what makes a command take effect at most once.
+ */
+export function transactionId(userId: string, idempotencyKey: string): string {
+  return `tx_${sha256(JSON.stringify([userId, idempotencyKey]))}`;
+}
+
+/** Tells two requests under one key apart; the order of the metadata's keys makes no difference. */
+export function fingerprintOf(
+  content: Pick<Transaction, "type" | "currency" | "amountMinor" | "reference" | "metadata">,
+): string {
+  const { type, currency, amountMinor, reference, metadata } = content;
+  const pairs = Object.entries(metadata ?? {}).sort(([a], [b]) => (a < b ? -1 : 1));
+  return sha256(JSON.stringify([type, currency, amountMinor.toString(), reference ?? null, pairs]));
+}
+
+function sha256(text: string): string {
+  return createHash("sha256").update(text).digest("base64url");
+}

@@ -1,0 +1,64 @@
+import { z } from "zod";
+import { COMMAND_TYPES, type Command } from "../domain/command.ts";
+import { MINOR_UNITS_MAX } from "../domain/money.ts";
+
+/** What travels through the queue: all that the consumer needs to decide without reading the transaction. */
+export interface Message {
+  readonly command: Command;
+  /** As stored with the accepted transaction; the consumer decides only what was accepted. */
+  readonly fingerprint: string;
+  /** ISO 8601, UTC. */
+  readonly acceptedAt: string;
+  /** Id of the HTTP request that sent the command, for following it through the logs. */
+  readonly requestId: string;
+}
+
+const VERSION = 1;
+
+const bodySchema = z.strictObject({
+  version: z.literal(VERSION),
+  type: z.enum(COMMAND_TYPES),
+  id: z.string().min(1).max(64),
+  userId: z.string().min(1).max(128),
+  currency: z.string().min(1).max(16),
+  amountMinor: z
+    .string()
+    .regex(/^[1-9][0-9]{0,37}$/)
+    .transform(BigInt)
+    .refine((amountMinor) => amountMinor <= MINOR_UNITS_MAX),
+  fingerprint: z.string().min(1).max(64),
+  acceptedAt: z.iso.datetime(),
+  requestId: z.string().max(128),
+});
+
+export function encodeMessage({ command, fingerprint, acceptedAt, requestId }: Message): string {
+  const { type, id, userId, currency, amountMinor } = command;
+  const body: z.input<typeof bodySchema> = {
+    version: VERSION,
+    type,
+    id,
+    userId,
+    currency,
+    amountMinor: amountMinor.toString(),
+    fingerprint,
+    acceptedAt,
+    requestId,
+  };
+  return JSON.stringify(body);
+}
+
+/** @returns `undefined` for a body that {@link encodeMessage} did not make */
+export function decodeMessage(body: string): Message | undefined {
+  const parsed = bodySchema.safeParse(parseJson(body));
+  if (!parsed.success) return undefined;
+  const { type, id, userId, currency, amountMinor, fingerprint, acceptedAt, requestId } = parsed.data;
+  return { command: { type, id, userId, currency, amountMinor }, fingerprint, acceptedAt, requestId };
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

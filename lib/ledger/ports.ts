@@ -1,0 +1,117 @@
+import type { Currency } from "../domain/currency.ts";
+import type { Transaction } from "../domain/transaction.ts";
+import type { Decision, Fold, Wallet } from "../domain/wallet.ts";
+import type { Message } from "./message.ts";
+
+/**
+ * A store or a queue did not do what it was asked, or did it without saying so, for a reason that passes: a throttle, a
+ * timeout, a fault of the service. Everything that the ledger asks of a port may be asked again.
+ */
+export class Unavailable extends Error {
+  override readonly name = "Unavailable";
+}
+
+export interface LedgerStore {
+  /**
+   * Stores a pending transaction unless its id is taken.
+   *
+   * @returns the transaction that has the id already, if there is one
+   */
+  putPending(transaction: Transaction): Promise<Transaction | undefined>;
+  /** Strongly consistent. */
+  findTransaction(userId: string, id: string): Promise<Transaction | undefined>;
+  /** Strongly consistent. */
+  readWallet(userId: string): Promise<Wallet | undefined>;
+  /** Writes a fold whole or not at all. */
+  commit(commit: Commit): Promise<CommitResult>;
+  /** Decided transactions, newest first. Eventually consistent. */
+  readHistory(userId: string, query: HistoryQuery): Promise<HistoryPage>;
+}
+
+export interface Commit {
+  readonly userId: string;
+  /** The wallet as it was read; `undefined` when the user had none. */
+  readonly before: Wallet | undefined;
+  readonly fold: Fold;
+  /** By transaction id: the fingerprint that the stored transaction must have. */
+  readonly fingerprints: ReadonlyMap<string, string>;
+  readonly decidedAt: Date;
+}
+
+export type CommitResult =
+  | { readonly kind: "committed" }
+  /** Another writer was there first, or the service asks for patience: read again and decide again. */
+  | { readonly kind: "conflict"; readonly reason: string }
+  /** Some transactions can't be decided: they were decided before, or they are not what was accepted. */
+  | {
+      readonly kind: "mismatch";
+      readonly settled: ReadonlySet<string>;
+      readonly foreign: ReadonlyMap<string, DeadLetterReason>;
+    }
+  /** The store will never take this write. */
+  | { readonly kind: "refused"; readonly detail: string };
+
+export interface HistoryQuery {
+  /** 1 to {@link HISTORY_LIMIT_MAX}. */
+  readonly limit: number;
+  /** Only decisions with a sequence number below this one. */
+  readonly beforeSequence: number | undefined;
+  readonly currency: string | undefined;
+  readonly status: "posted" | "rejected" | undefined;
+}
+
+export const HISTORY_LIMIT_MAX = 100;
+
+export interface HistoryPage {
+  readonly transactions: readonly Transaction[];
+  /** Where the next page starts; absent on the last one. */
+  readonly nextBeforeSequence: number | undefined;
+}
+
+export interface CurrencyList {
+  /** Every currency, the disabled ones too, in order of code. May be a few seconds old. */
+  list(): Promise<readonly Currency[]>;
+}
+
+export interface CommandQueue {
+  /** Sends a command behind the user's earlier ones. */
+  send(message: Message): Promise<void>;
+  /** Sets a record aside that can't be applied. */
+  sendToDeadLetters(record: QueueRecord, reason: DeadLetterReason): Promise<void>;
+}
+
+export interface QueueRecord {
+  readonly recordId: string;
+  readonly groupId: string;
+  readonly body: string;
+}
+
+export const DEAD_LETTER_REASONS = [
+  /** The body is not a message of this version of the ledger. */
+  "malformed",
+  /** No transaction with this id was accepted. */
+  "unknown_transaction",
+  /** The transaction that was accepted under this id has other content. */
+  "content_mismatch",
+  /** The store refuses to write the decision. */
+  "refused_by_store",
+] as const;
+
+export type DeadLetterReason = (typeof DEAD_LETTER_REASONS)[number];
+
+export interface Clock {
+  now(): Date;
+  sleep(milliseconds: number): Promise<void>;
+  /** Uniform in [0, 1). */
+  random(): number;
+}
+
+/** Told of what happens in the consumer; must not throw. */
+export interface ConsumerObserver {
+  /** One write stands: the user's commands and what became of each. */
+  committed(decided: readonly { readonly message: Message; readonly decision: Decision }[]): void;
+  retried(userId: string, reason: string): void;
+  deadLettered(record: QueueRecord, reason: DeadLetterReason, detail: string): void;
+  /** The records go back to the queue. */
+  failed(recordIds: readonly string[], error: unknown): void;
+}

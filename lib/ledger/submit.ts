@@ -1,0 +1,99 @@
+import type { Command } from "../domain/command.ts";
+import { type AmountProblem, parseAmount } from "../domain/money.ts";
+import type { Transaction } from "../domain/transaction.ts";
+import { fingerprintOf, transactionId } from "./identity.ts";
+import type { Clock, CommandQueue, CurrencyList, LedgerStore } from "./ports.ts";
+
+/** What a client asks for. */
+export interface Submission {
+  readonly userId: string;
+  readonly idempotencyKey: string;
+  readonly type: Command["type"];
+  readonly currency: string;
+  /** Decimal string in units of the currency. */
+  readonly amount: string;
+  readonly reference: string | undefined;
+  readonly metadata: Readonly<Record<string, string>> | undefined;
+  readonly requestId: string;
+}
+
+/** Why a submission is not accepted, in order of precedence. Nothing is stored of it. */
+export type SubmissionProblem = "unknown_currency" | AmountProblem | "idempotency_key_reused";
+
+export type Submitted =
+  | { readonly accepted: true; readonly transaction: Transaction; readonly replayed: boolean }
+  | { readonly accepted: false; readonly problem: SubmissionProblem };
+
+export interface SubmitPorts {
+  readonly store: LedgerStore;
+  readonly queue: CommandQueue;
+  readonly currencies: CurrencyList;
+  readonly clock: Clock;
+}
+
+/**
+ * Accepts a command: stores it as pending, then sends it. A failure in between is mended by the same submission made
+ * again, because a transaction that is still pending is sent again, and the consumer decides it only once.
+ *
+ * @throws Unavailable when the command may not have reached the queue
+ */
+export async function submit(submission: Submission, ports: SubmitPorts): Promise<Submitted> {
+  const { userId, type, currency: code, reference, metadata, requestId } = submission;
+  const currency = (await ports.currencies.list()).find((candidate) => candidate.code === code);
+  if (!currency) return { accepted: false, problem: "unknown_currency" };
+  const amount = parseAmount(submission.amount, currency.exponent);
+  if (!amount.ok) return { accepted: false, problem: amount.problem };
+  const { amountMinor } = amount;
+
+  const offered: Transaction = {
+    id: transactionId(userId, submission.idempotencyKey),
+    userId,
+    type,
+    currency: code,
+    exponent: currency.exponent,
+    amountMinor,
+    reference,
+    metadata,
+    fingerprint: fingerprintOf({ type, currency: code, amountMinor, reference, metadata }),
+    createdAt: ports.clock.now().toISOString(),
+    settlement: undefined,
+  };
+  // A currency that was disabled since takes nothing new, and still answers for what it took.
+  const existing = currency.enabled
+    ? await ports.store.putPending(offered)
+    : await ports.store.findTransaction(userId, offered.id);
+  if (!existing && !currency.enabled) return { accepted: false, problem: "unknown_currency" };
+
+  const transaction = existing ?? offered;
+  if (transaction.fingerprint !== offered.fingerprint) return { accepted: false, problem: "idempotency_key_reused" };
+  if (!transaction.settlement) {
+    await ports.queue.send({
+      command: { type, id: transaction.id, userId, currency: code, amountMinor },
+      fingerprint: transaction.fingerprint,
+      acceptedAt: transaction.createdAt,
+      requestId,
+    });
+  }
+  return { accepted: true, transaction, replayed: existing !== undefined };
+}
+
+const POLL_FIRST_MS = 15;
+const POLL_GROWTH = 1.5;
+const POLL_MAX_MS = 250;
+
+/** Waits until the transaction is decided, at most `waitMs`, and returns it as it then stands. */
+export async function awaitOutcome(
+  transaction: Transaction,
+  waitMs: number,
+  { store, clock }: Pick<SubmitPorts, "store" | "clock">,
+): Promise<Transaction> {
+  const deadlineMs = clock.now().getTime() + waitMs;
+  let current = transaction;
+  for (let pauseMs = POLL_FIRST_MS; !current.settlement; pauseMs = Math.min(pauseMs * POLL_GROWTH, POLL_MAX_MS)) {
+    const leftMs = deadlineMs - clock.now().getTime();
+    if (leftMs <= 0) break;
+    await clock.sleep(Math.min(pauseMs, leftMs));
+    current = (await store.findTransaction(current.userId, current.id)) ?? current;
+  }
+  return current;
+}

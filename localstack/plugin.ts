@@ -1,0 +1,6 @@
+export default class Plugin {
+  hooks = {};
+  constructor(serverless: unknown) {
+    void serverless;
+  }
+}
