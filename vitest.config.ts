@@ -2,6 +2,9 @@ import { defineConfig } from "vitest/config";
 
 export default defineConfig({
   test: {
+    env: { POWERTOOLS_LOG_LEVEL: "SILENT" },
+    // Tests with a stack of their own mostly wait for it.
+    maxWorkers: 3,
     projects: [
       {
         test: {
@@ -18,7 +21,13 @@ export default defineConfig({
         },
       },
       {
-        test: { name: "end-to-end", include: ["test/end-to-end/*.test.ts"], testTimeout: 120_000, hookTimeout: 60_000 },
+        test: {
+          name: "end-to-end",
+          include: ["test/end-to-end/*.test.ts"],
+          globalSetup: "test/support/sharedStack.ts",
+          testTimeout: 120_000,
+          hookTimeout: 60_000,
+        },
       },
     ],
   },

@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { globSync, mkdirSync } from "node:fs";
+import { globSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { startFauxqs } from "fauxqs";
@@ -81,7 +81,6 @@ function dynamoLocalCommand({ DYNAMODB_PORT, DATA_DIR }: DynamoSettings): string
 
 /** Starts the embedded SQS in this process. */
 export async function startSqs({ AWS_PORT, AWS_REGION, DATA_DIR }: Settings) {
-  if (DATA_DIR) mkdirSync(DATA_DIR, { recursive: true });
   return startFauxqs({
     port: AWS_PORT,
     logger: false,

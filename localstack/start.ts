@@ -1,6 +1,6 @@
-import { mkdirSync, openSync, readFileSync } from "node:fs";
+import { accessSync, constants, mkdirSync, openSync, readFileSync, rmSync } from "node:fs";
 import { createRequire } from "node:module";
-import { join } from "node:path";
+import { join, relative } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { startDynamo, startSqs } from "./engines.ts";
 import { serveKeySet } from "./identityProvider.ts";
@@ -9,6 +9,7 @@ import { startProgram } from "./process.ts";
 import { awsEnvironment, readSettings, SettingError, type Settings } from "./settings.ts";
 
 /** `npm start`: the whole ledger on this machine, until Ctrl-C. */
+const ROOT = join(import.meta.dirname, "..");
 const READY_TIMEOUT_MS = 60_000;
 const stops: (() => unknown)[] = [];
 let stopping = false;
@@ -23,9 +24,12 @@ async function stopAll(exitCode: number): Promise<never> {
 async function start(): Promise<void> {
   const settings = readSettings(process.env);
   await refuseTakenPorts(settings);
-  const home = join(import.meta.dirname, "../.antler", `api-${settings.API_PORT}`);
+  if (settings.DATA_DIR) prepareFolder(settings.DATA_DIR);
+  const home = join(ROOT, ".antler", `api-${settings.API_PORT}`);
   mkdirSync(home, { recursive: true });
   const logFile = join(home, "stack.log");
+  const buildFolder = join(home, "build");
+  stops.push(() => rmSync(buildFolder, { recursive: true, force: true }));
   const log = openSync(logFile, "w");
 
   if (!settings.AWS_ENDPOINT_URL) {
@@ -49,7 +53,7 @@ async function start(): Promise<void> {
     {
       ...process.env,
       ...awsEnvironment(settings),
-      ANTLER_BUILD_DIR: join(".antler", `api-${settings.API_PORT}`, "build"),
+      ANTLER_BUILD_DIR: relative(ROOT, buildFolder),
       JWT_JWKS_URL: settings.JWT_JWKS_URL ?? keySet?.url,
       JWT_ISSUER: settings.JWT_ISSUER,
       JWT_AUDIENCE: settings.JWT_AUDIENCE,
@@ -78,6 +82,15 @@ async function refuseTakenPorts(settings: Settings): Promise<void> {
   ];
   for (const { name, port, host } of wanted) {
     if (!(await isPortFree(port, host))) throw new SettingError(`Port ${port} is taken: set ${name} to a free one`);
+  }
+}
+
+function prepareFolder(folder: string): void {
+  try {
+    mkdirSync(folder, { recursive: true });
+    accessSync(folder, constants.W_OK);
+  } catch (error) {
+    throw new SettingError(`DATA_DIR=${folder}: can't be written (${error instanceof Error ? error.message : error})`);
   }
 }
 

@@ -1,10 +1,8 @@
-import { ScanCommand } from "@aws-sdk/lib-dynamodb";
 import { setting } from "../config.ts";
 import type { Currency } from "../domain/currency.ts";
 import type { Clock, CurrencyList } from "../ledger/ports.ts";
-import { dynamo } from "./clients.ts";
-import { ask } from "./errors.ts";
 import { currencyItem } from "./items.ts";
+import { scan } from "./scan.ts";
 
 /** How long a function may go on with the currencies that it read. */
 export const CURRENCIES_MAX_AGE_MS = 10_000;
@@ -29,13 +27,6 @@ export function dynamoCurrencies(clock: Clock): CurrencyList {
 
 async function readAll(): Promise<readonly Currency[]> {
   const currencies: Currency[] = [];
-  let start: Record<string, unknown> | undefined;
-  do {
-    const page = await ask("Scan the currencies", () =>
-      dynamo.send(new ScanCommand({ TableName: setting("CURRENCIES_TABLE"), ExclusiveStartKey: start })),
-    );
-    currencies.push(...(page.Items ?? []).map((item) => currencyItem.parse(item)));
-    start = page.LastEvaluatedKey;
-  } while (start);
+  for await (const item of scan({ TableName: setting("CURRENCIES_TABLE") })) currencies.push(currencyItem.parse(item));
   return currencies.sort((a, b) => (a.code < b.code ? -1 : 1));
 }

@@ -21,6 +21,10 @@ const walletItem = z.object({
   updatedAt: z.string(),
 });
 
+const transactionStatus = z.enum(["pending", "posted", "rejected"]);
+
+export const statusItem = z.object({ userId: z.string(), status: transactionStatus });
+
 const transactionItem = z.object({
   userId: z.string(),
   id: z.string(),
@@ -32,7 +36,7 @@ const transactionItem = z.object({
   metadata: z.record(z.string(), z.string()).optional(),
   fingerprint: z.string(),
   createdAt: z.string(),
-  status: z.enum(["pending", "posted", "rejected"]),
+  status: transactionStatus,
   sequence: count.optional(),
   balanceAfterMinor: z.bigint().optional(),
   postedAt: z.string().optional(),

@@ -1,0 +1,43 @@
+import type { QueryCommandInput, ScanCommandInput } from "@aws-sdk/lib-dynamodb";
+import { setting } from "../config.ts";
+import type { Books } from "../ledger/verify.ts";
+import { statusItem, toTransaction, toWallet } from "./items.ts";
+import { query, scan } from "./scan.ts";
+import { dynamoStore } from "./store.ts";
+
+/** The tables, read from one end to the other. */
+export const dynamoBooks: Books = {
+  async *wallets() {
+    for await (const item of scan({ TableName: setting("WALLETS_TABLE"), ConsistentRead: true })) yield toWallet(item);
+  },
+  wallet: dynamoStore.readWallet,
+  async *history(userId) {
+    const input = { ...ofUser(userId), IndexName: "history" };
+    for await (const item of query(input)) yield toTransaction(item);
+  },
+  async consistentHistory(userId) {
+    const decided = [];
+    for await (const item of query({ ...ofUser(userId), ConsistentRead: true })) {
+      const transaction = toTransaction(item);
+      if (transaction.settlement) decided.push({ transaction, sequence: transaction.settlement.sequence });
+    }
+    return decided.sort((a, b) => a.sequence - b.sequence).map(({ transaction }) => transaction);
+  },
+  async *statuses() {
+    const input: ScanCommandInput = {
+      TableName: setting("TRANSACTIONS_TABLE"),
+      ProjectionExpression: "userId, #status",
+      ExpressionAttributeNames: { "#status": "status" },
+      ConsistentRead: true,
+    };
+    for await (const item of scan(input)) yield statusItem.parse(item);
+  },
+};
+
+function ofUser(userId: string): QueryCommandInput {
+  return {
+    TableName: setting("TRANSACTIONS_TABLE"),
+    KeyConditionExpression: "userId = :userId",
+    ExpressionAttributeValues: { ":userId": userId },
+  };
+}

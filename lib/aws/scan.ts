@@ -1,0 +1,23 @@
+import { QueryCommand, type QueryCommandInput, ScanCommand, type ScanCommandInput } from "@aws-sdk/lib-dynamodb";
+import { dynamo } from "./clients.ts";
+import { ask } from "./errors.ts";
+
+/** Every item of a query, page after page. */
+export async function* query(input: QueryCommandInput) {
+  let start: QueryCommandInput["ExclusiveStartKey"];
+  do {
+    const page = await ask("Query", () => dynamo.send(new QueryCommand({ ...input, ExclusiveStartKey: start })));
+    yield* page.Items ?? [];
+    start = page.LastEvaluatedKey;
+  } while (start);
+}
+
+/** Every item of a table. */
+export async function* scan(input: ScanCommandInput) {
+  let start: ScanCommandInput["ExclusiveStartKey"];
+  do {
+    const page = await ask("Scan", () => dynamo.send(new ScanCommand({ ...input, ExclusiveStartKey: start })));
+    yield* page.Items ?? [];
+    start = page.LastEvaluatedKey;
+  } while (start);
+}

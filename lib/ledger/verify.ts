@@ -1,0 +1,123 @@
+import { statusOf, type Transaction, type TransactionStatus } from "../domain/transaction.ts";
+import { balanceOf, decide, emptyWallet, evolve, type Wallet } from "../domain/wallet.ts";
+
+/** The whole ledger, to be read through. */
+export interface Books {
+  wallets(): AsyncIterable<{ readonly userId: string; readonly wallet: Wallet }>;
+  /** Strongly consistent. */
+  wallet(userId: string): Promise<Wallet | undefined>;
+  /** One user's decided transactions by sequence; as a stream that may lag, or whole and strongly consistent. */
+  history(userId: string): AsyncIterable<Transaction>;
+  consistentHistory(userId: string): Promise<readonly Transaction[]>;
+  /** Every transaction's user and status, in no order. */
+  statuses(): AsyncIterable<{ readonly userId: string; readonly status: TransactionStatus }>;
+}
+
+export interface Difference {
+  readonly userId: string;
+  readonly detail: string;
+}
+
+export interface Verification {
+  readonly wallets: number;
+  readonly posted: number;
+  readonly rejected: number;
+  readonly pending: number;
+  /** Minor units that all users hold together, by currency. */
+  readonly totalsMinor: ReadonlyMap<string, bigint>;
+  readonly differences: readonly Difference[];
+}
+
+const USERS_AT_ONCE = 8;
+/** A wallet that moves while it is checked is checked again. */
+const RECHECKS_MAX = 5;
+
+/**
+ * Recomputes every wallet from its history: each transaction is decided again in the order of its sequence, and must have
+ * had that outcome; the sequence has no gap; no balance goes below zero on the way; the wallet is what comes out. Commands
+ * may go on meanwhile.
+ */
+export async function verify(books: Books): Promise<Verification> {
+  const totalsMinor = new Map<string, bigint>();
+  const differences: Difference[] = [];
+  const seen = new Set<string>();
+
+  await inParallel(books.wallets(), async ({ userId, wallet }) => {
+    seen.add(userId);
+    for (const [currency, minor] of wallet.balances) {
+      totalsMinor.set(currency, (totalsMinor.get(currency) ?? 0n) + minor);
+    }
+    differences.push(...(await differencesOf(userId, wallet, books)));
+  });
+
+  const counts = { posted: 0, rejected: 0, pending: 0 };
+  const withoutWallet = new Set<string>();
+  for await (const { userId, status } of books.statuses()) {
+    counts[status]++;
+    if (status !== "pending" && !seen.has(userId)) withoutWallet.add(userId);
+  }
+  for (const userId of withoutWallet) {
+    if (!(await books.wallet(userId))) differences.push({ userId, detail: "has decided transactions but no wallet" });
+  }
+  return { wallets: seen.size, ...counts, totalsMinor, differences };
+}
+
+async function differencesOf(userId: string, wallet: Wallet, books: Books): Promise<Difference[]> {
+  let detail = await findDifference(wallet, books.history(userId));
+  // The stream may lag and the wallet may move: what is reported is wrong in a consistent view of both.
+  for (let recheck = 1; detail !== undefined && recheck <= RECHECKS_MAX; recheck++) {
+    const before = (await books.wallet(userId)) ?? emptyWallet;
+    const transactions = await books.consistentHistory(userId);
+    const after = (await books.wallet(userId)) ?? emptyWallet;
+    detail = await findDifference(after, transactions);
+    if (before.sequence === after.sequence) break;
+  }
+  return detail === undefined ? [] : [{ userId, detail }];
+}
+
+/** @returns the first thing that is wrong with a wallet, as a sentence that follows the user's name */
+async function findDifference(
+  wallet: Wallet,
+  history: AsyncIterable<Transaction> | readonly Transaction[],
+): Promise<string | undefined> {
+  let folded = emptyWallet;
+  for await (const transaction of history) {
+    const wrong = findWrongDecision(folded, transaction);
+    if (wrong) return wrong;
+    folded = evolve(folded, decide(folded, transaction));
+  }
+  if (folded.sequence !== wallet.sequence) {
+    return `has a wallet at sequence ${wallet.sequence} and a history that ends at ${folded.sequence}`;
+  }
+  for (const currency of new Set([...folded.balances.keys(), ...wallet.balances.keys()])) {
+    const [holds, comesTo] = [balanceOf(wallet, currency), balanceOf(folded, currency)];
+    if (holds !== comesTo) {
+      return `holds ${holds} minor units of ${currency} where the history comes to ${comesTo} (difference ${holds - comesTo})`;
+    }
+  }
+  return undefined;
+}
+
+function findWrongDecision(before: Wallet, transaction: Transaction): string | undefined {
+  const { id, settlement } = transaction;
+  const expected = decide(before, transaction);
+  if (settlement?.sequence !== expected.sequence) {
+    return `has transaction ${id} at sequence ${settlement?.sequence} where ${expected.sequence} is due`;
+  }
+  const { status } = expected.outcome;
+  if (statusOf(transaction) !== status) {
+    return `has transaction ${id} (sequence ${expected.sequence}) ${statusOf(transaction)} where it should be ${status}`;
+  }
+  if (settlement.balanceAfterMinor !== expected.balanceAfterMinor) {
+    return `has transaction ${id} (sequence ${expected.sequence}) with a balance after it of ${settlement.balanceAfterMinor} minor units where the history comes to ${expected.balanceAfterMinor}`;
+  }
+  return undefined;
+}
+
+async function inParallel<T>(items: AsyncIterable<T>, work: (item: T) => Promise<void>): Promise<void> {
+  const iterator = items[Symbol.asyncIterator]();
+  const worker = async () => {
+    for (let next = await iterator.next(); !next.done; next = await iterator.next()) await work(next.value);
+  };
+  await Promise.all(Array.from({ length: USERS_AT_ONCE }, worker));
+}

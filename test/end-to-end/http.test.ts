@@ -1,0 +1,143 @@
+import { randomUUID } from "node:crypto";
+import { describe, expect, inject, test } from "vitest";
+import { Client, newUser, problemIn, transactionIn } from "../support/client.ts";
+
+const apiUrl = inject("apiUrl");
+const alice = new Client(apiUrl, newUser("alice"));
+const deposits = `/v1/users/${alice.user}/deposits`;
+const valid = { currency: "USD", amount: "1.00" };
+
+function post(body: string | Uint8Array<ArrayBuffer>, headers: Record<string, string> = {}) {
+  return alice.request("POST", deposits, body, {
+    "content-type": "application/json",
+    "idempotency-key": randomUUID(),
+    ...headers,
+  });
+}
+
+describe("privacy", () => {
+  const bob = newUser("bob");
+
+  test.each([
+    ["GET", "balances"],
+    ["GET", "transactions"],
+    ["GET", `transactions/tx_${"a".repeat(43)}`],
+    ["POST", "deposits"],
+    ["POST", "withdrawals"],
+  ])("%s %s of another user is forbidden, whether the user exists or not", async (method, path) => {
+    const owner = new Client(apiUrl, bob);
+    await owner.deposit("USD", "5.00", { wait: 10 });
+    for (const user of [bob, newUser("nobody")]) {
+      const body = method === "POST" ? JSON.stringify(valid) : undefined;
+      const headers = { "content-type": "application/json", "idempotency-key": randomUUID() };
+      const answer = await alice.request(method, `/v1/users/${user}/${path}`, body, headers);
+      expect(problemIn(answer, 403).code).toBe("forbidden");
+    }
+  });
+
+  test("a transaction of another user is not found below one's own wallet", async () => {
+    const owner = new Client(apiUrl, bob);
+    const { id } = transactionIn(await owner.deposit("USD", "5.00"), 202);
+    expect(problemIn(await alice.get(`transactions/${id}`), 404).code).toBe("not_found");
+  });
+
+  test("the scope wallets:admin acts for any user", async () => {
+    const service = new Client(apiUrl, "settlement-service", "other wallets:admin");
+    const answer = await service.request("POST", `/v1/users/${bob}/deposits`, JSON.stringify(valid), {
+      "content-type": "application/json",
+      "idempotency-key": randomUUID(),
+      prefer: "wait=10",
+    });
+    expect(transactionIn(answer, 201).userId).toBe(bob);
+  });
+
+  test("a token that is missing or made up is refused with a challenge", async () => {
+    for (const authorization of ["", "Bearer x.y.z", "Basic YTpi"]) {
+      const answer = await alice.request("GET", `/v1/users/${alice.user}/balances`, undefined, { authorization });
+      expect(problemIn(answer, 401).code).toBe("unauthorized");
+      expect(answer.headers.get("www-authenticate")).toContain("Bearer");
+    }
+  });
+});
+
+describe("a request that is wrong", () => {
+  test.each([
+    ["malformed JSON", "{", 400, "malformed_json"],
+    ["no body", "", 400, "malformed_json"],
+    ["an array", "[]", 422, "validation_failed"],
+    ["a field that is missing", JSON.stringify({ currency: "USD" }), 422, "validation_failed"],
+    ["a field that is unknown", JSON.stringify({ ...valid, user: "bob" }), 422, "validation_failed"],
+    ["a JSON number for the amount", '{"currency":"USD","amount":1}', 422, "validation_failed"],
+    ["an unknown currency", JSON.stringify({ ...valid, currency: "XXX" }), 422, "unknown_currency"],
+    ["more decimals than the currency", JSON.stringify({ ...valid, amount: "1.001" }), 422, "amount_scale"],
+    ["a zero amount", JSON.stringify({ ...valid, amount: "0.00" }), 422, "amount_zero"],
+    ["a negative amount", JSON.stringify({ ...valid, amount: "-1.00" }), 422, "amount_invalid"],
+    ["an amount in exponent form", JSON.stringify({ ...valid, amount: "1e2" }), 422, "amount_invalid"],
+    ["an amount over the limit", JSON.stringify({ ...valid, amount: "9".repeat(37) }), 422, "amount_limit"],
+    ["a body over 16 KB", JSON.stringify({ ...valid, reference: "x".repeat(16_384) }), 413, "payload_too_large"],
+  ])("with %s is refused and stored nowhere", async (_name, body, status, code) => {
+    const key = randomUUID();
+    expect(problemIn(await post(body, { "idempotency-key": key }), status).code).toBe(code);
+    const retried = await post(JSON.stringify(valid), { "idempotency-key": key });
+    expect(retried.headers.get("idempotency-replayed")).toBeNull();
+    transactionIn(retried, 202);
+  });
+
+  test("names the field by a pointer", async () => {
+    const { errors } = problemIn(await post('{"currency":"USD","amount":1,"metadata":{"a":2}}'), 422);
+    expect(errors?.map(({ pointer }) => pointer)).toEqual(["/amount", "/metadata/a"]);
+  });
+
+  test("with another content type is refused", async () => {
+    const answer = await post(JSON.stringify(valid), { "content-type": "text/plain" });
+    expect(problemIn(answer, 415).code).toBe("unsupported_media_type");
+  });
+
+  test("without an Idempotency-Key, or with one that is too long, is refused", async () => {
+    expect(problemIn(await post(JSON.stringify(valid), { "idempotency-key": "" }), 400).code).toBe(
+      "idempotency_key_required",
+    );
+    expect(problemIn(await post(JSON.stringify(valid), { "idempotency-key": "k".repeat(256) }), 400).code).toBe(
+      "idempotency_key_invalid",
+    );
+  });
+
+  test("for a page that can't be is refused", async () => {
+    for (const query of ["limit=0", "limit=101", "limit=x", "status=pending", "unknown=1"]) {
+      expect(problemIn(await alice.get(`transactions?${query}`), 422).code).toBe("validation_failed");
+    }
+    expect(problemIn(await alice.get("transactions?cursor=made-up"), 400).code).toBe("invalid_cursor");
+  });
+
+  test("for a path or an id that is not there is not found", async () => {
+    expect(problemIn(await alice.request("GET", "/v1/nothing"), 404).code).toBe("not_found");
+    expect(problemIn(await alice.get("transactions/tx_x"), 404).code).toBe("not_found");
+    expect(problemIn(await alice.get(`transactions/tx_${"a".repeat(43)}`), 404).code).toBe("not_found");
+  });
+
+  test("carries the request's id", async () => {
+    const answer = await alice.request("GET", "/v1/nothing");
+    expect(problemIn(answer, 404).requestId).toBe(answer.headers.get("x-request-id"));
+  });
+});
+
+describe("open to all", () => {
+  const get = (path: string) => fetch(`${apiUrl}${path}`);
+
+  test("health, currencies and the OpenAPI document need no token", async () => {
+    expect(await (await get("/v1/health")).json()).toEqual({ status: "ok" });
+    expect((await get("/v1/currencies")).status).toBe(200);
+    const document = await (await get("/openapi.json")).json();
+    expect(document).toMatchObject({ openapi: expect.stringMatching(/^3\.1/) });
+  });
+
+  test("the documentation page brings all that it needs with it", async () => {
+    const page = await (await get("/docs")).text();
+    const assets = [...page.matchAll(/(?:src|href)="([^"]+)"/g)].map(([, path]) => path);
+    expect(assets.length).toBeGreaterThan(0);
+    for (const asset of assets) {
+      expect(asset).not.toMatch(/^(https?:)?\/\//);
+      expect((await get(`/${asset}`)).status).toBe(200);
+    }
+  });
+});

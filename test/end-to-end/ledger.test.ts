@@ -1,0 +1,207 @@
+import { randomUUID } from "node:crypto";
+import { describe, expect, inject, test } from "vitest";
+import { Client, newUser, problemIn, transactionIn } from "../support/client.ts";
+
+const apiUrl = inject("apiUrl");
+const aUser = () => new Client(apiUrl, newUser());
+
+describe("a deposit", () => {
+  test("is accepted at once, is never unknown after that, and ends posted", async () => {
+    const alice = aUser();
+    const answer = await alice.deposit("USD", "12.34", { reference: "invoice 4711", metadata: { order: "A-1" } });
+    const accepted = transactionIn(answer, 202);
+    expect(accepted).toMatchObject({
+      userId: alice.user,
+      type: "deposit",
+      currency: "USD",
+      amount: "12.34",
+      status: "pending",
+      sequence: null,
+      balanceAfter: null,
+      postedAt: null,
+      reference: "invoice 4711",
+      metadata: { order: "A-1" },
+      rejection: null,
+    });
+    const location = answer.headers.get("location") ?? "";
+    expect((await alice.request("GET", location)).status).toBe(200);
+
+    const posted = await alice.decided(accepted.id);
+    expect(posted).toMatchObject({
+      ...accepted,
+      status: "posted",
+      sequence: 1,
+      balanceAfter: "12.34",
+      postedAt: expect.any(String),
+    });
+    expect(await alice.balance("USD")).toBe("12.34");
+  });
+
+  test("that is waited for answers 201 with the outcome", async () => {
+    const alice = aUser();
+    const answer = await alice.deposit("JPY", "500", { wait: 10 });
+    expect(transactionIn(answer, 201)).toMatchObject({ status: "posted", balanceAfter: "500", sequence: 1 });
+    expect(answer.headers.get("preference-applied")).toBe("wait=10");
+  });
+
+  test.each([
+    ["JPY", "1", "99999999999999999999999999999999999998", "99999999999999999999999999999999999999"],
+    [
+      "ETH",
+      "0.000000000000000001",
+      "99999999999999999999.999999999999999998",
+      "99999999999999999999.999999999999999999",
+    ],
+  ])("moves 38 digits of %s exactly, and not one more", async (currency, smallest, most, all) => {
+    const alice = aUser();
+    transactionIn(await alice.deposit(currency, most, { wait: 10 }), 201);
+    expect(transactionIn(await alice.deposit(currency, smallest, { wait: 10 }), 201).balanceAfter).toBe(all);
+    const tooMuch = problemIn(await alice.deposit(currency, smallest, { wait: 10 }), 422);
+    expect(tooMuch).toMatchObject({ code: "balance_limit", transaction: { status: "rejected", balanceAfter: all } });
+    expect(transactionIn(await alice.withdraw(currency, most, { wait: 10 }), 201).balanceAfter).toBe(smallest);
+    expect(await alice.balance(currency)).toBe(smallest);
+  });
+});
+
+describe("a withdrawal", () => {
+  test("beyond the balance is refused, is recorded, and moves nothing", async () => {
+    const alice = aUser();
+    await alice.deposit("EUR", "10.00", { wait: 10 });
+    const problem = problemIn(await alice.withdraw("EUR", "10.01", { wait: 10 }), 422);
+    expect(problem).toMatchObject({
+      code: "insufficient_funds",
+      transaction: {
+        status: "rejected",
+        sequence: 2,
+        balanceAfter: "10.00",
+        rejection: { code: "insufficient_funds" },
+      },
+    });
+    expect(await alice.balance("EUR")).toBe("10.00");
+    expect((await alice.history()).data.map(({ status }) => status)).toEqual(["rejected", "posted"]);
+  });
+
+  test("takes only its own currency", async () => {
+    const alice = aUser();
+    await alice.deposit("USD", "5.00", { wait: 10 });
+    problemIn(await alice.withdraw("EUR", "1.00", { wait: 10 }), 422);
+    expect(await alice.balance("USD")).toBe("5.00");
+  });
+});
+
+describe("a race", () => {
+  test("of 50 withdrawals of 7.00 for 100.00 posts 14, rejects 36 and leaves 2.00", async () => {
+    const alice = aUser();
+    await alice.deposit("USD", "100.00", { wait: 10 });
+    const accepted = await Promise.all(Array.from({ length: 50 }, () => alice.withdraw("USD", "7.00")));
+    const decided = await Promise.all(accepted.map((answer) => alice.decided(transactionIn(answer, 202).id)));
+    const count = (status: string) => decided.filter((transaction) => transaction.status === status).length;
+    expect({ posted: count("posted"), rejected: count("rejected") }).toEqual({ posted: 14, rejected: 36 });
+    expect(await alice.balances()).toMatchObject({ sequence: 51 });
+    expect(await alice.balance("USD")).toBe("2.00");
+  });
+
+  test("of one Idempotency-Key 20 times at once has one effect", async () => {
+    const alice = aUser();
+    const key = randomUUID();
+    const answers = await Promise.all(
+      Array.from({ length: 20 }, () => alice.deposit("USD", "3.00", { key, wait: 10 })),
+    );
+    const ids = new Set(answers.map((answer) => transactionIn(answer, 201).id));
+    expect(ids.size).toBe(1);
+    expect(answers.filter(({ headers }) => headers.get("idempotency-replayed") === "true")).toHaveLength(19);
+    expect(await alice.balances()).toMatchObject({ sequence: 1 });
+    expect(await alice.balance("USD")).toBe("3.00");
+  });
+
+  test("of many users and commands keeps each user's order", async () => {
+    const users = Array.from({ length: 5 }, aUser);
+    await Promise.all(
+      users.map(async (user) => {
+        for (const amount of ["1.00", "2.00", "3.00", "4.00"]) transactionIn(await user.deposit("GBP", amount), 202);
+        await user.withdraw("GBP", "0.50", { wait: 10 });
+      }),
+    );
+    for (const user of users) {
+      const { data } = await user.history();
+      expect(data.map(({ amount }) => amount).reverse()).toEqual(["1.00", "2.00", "3.00", "4.00", "0.50"]);
+      expect(data.map(({ sequence }) => sequence)).toEqual([5, 4, 3, 2, 1]);
+    }
+  });
+});
+
+describe("an Idempotency-Key", () => {
+  test("met again with the same content answers with the transaction as it stands", async () => {
+    const alice = aUser();
+    const key = "the key, 1";
+    const first = transactionIn(await alice.deposit("USD", "1.00", { key, wait: 10 }), 201);
+    const again = await alice.deposit("USD", "1.0", { key });
+    expect(transactionIn(again, 202)).toEqual(first);
+    expect(again.headers.get("idempotency-replayed")).toBe("true");
+    expect(await alice.balance("USD")).toBe("1.00");
+  });
+
+  test("met again with other content is refused", async () => {
+    const alice = aUser();
+    const key = randomUUID();
+    await alice.deposit("USD", "1.00", { key, wait: 10 });
+    for (const other of [
+      await alice.deposit("USD", "1.01", { key }),
+      await alice.deposit("EUR", "1.00", { key }),
+      await alice.withdraw("USD", "1.00", { key }),
+      await alice.deposit("USD", "1.00", { key, reference: "another" }),
+      await alice.deposit("USD", "1.00", { key, metadata: { a: "b" } }),
+    ]) {
+      expect(problemIn(other, 422).code).toBe("idempotency_key_reused");
+    }
+    expect(await alice.balance("USD")).toBe("1.00");
+  });
+
+  test("is each user's own", async () => {
+    const [alice, bob] = [aUser(), aUser()];
+    const key = randomUUID();
+    await alice.deposit("USD", "1.00", { key, wait: 10 });
+    transactionIn(await bob.deposit("USD", "2.00", { key, wait: 10 }), 201);
+    expect(await alice.balance("USD")).toBe("1.00");
+    expect(await bob.balance("USD")).toBe("2.00");
+  });
+});
+
+describe("balances", () => {
+  test("of a new user show every enabled currency at zero", async () => {
+    const alice = aUser();
+    const { data } = await alice.currencies();
+    const { sequence, balances } = await alice.balances();
+    expect(sequence).toBe(0);
+    expect(balances).toEqual(data.map(({ code, exponent }) => ({ currency: code, amount: (0).toFixed(exponent) })));
+    expect(data.length).toBeGreaterThanOrEqual(3);
+  });
+});
+
+describe("the history", () => {
+  test("pages by cursor, newest first, without a gap, and filters", async () => {
+    const alice = aUser();
+    for (let step = 1; step <= 4; step++) await alice.deposit("USD", `${step}.00`, { wait: 10 });
+    for (let step = 1; step <= 3; step++) await alice.deposit("EUR", `${step}.00`, { wait: 10 });
+    await alice.withdraw("USD", "999.00", { wait: 10 });
+
+    const sequences: (number | null)[] = [];
+    let cursor: string | null = "";
+    let pages = 0;
+    while (cursor !== null) {
+      const page = await alice.history({ limit: "3", ...(cursor && { cursor }) });
+      sequences.push(...page.data.map(({ sequence }) => sequence));
+      cursor = page.nextCursor;
+      pages++;
+    }
+    expect(sequences).toEqual([8, 7, 6, 5, 4, 3, 2, 1]);
+    expect(pages).toBe(3);
+
+    const rejected = await alice.history({ status: "rejected" });
+    expect(rejected.data.map(({ sequence, balanceAfter }) => [sequence, balanceAfter])).toEqual([[8, "10.00"]]);
+    const euros = await alice.history({ currency: "EUR", limit: "2" });
+    expect(euros.data.map(({ sequence }) => sequence)).toEqual([7, 6]);
+    const rest = await alice.history({ currency: "EUR", limit: "2", cursor: euros.nextCursor ?? "" });
+    expect(rest.data.map(({ sequence }) => sequence)).toEqual([5]);
+  });
+});

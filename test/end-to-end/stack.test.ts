@@ -1,0 +1,236 @@
+import { spawnSync } from "node:child_process";
+import { randomUUID } from "node:crypto";
+import { once } from "node:events";
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout } from "node:timers/promises";
+import { PutCommand } from "@aws-sdk/lib-dynamodb";
+import { describe, expect, inject, onTestFinished, test } from "vitest";
+import { dynamo } from "../../lib/aws/clients.ts";
+import { Client, newUser, transactionIn } from "../support/client.ts";
+import { collect, freePorts, launch, run, type Stack, startStack } from "../support/stack.ts";
+
+const onLinux = process.platform === "linux";
+const hasJava = spawnSync("java", ["-version"]).status === 0;
+
+/** A stack that does not outlive its test. */
+async function ownStack(environment: Readonly<Record<string, string>> = {}): Promise<Stack> {
+  const stack = await startStack(environment);
+  onTestFinished(() => stack.stop().then(() => {}));
+  return stack;
+}
+
+function dataDir(): string {
+  const folder = mkdtempSync(join(tmpdir(), "antler-"));
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+/** Starts a stack that is to refuse, and returns what it says. */
+async function refusal(environment: Readonly<Record<string, string>>): Promise<{ code: number; output: string }> {
+  const child = launch({ ...(await freePorts("API_PORT", "AWS_PORT", "DYNAMODB_PORT")), ...environment });
+  const output = collect(child);
+  const [code] = await once(child, "close");
+  return { code, output: output() };
+}
+
+/** Processes whose environment has the marker: all that a stack has started, however deep. */
+function processesWith(marker: string): string[] {
+  return readdirSync("/proc").filter((pid) => {
+    if (!/^\d+$/.test(pid)) return false;
+    try {
+      return readFileSync(`/proc/${pid}/environ`, "utf8").includes(marker);
+    } catch {
+      return false;
+    }
+  });
+}
+
+async function untilNoProcessWith(marker: string): Promise<void> {
+  const deadline = Date.now() + 15_000;
+  while (processesWith(marker).length > 0) {
+    if (Date.now() > deadline) throw new Error(`Left behind: ${processesWith(marker)}`);
+    await setTimeout(50);
+  }
+}
+
+describe("npm start refuses, in one clear line and with exit code 1,", () => {
+  test("a port that is taken", async () => {
+    const server = createServer().listen(0, "127.0.0.1");
+    await once(server, "listening");
+    onTestFinished(() => {
+      server.close();
+    });
+    const address = server.address();
+    const port = String(typeof address === "object" ? address?.port : "");
+    for (const name of ["API_PORT", "AWS_PORT", "DYNAMODB_PORT"]) {
+      expect(await refusal({ [name]: port })).toEqual({
+        code: 1,
+        output: `Port ${port} is taken: set ${name} to a free one\n`,
+      });
+    }
+  });
+
+  test.each([
+    ["API_PORT", "http", "API_PORT=http: must be a port number\n"],
+    ["DYNAMODB_ENGINE", "oracle", /^DYNAMODB_ENGINE=oracle: .+\n$/],
+    ["AWS_ENDPOINT_URL", "localhost", /^AWS_ENDPOINT_URL=localhost: .+\n$/],
+    ["LOG_LEVEL", "loud", /^LOG_LEVEL=loud: .+\n$/],
+  ])("the setting %s=%s", async (name, value, message) => {
+    const { code, output } = await refusal({ [name]: value });
+    expect(code).toBe(1);
+    expect(output).toMatch(message);
+  });
+
+  test("an engine that needs Java where there is none", async () => {
+    const { code, output } = await refusal({ DYNAMODB_ENGINE: "dynamodb-local", PATH: "/nowhere" });
+    expect(code).toBe(1);
+    expect(output).toMatch(/^DynamoDB Local needs Java 17 or later: .+\n$/);
+  });
+
+  test("a DATA_DIR that can't be written", async () => {
+    const { code, output } = await refusal({ DATA_DIR: "/dev/null/antler" });
+    expect(code).toBe(1);
+    expect(output).toMatch(/^DATA_DIR=\/dev\/null\/antler: .+\n$/);
+  });
+});
+
+describe("a stack", () => {
+  test("runs beside another one on other ports, with data of its own", async () => {
+    const [one, other] = await Promise.all([ownStack(), ownStack()]);
+    const user = newUser();
+    transactionIn(await new Client(one.apiUrl, user).deposit("USD", "1.00", { wait: 10 }), 201);
+    expect(await new Client(other.apiUrl, user).balance("USD")).toBe("0.00");
+  });
+
+  test.runIf(onLinux).each(["SIGINT", "SIGTERM"] as const)("leaves no process behind after %s", async (signal) => {
+    const marker = `ANTLER_TEST=${randomUUID()}`;
+    const stack = await ownStack({ ANTLER_TEST: marker.slice("ANTLER_TEST=".length) });
+    expect(processesWith(marker).length).toBeGreaterThan(2);
+    stack.process.kill(signal);
+    expect((await once(stack.process, "exit"))[0]).toBe(0);
+    await untilNoProcessWith(marker);
+  });
+
+  test.runIf(onLinux)("leaves no process behind when it is killed", async () => {
+    const marker = `ANTLER_TEST=${randomUUID()}`;
+    const stack = await ownStack({ ANTLER_TEST: marker.slice("ANTLER_TEST=".length) });
+    stack.process.kill("SIGKILL");
+    await untilNoProcessWith(marker);
+  });
+
+  test.runIf(onLinux)("ends as a whole, and says why, when its database dies", async () => {
+    const marker = `ANTLER_TEST=${randomUUID()}`;
+    const stack = await ownStack({ ANTLER_TEST: marker.slice("ANTLER_TEST=".length) });
+    const output = collect(stack.process);
+    const database = processesWith(marker).find((pid) => commandOf(pid)[0]?.endsWith("/dynoxide"));
+    process.kill(Number(database), "SIGKILL");
+    expect((await once(stack.process, "exit"))[0]).toBe(1);
+    expect(output()).toContain("DynamoDB (dynoxide) ended");
+    await untilNoProcessWith(marker);
+  });
+
+  test.runIf(hasJava)("runs on DynamoDB Local too", async () => {
+    const stack = await ownStack({ DYNAMODB_ENGINE: "dynamodb-local" });
+    const alice = new Client(stack.apiUrl, newUser());
+    transactionIn(await alice.deposit("ETH", "1.000000000000000001", { wait: 20 }), 201);
+    expect(await alice.balance("ETH")).toBe("1.000000000000000001");
+  });
+
+  test.each(hasJava ? ["dynoxide", "dynamodb-local"] : ["dynoxide"])(
+    "keeps everything in DATA_DIR from one start to the next on %s",
+    async (engine) => {
+      const first = await ownStack({ DATA_DIR: dataDir(), DYNAMODB_ENGINE: engine });
+      const user = newUser();
+      transactionIn(await new Client(first.apiUrl, user).deposit("USD", "7.00", { wait: 20 }), 201);
+      await first.stop();
+      const second = await ownStack(first.environment);
+      expect(await new Client(second.apiUrl, user).balance("USD")).toBe("7.00");
+    },
+  );
+
+  test("that is killed in the middle of a load decides every acknowledged command once after its restart", async () => {
+    const first = await ownStack({ DATA_DIR: dataDir() });
+    const users = Array.from({ length: 20 }, () => newUser());
+    const sent: { user: string; key: string; id: string | undefined }[] = [];
+    const load = users.map(async (user) => {
+      const client = new Client(first.apiUrl, user);
+      for (;;) {
+        const command: (typeof sent)[number] = { user, key: randomUUID(), id: undefined };
+        sent.push(command);
+        command.id = transactionIn(await client.deposit("USD", "1.00", { key: command.key }), 202).id;
+        if (sent.length > 300) first.process.kill("SIGKILL");
+      }
+    });
+    await Promise.allSettled(load);
+    expect(sent.filter(({ id }) => id).length).toBeGreaterThan(100);
+
+    const second = await ownStack(first.environment);
+    for (const command of sent) {
+      const client = new Client(second.apiUrl, command.user);
+      command.id ??= transactionIn(await client.deposit("USD", "1.00", { key: command.key }), 202).id;
+    }
+    // What was in flight when the consumer died comes back when its visibility timeout of 60 s ends.
+    for (const { user, id } of sent) {
+      const { status } = await new Client(second.apiUrl, user).decided(id ?? "", 100_000);
+      expect(status).toBe("posted");
+    }
+    for (const user of users) {
+      const count = sent.filter((command) => command.user === user).length;
+      expect(await new Client(second.apiUrl, user).balance("USD")).toBe(`${count}.00`);
+    }
+    const { code, output } = await run("scripts/verify.ts", [], second.environment);
+    expect(output).toContain(`${sent.length} posted, 0 rejected, 0 pending`);
+    expect(code).toBe(0);
+  }, 180_000);
+});
+
+describe("npm run verify", () => {
+  test("passes on books that are right, and names the user and the difference when they are not", async () => {
+    const stack = await ownStack();
+    const alice = new Client(stack.apiUrl, newUser("alice"));
+    await alice.deposit("USD", "10.00", { wait: 10 });
+    await alice.withdraw("USD", "3.00", { wait: 10 });
+    expect(await run("scripts/verify.ts", [], stack.environment)).toEqual({
+      code: 0,
+      output: "1 wallets, 2 posted, 0 rejected, 0 pending\n  USD  7.00\nEvery wallet is the fold of its history.\n",
+    });
+
+    process.env.AWS_ENDPOINT_URL_DYNAMODB = `http://127.0.0.1:${stack.environment.DYNAMODB_PORT}`;
+    Object.assign(process.env, {
+      AWS_REGION: "us-east-1",
+      AWS_ACCESS_KEY_ID: "local",
+      AWS_SECRET_ACCESS_KEY: "local",
+    });
+    const item = { userId: alice.user, sequence: 2, balances: { USD: 7_000n }, updatedAt: new Date().toISOString() };
+    await dynamo.send(new PutCommand({ TableName: "antler-local-wallets", Item: item }));
+    const { code, output } = await run("scripts/verify.ts", [], stack.environment);
+    expect(code).toBe(1);
+    expect(output).toContain(`DIFFERENCE: user ${alice.user} holds 7000 minor units of USD`);
+    expect(output).toContain("difference 6300");
+  });
+
+  test("says in one line that there is no stack to read", async () => {
+    const { code, output } = await run("scripts/verify.ts", [], await freePorts("AWS_PORT", "DYNAMODB_PORT"));
+    expect(code).toBe(1);
+    expect(output).toMatch(/^The ledger can't be read: .+\n$/);
+  });
+});
+
+describe("npm run token", () => {
+  test("prints a token that the stack takes, and how to call it when it was called wrongly", async () => {
+    const { output } = await run("localstack/token.ts", ["alice"], {});
+    const answer = await fetch(`${inject("apiUrl")}/v1/users/alice/balances`, {
+      headers: { authorization: `Bearer ${output.trim()}` },
+    });
+    expect(answer.status).toBe(200);
+    const { code, output: usage } = await run("localstack/token.ts", [], {});
+    expect([code, usage]).toEqual([1, expect.stringMatching(/^Usage: .+\n$/)]);
+  });
+});
+
+function commandOf(pid: string): string[] {
+  return readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0");
+}

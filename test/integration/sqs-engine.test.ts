@@ -1,0 +1,458 @@
+import { subscribe, unsubscribe } from "node:diagnostics_channel";
+import { once } from "node:events";
+import { mkdtemp, rm } from "node:fs/promises";
+import { connect, Socket } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { setTimeout as sleep } from "node:timers/promises";
+import {
+  ChangeMessageVisibilityCommand,
+  CreateQueueCommand,
+  DeleteMessageCommand,
+  GetQueueAttributesCommand,
+  type Message,
+  ReceiveMessageCommand,
+  type ReceiveMessageCommandInput,
+  SendMessageBatchCommand,
+  SendMessageCommand,
+  SQSClient,
+} from "@aws-sdk/client-sqs";
+import { type FauxqsServer, startFauxqs } from "fauxqs";
+import { describe, expect, onTestFinished, test } from "vitest";
+
+/** What the ledger needs of SQS and `patches/fauxqs+2.4.1.patch` adds to the local one. */
+
+const HIGH_THROUGHPUT = { DeduplicationScope: "messageGroup", FifoThroughputLimit: "perMessageGroupId" };
+
+describe("A message group", () => {
+  test("is handed out in order, as many messages as a receive asks for.", async () => {
+    const queue = await createQueue(await startEngine());
+    await queue.send("1", "2", "3", "4");
+
+    expect(bodies(await queue.receive({ MaxNumberOfMessages: 3 }))).toEqual(["1", "2", "3"]);
+  });
+
+  test("fills a receive together with the next group.", async () => {
+    const queue = await createQueue(await startEngine());
+    await queue.send("1", "2");
+    await queue.sendTo("another group", "3", "4");
+
+    expect(bodies(await queue.receive({ MaxNumberOfMessages: 3 }))).toEqual(["1", "2", "3"]);
+  });
+
+  test("stays locked until the last of its messages in flight is done, and locks no other group.", async () => {
+    const queue = await createQueue(await startEngine());
+    await queue.send("1", "2", "3");
+    const [first, second] = await queue.receive({ MaxNumberOfMessages: 2 });
+    await queue.sendTo("another group", "other");
+
+    await queue.delete(first);
+    expect(bodies(await queue.receive())).toEqual(["other"]);
+
+    await queue.delete(second);
+    expect(bodies(await queue.receive())).toEqual(["3"]);
+  });
+
+  test("is handed out again in order, before later messages, when its messages are given back.", async () => {
+    const queue = await createQueue(await startEngine());
+    await queue.send("1", "2", "3", "4");
+    const [first, second, third] = await queue.receive({ MaxNumberOfMessages: 3 });
+
+    for (const message of [second, first, third]) await queue.giveBack(message);
+
+    expect(bodies(await queue.receive())).toEqual(["1", "2", "3", "4"]);
+  });
+
+  test("is handed out again in order, before later messages, when their visibility timeout runs out.", async () => {
+    const queue = await createQueue(await startEngine());
+    await queue.send("1", "2", "3", "4");
+    await queue.receive({ MaxNumberOfMessages: 3, VisibilityTimeout: 1 });
+
+    expect(bodies(await queue.receive({ WaitTimeSeconds: 20 }))).toEqual(["1", "2", "3", "4"]);
+  });
+});
+
+describe("A dead-letter queue", () => {
+  test("takes the message received too often, and the rest of its group goes on at once.", async () => {
+    const { queue, deadLetters } = await createQueueWithDeadLetters(await startEngine());
+    await queue.send("poison", "2", "3");
+    await queue.giveBack(...(await queue.receive({ MaxNumberOfMessages: 1 })));
+
+    const rest = await queue.receive();
+    expect(bodies(rest)).toEqual(["2", "3"]);
+    expect(rest.map(receiveCount)).toEqual([1, 1]);
+    const [poison] = await deadLetters.receive();
+    expect(poison).toMatchObject({ Body: "poison", Attributes: { MessageGroupId: "group" } });
+  });
+
+  test("keeps the order in which messages reached it, moved there or sent there.", async () => {
+    const { queue, deadLetters } = await createQueueWithDeadLetters(await startEngine());
+    await queue.sendTo("another group", "so that the next number is high");
+    await queue.receive();
+    await queue.send("moved");
+    await queue.giveBack(...(await queue.receive()));
+    await queue.receive();
+    await deadLetters.send("sent");
+
+    await deadLetters.giveBack(...(await deadLetters.receive()));
+
+    expect(bodies(await deadLetters.receive())).toEqual(["moved", "sent"]);
+  });
+
+  test("loses no message when the engine dies while it moves one.", async () => {
+    const dataDir = await temporaryDirectory();
+    const engine = await startEngine(dataDir);
+    const { queue } = await createQueueWithDeadLetters(engine);
+    await queue.send("poison");
+    await queue.giveBack(...(await queue.receive()));
+    const repair = breakStorage(dataDir);
+    await expect(queue.receive()).rejects.toThrow();
+    await engine.stop();
+    repair();
+
+    const { queue: again, deadLetters } = await createQueueWithDeadLetters(await startEngine(dataDir));
+
+    expect(bodies(await again.receive())).toEqual([]);
+    expect(bodies(await deadLetters.receive())).toEqual(["poison"]);
+  });
+});
+
+describe("A long poll", () => {
+  test("waits on when it is woken for a message of a locked group.", async () => {
+    const queue = await createQueue(await startEngine());
+    await queue.send("1");
+    const [first] = await queue.receive();
+    const { received } = await startPoll(queue);
+
+    await queue.send("2");
+    await queue.delete(first);
+
+    expect(bodies(await received)).toEqual(["2"]);
+  });
+
+  test("comes back empty after its wait time.", async () => {
+    const queue = await createQueue(await startEngine());
+    const startedAt = performance.now();
+
+    expect(await queue.receive({ WaitTimeSeconds: 1 })).toEqual([]);
+    expect(performance.now() - startedAt).toBeGreaterThan(950);
+  });
+
+  test("takes no message for a client that hung up.", async () => {
+    const engine = await startEngine();
+    const queue = await createQueue(engine);
+    const hangUp = new AbortController();
+    const { received, socket } = await startPoll(queue, hangUp.signal);
+    const closed = once(socket, "close");
+    hangUp.abort();
+    await expect(received).rejects.toThrow("aborted");
+    await closed;
+
+    await queue.send("1");
+
+    expect(bodies(await queue.receive())).toEqual(["1"]);
+  });
+
+  test("ends with its queue.", async () => {
+    const engine = await startEngine();
+    const { received } = await startPoll(await createQueue(engine));
+
+    engine.server.deleteQueue("queue.fifo");
+
+    const late = sleep(5_000, "still waiting", { ref: false });
+    expect(await Promise.race([received, late])).toEqual([]);
+  });
+
+  test("ends with the engine and leaves no timer behind.", async () => {
+    const before = timers();
+    const engine = await startEngine();
+    const { received } = await startPoll(await createQueue(engine));
+    const ended = Promise.allSettled([received]);
+    expect(timers()).toBeGreaterThan(before);
+
+    await engine.stop();
+    await ended;
+
+    expect(timers()).toBeLessThanOrEqual(before);
+  });
+});
+
+describe("Deduplication", () => {
+  test("is by group and id if the queue's scope is the message group.", async () => {
+    const queue = await createQueue(await startEngine(), HIGH_THROUGHPUT);
+    await queue.sendOnce({ group: "a", id: "same", body: "1" });
+    await queue.sendOnce({ group: "b", id: "same", body: "2" });
+    await queue.sendOnce({ group: "a", id: "same", body: "3" });
+    await queue.sendBatch({ group: "b", id: "same", body: "4" }, { group: "c", id: "same", body: "5" });
+
+    expect(bodies(await queue.receive())).toEqual(["1", "2", "5"]);
+  });
+
+  test("is by id alone if the queue's scope is the queue.", async () => {
+    const queue = await createQueue(await startEngine());
+    await queue.sendOnce({ group: "a", id: "same", body: "1" });
+    await queue.sendOnce({ group: "b", id: "same", body: "2" });
+
+    expect(bodies(await queue.receive())).toEqual(["1"]);
+  });
+
+  test("lets the retry of a failed send through.", async () => {
+    const dataDir = await temporaryDirectory();
+    const queue = await createQueue(await startEngine(dataDir));
+    const one = { group: "a", id: "1", body: "one" };
+    const two = { group: "a", id: "2", body: "two" };
+    const repair = breakStorage(dataDir);
+    await expect(queue.sendOnce(one)).rejects.toThrow();
+    await expect(queue.sendBatch(two)).rejects.toThrow();
+    repair();
+
+    await queue.sendOnce(one);
+    await queue.sendBatch(two);
+
+    expect(bodies(await queue.receive())).toEqual(["one", "two"]);
+  });
+});
+
+describe("A queue", () => {
+  test("takes every character that SQS takes.", async () => {
+    const queue = await createQueue(await startEngine());
+    await queue.send("\u{1F98C}");
+
+    expect(bodies(await queue.receive())).toEqual(["\u{1F98C}"]);
+  });
+
+  test("has the attributes that it was created with, and can be created again with them after a restart.", async () => {
+    const dataDir = await temporaryDirectory();
+    const engine = await startEngine(dataDir);
+    const attributes = { ...HIGH_THROUGHPUT, VisibilityTimeout: "60" };
+    const queue = await createQueue(engine, attributes);
+    await queue.send("1");
+    await engine.stop();
+
+    const again = await createQueue(await startEngine(dataDir), attributes);
+
+    expect(await again.attributes()).toMatchObject({ ...attributes, FifoQueue: "true" });
+    expect(bodies(await again.receive())).toEqual(["1"]);
+  });
+
+  test("keeps its messages when the server's own createQueue meets it again.", async () => {
+    const dataDir = await temporaryDirectory();
+    const engine = await startEngine(dataDir);
+    await (await createQueue(engine)).send("1");
+    await engine.stop();
+
+    const restarted = await startEngine(dataDir);
+    restarted.server.createQueue("queue.fifo", { attributes: { FifoQueue: "true" } });
+    await restarted.stop();
+
+    expect(bodies(await (await createQueue(await startEngine(dataDir))).receive())).toEqual(["1"]);
+  });
+});
+
+describe("A restart", () => {
+  test("keeps the order of a group, wherever its messages lie in the storage.", async () => {
+    const dataDir = await temporaryDirectory();
+    const engine = await startEngine(dataDir);
+    await (await createQueue(engine)).send("1", "2", "3");
+    await engine.stop();
+    withStorage(dataDir, "UPDATE sqs_messages SET rowid = -rowid");
+
+    const queue = await createQueue(await startEngine(dataDir));
+
+    expect(bodies(await queue.receive())).toEqual(["1", "2", "3"]);
+  });
+
+  test("keeps messages in flight, their group locked and their receipt handles valid.", async () => {
+    const dataDir = await temporaryDirectory();
+    const engine = await startEngine(dataDir);
+    const before = await createQueue(engine);
+    await before.send("1", "2", "3");
+    const [first, second] = await before.receive({ MaxNumberOfMessages: 2 });
+    await engine.stop();
+
+    const queue = await createQueue(await startEngine(dataDir));
+    expect(await queue.receive()).toEqual([]);
+    await queue.delete(first);
+    expect(await queue.receive()).toEqual([]);
+    await queue.giveBack(second);
+
+    const rest = await queue.receive();
+    expect(bodies(rest)).toEqual(["2", "3"]);
+    expect(rest.map(receiveCount)).toEqual([2, 1]);
+  });
+
+  test("keeps a message that was given back, and how often it was received.", async () => {
+    const dataDir = await temporaryDirectory();
+    const engine = await startEngine(dataDir);
+    const before = await createQueue(engine);
+    await before.send("1", "2");
+    await before.giveBack(...(await before.receive({ MaxNumberOfMessages: 1 })));
+    await engine.stop();
+
+    const messages = await (await createQueue(await startEngine(dataDir))).receive();
+
+    expect(bodies(messages)).toEqual(["1", "2"]);
+    expect(messages.map(receiveCount)).toEqual([2, 1]);
+  });
+});
+
+describe("The engine", () => {
+  test("listens on the given address only.", async () => {
+    const { server } = await startEngine();
+    const elsewhere = connect({ host: "127.0.0.2", port: server.port });
+    onTestFinished(() => void elsewhere.destroy());
+
+    await expect(once(elsewhere, "connect")).rejects.toThrow();
+  });
+});
+
+interface Engine {
+  server: FauxqsServer;
+  sqs: SQSClient;
+  stop: () => Promise<void>;
+}
+
+/** Starts an engine on a free port, in memory unless given a directory; it stops with the test at the latest. */
+async function startEngine(dataDir?: string): Promise<Engine> {
+  const server = await startFauxqs({
+    port: 0,
+    listenHost: "127.0.0.1",
+    logger: false,
+    ...(dataDir !== undefined && { dataDir }),
+  });
+  const sqs = new SQSClient({
+    endpoint: `http://127.0.0.1:${server.port}`,
+    region: "us-east-1",
+    credentials: { accessKeyId: "local", secretAccessKey: "local" },
+    maxAttempts: 1,
+  });
+  let stopped: Promise<void> | undefined;
+  const stop = () => {
+    stopped ??= server.stop().finally(() => sqs.destroy());
+    return stopped;
+  };
+  onTestFinished(stop);
+  return { server, sqs, stop };
+}
+
+interface Outgoing {
+  group: string;
+  id: string;
+  body: string;
+}
+
+type Queue = Awaited<ReturnType<typeof createQueue>>;
+
+async function createQueue({ sqs }: Engine, attributes: Record<string, string> = {}, name = "queue.fifo") {
+  const { QueueUrl } = await sqs.send(
+    new CreateQueueCommand({ QueueName: name, Attributes: { FifoQueue: "true", ...attributes } }),
+  );
+  const sendTo = async (group: string, ...messageBodies: string[]) => {
+    for (const body of messageBodies) await sendOnce({ group, id: `${group} ${body}`, body });
+  };
+  const sendOnce = ({ group, id, body }: Outgoing) =>
+    sqs.send(
+      new SendMessageCommand({ QueueUrl, MessageGroupId: group, MessageDeduplicationId: id, MessageBody: body }),
+    );
+  return {
+    sendTo,
+    sendOnce,
+    send: (...messageBodies: string[]) => sendTo("group", ...messageBodies),
+    sendBatch: (...messages: Outgoing[]) =>
+      sqs.send(
+        new SendMessageBatchCommand({
+          QueueUrl,
+          Entries: messages.map(({ group, id, body }, index) => ({
+            Id: String(index),
+            MessageGroupId: group,
+            MessageDeduplicationId: id,
+            MessageBody: body,
+          })),
+        }),
+      ),
+    receive: async (input: Omit<ReceiveMessageCommandInput, "QueueUrl"> = {}, abortSignal?: AbortSignal) => {
+      const command = new ReceiveMessageCommand({
+        QueueUrl,
+        MaxNumberOfMessages: 10,
+        MessageSystemAttributeNames: ["All"],
+        ...input,
+      });
+      const { Messages = [] } = await sqs.send(command, { ...(abortSignal && { abortSignal }) });
+      return Messages;
+    },
+    delete: (message: Message | undefined) =>
+      sqs.send(new DeleteMessageCommand({ QueueUrl, ReceiptHandle: message?.ReceiptHandle })),
+    giveBack: async (...messages: (Message | undefined)[]) => {
+      for (const message of messages) {
+        await sqs.send(
+          new ChangeMessageVisibilityCommand({ QueueUrl, ReceiptHandle: message?.ReceiptHandle, VisibilityTimeout: 0 }),
+        );
+      }
+    },
+    attributes: async () => {
+      const { Attributes = {} } = await sqs.send(new GetQueueAttributesCommand({ QueueUrl, AttributeNames: ["All"] }));
+      return Attributes;
+    },
+  };
+}
+
+/** A queue that hands a message out once; a second receive moves it to the dead-letter queue. */
+async function createQueueWithDeadLetters(engine: Engine): Promise<{ queue: Queue; deadLetters: Queue }> {
+  const deadLetters = await createQueue(engine, {}, "dead-letters.fifo");
+  const { QueueArn } = await deadLetters.attributes();
+  const queue = await createQueue(engine, {
+    RedrivePolicy: JSON.stringify({ deadLetterTargetArn: QueueArn, maxReceiveCount: 1 }),
+  });
+  return { queue, deadLetters };
+}
+
+/** Starts a long poll of an empty queue. Resolves once the server has it, with the server's end of the connection. */
+async function startPoll(queue: Queue, abortSignal?: AbortSignal) {
+  const arrival = Promise.withResolvers<Socket>();
+  const onRequest = (event: unknown) => {
+    if (typeof event === "object" && event !== null && "socket" in event && event.socket instanceof Socket) {
+      arrival.resolve(event.socket);
+    }
+  };
+  subscribe("http.server.request.start", onRequest);
+  const received = queue.receive({ WaitTimeSeconds: 20 }, abortSignal);
+  const socket = await arrival.promise;
+  unsubscribe("http.server.request.start", onRequest);
+  // By the time that another request is answered the poll waits.
+  await queue.attributes();
+  return { received, socket };
+}
+
+function timers(): number {
+  return process.getActiveResourcesInfo().filter((resource) => resource === "Timeout").length;
+}
+
+function bodies(messages: Message[]): (string | undefined)[] {
+  return messages.map((message) => message.Body);
+}
+
+function receiveCount(message: Message): number {
+  return Number(message.Attributes?.ApproximateReceiveCount);
+}
+
+async function temporaryDirectory(): Promise<string> {
+  const directory = await mkdtemp(join(tmpdir(), "antler-sqs-"));
+  onTestFinished(() => rm(directory, { recursive: true }));
+  return directory;
+}
+
+/** Makes the engine fail to store a message, as a full disk does, until the returned function is called. */
+function breakStorage(dataDir: string): () => void {
+  withStorage(
+    dataDir,
+    "CREATE TRIGGER full_disk BEFORE INSERT ON sqs_messages BEGIN SELECT RAISE(ABORT, 'full disk'); END",
+  );
+  return () => withStorage(dataDir, "DROP TRIGGER full_disk");
+}
+
+function withStorage(dataDir: string, statement: string): void {
+  const database = new DatabaseSync(join(dataDir, "fauxqs.db"));
+  database.exec(statement);
+  database.close();
+}

@@ -1,0 +1,3 @@
+import { describeStoreOn } from "./storeSuite.ts";
+
+describeStoreOn("dynoxide");

@@ -1,0 +1,93 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { createServer } from "node:net";
+import { join } from "node:path";
+
+const ROOT = join(import.meta.dirname, "../..");
+const READY_TIMEOUT_MS = 60_000;
+
+export interface Stack {
+  readonly apiUrl: string;
+  /** What the stack was started with; start it again with this to get the same ports. */
+  readonly environment: Readonly<Record<string, string>>;
+  readonly process: ChildProcess;
+  /** Ctrl-C, and the end of it. */
+  stop(): Promise<number | null>;
+}
+
+/** Ports that nothing listens on now. */
+export async function freePorts<const Names extends readonly string[]>(
+  ...names: Names
+): Promise<Record<Names[number], string>> {
+  const servers = names.map(() => createServer().listen(0, "127.0.0.1"));
+  await Promise.all(servers.map((server) => once(server, "listening")));
+  const ports = servers.map((server) => {
+    const address = server.address();
+    return String(typeof address === "object" ? address?.port : "");
+  });
+  await Promise.all(servers.map((server) => once(server.close(), "close")));
+  return Object.fromEntries(names.map((name, index) => [name, ports[index]])) as Record<Names[number], string>;
+}
+
+/** Runs `localstack/start.ts` as `npm start` does. */
+export function launch(environment: Readonly<Record<string, string>>): ChildProcess {
+  return spawn(process.execPath, ["localstack/start.ts"], {
+    cwd: ROOT,
+    env: { ...process.env, ...environment },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+}
+
+/** Starts a stack of its own on free ports and waits until it says that it is ready. */
+export async function startStack(environment: Readonly<Record<string, string>> = {}): Promise<Stack> {
+  const all = { ...(await freePorts("API_PORT", "AWS_PORT", "DYNAMODB_PORT")), ...environment };
+  const child = launch(all);
+  const output = collect(child);
+  await new Promise<void>((resolve, reject) => {
+    const timeout = setTimeout(() => reject(new Error(`The stack is not ready: ${output()}`)), READY_TIMEOUT_MS);
+    child.stdout?.on("data", () => {
+      if (!output().includes("Antler is ready")) return;
+      clearTimeout(timeout);
+      resolve();
+    });
+    child.once("exit", (code) => reject(new Error(`The stack ended with ${code}: ${output()}`)));
+  });
+  return {
+    apiUrl: `http://127.0.0.1:${all.API_PORT}`,
+    environment: all,
+    process: child,
+    async stop() {
+      if (child.exitCode !== null || child.signalCode !== null) return child.exitCode;
+      child.kill("SIGINT");
+      const [code] = await once(child, "exit");
+      return code;
+    },
+  };
+}
+
+/** Everything that a process has printed so far. */
+export function collect(child: ChildProcess): () => string {
+  let output = "";
+  const add = (chunk: Buffer) => {
+    output += chunk.toString();
+  };
+  child.stdout?.on("data", add);
+  child.stderr?.on("data", add);
+  return () => output;
+}
+
+/** Runs one of the repository's commands to its end. */
+export async function run(
+  script: string,
+  args: readonly string[],
+  environment: Readonly<Record<string, string>>,
+): Promise<{ code: number | null; output: string }> {
+  const child = spawn(process.execPath, [script, ...args], {
+    cwd: ROOT,
+    env: { ...process.env, ...environment },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  const output = collect(child);
+  const [code] = await once(child, "close");
+  return { code, output: output() };
+}
