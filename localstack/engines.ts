@@ -84,6 +84,7 @@ export async function startSqs({ AWS_PORT, AWS_REGION, DATA_DIR }: Settings) {
   return startFauxqs({
     port: AWS_PORT,
     logger: false,
+    listenHost: "127.0.0.1",
     defaultRegion: AWS_REGION,
     ...(DATA_DIR && { dataDir: join(DATA_DIR, "sqs") }),
   });

@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { globSync, readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { parse } from "yaml";
 import { z } from "zod";
@@ -76,6 +76,14 @@ describe("the OpenAPI document", () => {
       expect(security, route).toEqual(needsToken ? [{ bearer: [] }] : []);
       expect("401" in responses && "403" in responses, route).toBe(needsToken);
     }
+  });
+
+  it("is made by no function: they serve the checked-in text", () => {
+    const root = new URL("../../", import.meta.url);
+    const importers = globSync("{functions,lib}/**/*.ts", { cwd: root }).filter((path) =>
+      /from "[^"]*\/openapi\.ts"|from "zod-openapi"/.test(readFileSync(new URL(path, root), "utf8")),
+    );
+    expect(importers).toEqual(["lib/http/openapi.ts"]);
   });
 
   it("refers to nothing that it does not have", () => {

@@ -32,7 +32,7 @@ export async function startEngines(engine: DynamoEngine): Promise<Engines> {
 
   const settings = { DYNAMODB_ENGINE: engine, DYNAMODB_PORT: Number(DYNAMODB_PORT), DATA_DIR: undefined };
   const dynamo = await startDynamo(settings, process.env, openSync(devNull, "w"));
-  const startSqs = () => startFauxqs({ port: Number(SQS_PORT), logger: false });
+  const startSqs = () => startFauxqs({ port: Number(SQS_PORT), listenHost: "127.0.0.1", logger: false });
   let sqs = await startSqs();
   const ids = await provision(template("test"));
   const ref = (logicalId: string, from: PhysicalIds = ids) => String(resolve({ Ref: logicalId }, from));
