@@ -9,18 +9,12 @@ export const WAIT_SECONDS_MAX = 20;
 
 /** @throws HttpProblem `validation_failed` */
 export function readUserId(event: APIGatewayProxyEventV2): string {
-  return checked(userIdSchema, event.pathParameters?.userId, ({ message }) => ({
-    parameter: "userId",
-    detail: message,
-  }));
+  return checked(userIdSchema, event.pathParameters?.userId, (_path, detail) => ({ parameter: "userId", detail }));
 }
 
 /** @throws HttpProblem `validation_failed` */
 export function readQuery<T>(event: APIGatewayProxyEventV2, schema: z.ZodType<T>): T {
-  return checked(schema, { ...event.queryStringParameters }, (issue) => ({
-    parameter: issue.path.join(".") || unknownKeys(issue),
-    detail: issue.message,
-  }));
+  return checked(schema, { ...event.queryStringParameters }, (path, detail) => ({ parameter: path.join("."), detail }));
 }
 
 /** @throws HttpProblem `idempotency_key_required`, `idempotency_key_invalid` */
@@ -47,32 +41,38 @@ export function readJson<T>(event: APIGatewayProxyEventV2, schema: z.ZodType<T>)
   if (mediaType !== "application/json") throw new HttpProblem("unsupported_media_type");
   const body = Buffer.from(event.body ?? "", event.isBase64Encoded ? "base64" : "utf8");
   if (body.byteLength > BODY_BYTES_MAX) throw new HttpProblem("payload_too_large");
-  return checked(schema, parseJson(body), (issue) => ({
-    pointer: pointerTo(issue.path) + (unknownKeys(issue) && `/${unknownKeys(issue)}`),
-    detail: issue.message,
-  }));
+  return checked(schema, parseJson(body), (path, detail) => ({ pointer: pointerTo(path), detail }));
 }
 
 function parseJson(body: Buffer): unknown {
   try {
-    return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(body));
-  } catch {
+    return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(body), refuseProto);
+  } catch (error) {
+    if (error instanceof HttpProblem) throw error;
     throw new HttpProblem("malformed_json");
   }
 }
 
-type Issue = z.core.$ZodIssue;
+/** A reviver. zod leaves a key of this name out of a record and says nothing; what a client sends is kept or refused. */
+function refuseProto(key: string, value: unknown): unknown {
+  if (key !== "__proto__") return value;
+  throw new HttpProblem("validation_failed", { errors: [{ detail: "no field may have the name __proto__" }] });
+}
 
-function checked<T>(schema: z.ZodType<T>, value: unknown, toError: (issue: Issue) => FieldError): T {
+type Path = readonly PropertyKey[];
+
+function checked<T>(schema: z.ZodType<T>, value: unknown, toError: (path: Path, detail: string) => FieldError): T {
   const parsed = schema.safeParse(value);
   if (parsed.success) return parsed.data;
-  throw new HttpProblem("validation_failed", { errors: parsed.error.issues.map(toError) });
+  throw new HttpProblem("validation_failed", {
+    errors: parsed.error.issues.flatMap((issue) =>
+      issue.code === "unrecognized_keys"
+        ? issue.keys.map((key) => toError([...issue.path, key], "is not a field to use here"))
+        : [toError(issue.path, issue.message)],
+    ),
+  });
 }
 
-function unknownKeys(issue: Issue): string {
-  return issue.code === "unrecognized_keys" ? issue.keys.join(", ") : "";
-}
-
-function pointerTo(path: readonly PropertyKey[]): string {
+function pointerTo(path: Path): string {
   return path.map((key) => `/${String(key).replaceAll("~", "~0").replaceAll("/", "~1")}`).join("");
 }

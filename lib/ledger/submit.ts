@@ -42,7 +42,7 @@ export async function submit(submission: Submission, ports: SubmitPorts): Promis
   const currency = (await ports.currencies.list()).find((candidate) => candidate.code === code);
   if (!currency) return { accepted: false, problem: "unknown_currency" };
   const amount = parseAmount(submission.amount, currency.exponent);
-  if (!amount.ok) return { accepted: false, problem: amount.problem };
+  if (!amount.ok) return { accepted: false, problem: currency.enabled ? amount.problem : "unknown_currency" };
   const { amountMinor } = amount;
 
   const offered: Transaction = {
