@@ -1,30 +1,37 @@
 import { Logger } from "@aws-lambda-powertools/logger";
+import { decodeMessage } from "./ledger/message.ts";
 import type { ConsumerObserver } from "./ledger/ports.ts";
+import { record } from "./metrics.ts";
 
 /** Structured logs; `POWERTOOLS_LOG_LEVEL` sets the level. No token, no request body and no amount goes in. */
-export const logger = new Logger({ serviceName: "antler" });
+export const logger = new Logger();
 
 export const consumerTelemetry: ConsumerObserver = {
-  committed(decided) {
+  committed(decided, decidedAt) {
+    record("FoldSize", decided.length, {});
     for (const { message, decision } of decided) {
-      const { command, requestId } = message;
-      logger.info("decided", {
-        requestId,
-        transactionId: command.id,
-        type: command.type,
-        sequence: decision.sequence,
-        status: decision.outcome.status,
-        foldSize: decided.length,
-      });
+      const { command, acceptedAt, requestId } = message;
+      const { outcome, sequence } = decision;
+      const { id: transactionId, type, currency } = command;
+      record("Commands", 1, { type, currency, outcome: outcome.status });
+      if (outcome.status === "rejected") record("Rejections", 1, { code: outcome.code });
+      // Two machines' clocks: never less than nothing.
+      record("DecisionDelay", Math.max(0, decidedAt.getTime() - Date.parse(acceptedAt)) / 1000, {});
+      logger.info("decided", { requestId, transactionId, type, sequence, ...outcome, foldSize: decided.length });
     }
   },
-  retried(userId, reason) {
-    logger.warn("retried", { userId, reason });
+  retried(_userId, retry) {
+    record("Retries", 1, { cause: retry.cause });
+    logger.warn("retried", { ...retry });
   },
-  deadLettered({ recordId }, reason, detail) {
-    logger.error("dead letter", { recordId, reason, detail });
+  deadLettered({ recordId, body }, reason, detail) {
+    record("DeadLetters", 1, { reason });
+    const message = decodeMessage(body);
+    const ids = message && { requestId: message.requestId, transactionId: message.command.id };
+    logger.error("dead letter", { ...ids, recordId, reason, detail });
   },
-  failed(recordIds, error) {
-    logger.error("delivery failed", { recordIds, error });
+  failed(recordIds, error, requestIds) {
+    record("FailedRecords", recordIds.length, {});
+    logger.error("delivery failed", { requestIds, recordIds, error });
   },
 };

@@ -5,7 +5,7 @@ import { currencyItem } from "./items.ts";
 import { scan } from "./scan.ts";
 
 /** How long a function may go on with the currencies that it read. */
-export const CURRENCIES_MAX_AGE_MS = 10_000;
+const CURRENCIES_MAX_AGE_MS = 10_000;
 
 /** The currencies table, read once and kept for {@link CURRENCIES_MAX_AGE_MS}. */
 export function dynamoCurrencies(clock: Clock): CurrencyList {

@@ -7,11 +7,11 @@ interface Movement {
   readonly amountMinor: bigint;
 }
 
-export interface Deposit extends Movement {
+interface Deposit extends Movement {
   readonly type: "deposit";
 }
 
-export interface Withdrawal extends Movement {
+interface Withdrawal extends Movement {
   readonly type: "withdrawal";
 }
 

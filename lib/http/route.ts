@@ -1,6 +1,7 @@
 import middy, { type MiddlewareObj } from "@middy/core";
 import type { APIGatewayProxyEventV2 } from "aws-lambda";
 import { Unavailable } from "../ledger/ports.ts";
+import { publishMetrics, record } from "../metrics.ts";
 import { logger } from "../telemetry.ts";
 import { ADMIN_SCOPE, authenticate } from "./authenticate.ts";
 import { HttpProblem } from "./problem.ts";
@@ -20,18 +21,18 @@ export function userRoute() {
   return publicRoute().use(ownWallet());
 }
 
-/** One line a request, under the id that also goes to the client and through the queue. */
+/** One line and one figure a request; the line is under the id that also goes to the client and through the queue. */
 function requestLog(): Middleware {
   const startedAtMs = new WeakMap<HttpEvent, number>();
-  const finish: NonNullable<Middleware["after"]> = ({ event, context, response }) => {
+  const finish: NonNullable<Middleware["after"]> = ({ event: { routeKey: route }, event, context, response }) => {
     const requestId = context.awsRequestId;
-    logger.info("request", {
-      requestId,
-      route: event.routeKey,
-      status: response?.statusCode,
-      durationMs: Math.round(performance.now() - (startedAtMs.get(event) ?? 0)),
-    });
-    if (response) response.headers = { "x-request-id": requestId, ...response.headers };
+    const durationMs = performance.now() - (startedAtMs.get(event) ?? 0);
+    const { statusCode: status = 500, headers } = response ?? {};
+    const transactionId = /[^/]+$/.exec(String(headers?.location ?? ""))?.[0];
+    logger.info("request", { requestId, transactionId, route, status, durationMs: Math.round(durationMs) });
+    record("RequestDuration", durationMs / 1000, { route, status: `${Math.floor(status / 100)}xx` });
+    publishMetrics();
+    if (response) response.headers = { "x-request-id": requestId, ...headers };
   };
   return {
     before({ event }) {

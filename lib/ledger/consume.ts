@@ -83,7 +83,8 @@ async function orFailed(
     return [];
   } catch (error) {
     const recordIds = records.map((record) => record.recordId);
-    observer.failed(recordIds, error);
+    const requestIds = records.flatMap(({ body }) => decodeMessage(body)?.requestId ?? []);
+    observer.failed(recordIds, error, requestIds);
     return recordIds;
   }
 }
@@ -113,8 +114,13 @@ async function settle(entries: readonly Entry[], deadlineMs: number, ports: Cons
       case "refused":
         return settleOneByOne(open, result.detail, deadlineMs, ports);
       case "conflict":
+      case "unavailable":
         lastReason = result.reason;
-        ports.observer.retried(userOf(open), result.reason);
+        ports.observer.retried(userOf(open), {
+          cause: result.kind,
+          detail: result.reason,
+          requestIds: open.map(({ message }) => message.requestId),
+        });
         await ports.clock.sleep(ports.clock.random() * Math.min(BACKOFF_FIRST_MS * 2 ** attempt, BACKOFF_MAX_MS));
     }
   }
@@ -142,18 +148,20 @@ async function decideAndCommit(entries: readonly Entry[], { store, clock, observ
       entries.map(({ message }) => message.command),
     );
     const fingerprints = new Map(entries.map(({ message }) => [message.command.id, message.fingerprint]));
-    const result = await store.commit({ userId, before, fold: folded, fingerprints, decidedAt: clock.now() });
+    const decidedAt = clock.now();
+    const result = await store.commit({ userId, before, fold: folded, fingerprints, decidedAt });
     if (result.kind === "committed") {
       observer.committed(
         entries.flatMap(({ message }, index) => {
           const decision = folded.decisions[index];
           return decision ? [{ message, decision }] : [];
         }),
+        decidedAt,
       );
     }
     return result;
   } catch (error) {
-    if (error instanceof Unavailable) return { kind: "conflict", reason: error.message } as const;
+    if (error instanceof Unavailable) return { kind: "unavailable", reason: error.message } as const;
     throw error;
   }
 }

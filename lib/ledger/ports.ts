@@ -86,18 +86,15 @@ export interface QueueRecord {
   readonly body: string;
 }
 
-export const DEAD_LETTER_REASONS = [
+export type DeadLetterReason =
   /** The body is not a message of this version of the ledger. */
-  "malformed",
+  | "malformed"
   /** No transaction with this id was accepted. */
-  "unknown_transaction",
+  | "unknown_transaction"
   /** The transaction that was accepted under this id has other content. */
-  "content_mismatch",
+  | "content_mismatch"
   /** The store refuses to write the decision. */
-  "refused_by_store",
-] as const;
-
-export type DeadLetterReason = (typeof DEAD_LETTER_REASONS)[number];
+  | "refused_by_store";
 
 export interface Clock {
   now(): Date;
@@ -106,12 +103,29 @@ export interface Clock {
   random(): number;
 }
 
+export const RETRY_CAUSES = [
+  /** Another writer was there first, or the write was turned away as a whole. */
+  "conflict",
+  /** The store did not answer, or asks for patience. */
+  "unavailable",
+] as const;
+
+export interface Retry {
+  readonly cause: (typeof RETRY_CAUSES)[number];
+  readonly detail: string;
+  readonly requestIds: readonly string[];
+}
+
 /** Told of what happens in the consumer; must not throw. */
 export interface ConsumerObserver {
   /** One write stands: the user's commands and what became of each. */
-  committed(decided: readonly { readonly message: Message; readonly decision: Decision }[]): void;
-  retried(userId: string, reason: string): void;
+  committed(
+    decided: readonly { readonly message: Message; readonly decision: Decision }[],
+    decidedAt: Date,
+  ): void;
+  /** A user's commands are read, decided and written once more. */
+  retried(userId: string, retry: Retry): void;
   deadLettered(record: QueueRecord, reason: DeadLetterReason, detail: string): void;
-  /** The records go back to the queue. */
-  failed(recordIds: readonly string[], error: unknown): void;
+  /** The records go back to the queue. The requests are those that sent them, as far as they can be told. */
+  failed(recordIds: readonly string[], error: unknown, requestIds: readonly string[]): void;
 }

@@ -2,7 +2,7 @@ import type { Command } from "../domain/command.ts";
 import { type AmountProblem, parseAmount } from "../domain/money.ts";
 import type { Transaction } from "../domain/transaction.ts";
 import { fingerprintOf, transactionId } from "./identity.ts";
-import type { Clock, CommandQueue, CurrencyList, LedgerStore } from "./ports.ts";
+import { type Clock, type CommandQueue, type CurrencyList, type LedgerStore, Unavailable } from "./ports.ts";
 
 /** What a client asks for. */
 export interface Submission {
@@ -81,7 +81,10 @@ const POLL_FIRST_MS = 15;
 const POLL_GROWTH = 1.5;
 const POLL_MAX_MS = 250;
 
-/** Waits until the transaction is decided, at most `waitMs`, and returns it as it then stands. */
+/**
+ * Waits until the transaction is decided, at most `waitMs`, and returns it as it then stands. A look that fails is no
+ * answer: the command is accepted, whatever becomes of the waiting.
+ */
 export async function awaitOutcome(
   transaction: Transaction,
   waitMs: number,
@@ -93,7 +96,11 @@ export async function awaitOutcome(
     const leftMs = deadlineMs - clock.now().getTime();
     if (leftMs <= 0) break;
     await clock.sleep(Math.min(pauseMs, leftMs));
-    current = (await store.findTransaction(current.userId, current.id)) ?? current;
+    current = (await store.findTransaction(current.userId, current.id).catch(ignoreUnavailable)) ?? current;
   }
   return current;
+}
+
+function ignoreUnavailable(error: unknown): undefined {
+  if (!(error instanceof Unavailable)) throw error;
 }

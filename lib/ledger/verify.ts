@@ -13,7 +13,7 @@ export interface Books {
   statuses(): AsyncIterable<{ readonly userId: string; readonly status: TransactionStatus }>;
 }
 
-export interface Difference {
+interface Difference {
   readonly userId: string;
   readonly detail: string;
 }

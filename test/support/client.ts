@@ -123,7 +123,7 @@ export class Client {
 }
 
 /** The body as its schema has it, once the status is the one that is expected. */
-export function checked<T>(schema: z.ZodType<T>, answer: Answer, status: number): T {
+function checked<T>(schema: z.ZodType<T>, answer: Answer, status: number): T {
   if (answer.status !== status) {
     throw new Error(`Expected ${status}, got ${answer.status}: ${JSON.stringify(answer.body)}`);
   }

@@ -11,6 +11,8 @@ export interface Stack {
   /** What the stack was started with; start it again with this to get the same ports. */
   readonly environment: Readonly<Record<string, string>>;
   readonly process: ChildProcess;
+  /** All that it has printed so far. */
+  output(): string;
   /** Ctrl-C, and the end of it. */
   stop(): Promise<number | null>;
 }
@@ -56,6 +58,7 @@ export async function startStack(environment: Readonly<Record<string, string>> =
     apiUrl: `http://127.0.0.1:${all.API_PORT}`,
     environment: all,
     process: child,
+    output,
     async stop() {
       if (child.exitCode !== null || child.signalCode !== null) return child.exitCode;
       child.kill("SIGINT");

@@ -1,0 +1,169 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { formatAmount, MINOR_UNITS_MAX, parseAmount } from "./money.ts";
+
+const NINES = "9".repeat(38);
+
+describe("parseAmount", () => {
+  it.each([
+    ["12.34", 2, 1234n],
+    ["12.3", 2, 1230n],
+    ["12", 2, 1200n],
+    ["0.01", 2, 1n],
+    ["0.1", 2, 10n],
+    ["1", 0, 1n],
+    ["1000", 0, 1000n],
+    ["0.001", 3, 1n],
+    ["1.5", 3, 1500n],
+    ["0.00000001", 8, 1n],
+    ["21000000", 8, 2_100_000_000_000_000n],
+    ["0.000000000000000001", 18, 1n],
+    ["1.000000000000000001", 18, 1_000_000_000_000_000_001n],
+    [NINES, 0, MINOR_UNITS_MAX],
+    [`${"9".repeat(36)}.99`, 2, MINOR_UNITS_MAX],
+    [`${"9".repeat(35)}.999`, 3, MINOR_UNITS_MAX],
+    [`${"9".repeat(30)}.${"9".repeat(8)}`, 8, MINOR_UNITS_MAX],
+    [`${"9".repeat(20)}.${"9".repeat(18)}`, 18, MINOR_UNITS_MAX],
+  ])("reads %s with exponent %i as %s minor units", (decimal, exponent, amountMinor) => {
+    expect(parseAmount(decimal, exponent)).toEqual({ ok: true, amountMinor });
+  });
+
+  it.each([
+    "",
+    " ",
+    "1e3",
+    "1E3",
+    "+1",
+    "-1",
+    "-0",
+    "01",
+    "00",
+    "00.1",
+    ".5",
+    "1.",
+    ".",
+    " 1",
+    "1 ",
+    "1\n",
+    "١",
+    "１",
+    "0x1",
+    "0b1",
+    "1_0",
+    "1,000",
+    "1.2.3",
+    "1n",
+    "NaN",
+    "Infinity",
+    "null",
+    "½",
+    "1\u0000",
+  ])("refuses %j, which is not a plain decimal", (decimal) => {
+    for (const exponent of [0, 2, 18]) {
+      expect(parseAmount(decimal, exponent)).toEqual({ ok: false, problem: "amount_invalid" });
+    }
+  });
+
+  it.each([
+    ["1.0", 0],
+    ["1.5", 0],
+    ["1.234", 2],
+    ["1.230", 2],
+    ["1.0001", 3],
+    ["0.000000001", 8],
+    ["0.0000000000000000001", 18],
+  ])("refuses %s with exponent %i, which has more decimals than the currency", (decimal, exponent) => {
+    expect(parseAmount(decimal, exponent)).toEqual({ ok: false, problem: "amount_scale" });
+  });
+
+  it.each([
+    ["0", 0],
+    ["0", 2],
+    ["0.0", 2],
+    ["0.00", 2],
+    ["0.000000000000000000", 18],
+  ])("refuses %s with exponent %i, which is zero", (decimal, exponent) => {
+    expect(parseAmount(decimal, exponent)).toEqual({ ok: false, problem: "amount_zero" });
+  });
+
+  it.each([
+    [`1${"0".repeat(38)}`, 0],
+    [`1${"0".repeat(36)}`, 2],
+    [`1${"0".repeat(36)}.00`, 2],
+    [`1${"0".repeat(20)}`, 18],
+    ["9".repeat(80), 0],
+  ])("refuses %s with exponent %i, which has more than 38 digits in minor units", (decimal, exponent) => {
+    expect(parseAmount(decimal, exponent)).toEqual({ ok: false, problem: "amount_limit" });
+  });
+
+  it("reads no string longer than 80 characters, however many digits it has", () => {
+    expect(parseAmount("9".repeat(81), 0)).toEqual({ ok: false, problem: "amount_invalid" });
+    expect(parseAmount(`0.${"0".repeat(1_000_000)}`, 2)).toEqual({ ok: false, problem: "amount_invalid" });
+  });
+
+  it("names the first problem that applies: invalid, then scale, then zero, then limit", () => {
+    expect(parseAmount("-0.000", 2)).toEqual({ ok: false, problem: "amount_invalid" });
+    expect(parseAmount("0.000", 2)).toEqual({ ok: false, problem: "amount_scale" });
+    expect(parseAmount(`${NINES}.000`, 2)).toEqual({ ok: false, problem: "amount_scale" });
+    expect(parseAmount("0.00", 2)).toEqual({ ok: false, problem: "amount_zero" });
+    expect(parseAmount(`${NINES}.00`, 2)).toEqual({ ok: false, problem: "amount_limit" });
+  });
+});
+
+describe("formatAmount", () => {
+  it.each([
+    [0n, 0, "0"],
+    [0n, 2, "0.00"],
+    [0n, 18, "0.000000000000000000"],
+    [1n, 0, "1"],
+    [1n, 2, "0.01"],
+    [1n, 3, "0.001"],
+    [1n, 8, "0.00000001"],
+    [10n, 2, "0.10"],
+    [100n, 2, "1.00"],
+    [1234n, 2, "12.34"],
+    [-1n, 2, "-0.01"],
+    [-1234n, 2, "-12.34"],
+    [-7n, 0, "-7"],
+    [MINOR_UNITS_MAX, 0, NINES],
+    [MINOR_UNITS_MAX, 2, `${"9".repeat(36)}.99`],
+    [MINOR_UNITS_MAX, 18, `${"9".repeat(20)}.${"9".repeat(18)}`],
+  ])("prints %s minor units with exponent %i as %s", (amountMinor, exponent, decimal) => {
+    expect(formatAmount(amountMinor, exponent)).toBe(decimal);
+  });
+});
+
+describe("an amount on its way to the wire and back", () => {
+  const exponents = fc.integer({ min: 0, max: 18 });
+  // Evenly over the number of digits, not over the numbers: nearly all of those have 38.
+  const amounts = fc
+    .integer({ min: 1, max: 38 })
+    .chain((digits) => fc.bigInt({ min: 10n ** BigInt(digits - 1), max: 10n ** BigInt(digits) - 1n }));
+
+  it("is the same, for every exponent and every amount of up to 38 digits", () => {
+    fc.assert(
+      fc.property(amounts, exponents, (amountMinor, exponent) => {
+        expect(parseAmount(formatAmount(amountMinor, exponent), exponent)).toEqual({ ok: true, amountMinor });
+      }),
+      { numRuns: 2000 },
+    );
+  });
+
+  it("reads only strings that print back as themselves, but for zeros at the end", () => {
+    const nearlyDecimals = fc.string({
+      unit: fc.constantFrom(..."0123456789.", "-", "+", "e", " ", "_", "x", ",", "٣"),
+      maxLength: 12,
+    });
+    fc.assert(
+      fc.property(nearlyDecimals, exponents, (decimal, exponent) => {
+        const parsed = parseAmount(decimal, exponent);
+        if (!parsed.ok) return;
+        const [whole = "", fraction = ""] = decimal.split(".");
+        const full = exponent === 0 ? whole : `${whole}.${fraction.padEnd(exponent, "0")}`;
+        expect(formatAmount(parsed.amountMinor, exponent)).toBe(full);
+        expect(decimal.endsWith(".")).toBe(false);
+      }),
+      { numRuns: 5000 },
+    );
+  });
+});

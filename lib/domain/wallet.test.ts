@@ -1,0 +1,265 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import type { Command } from "./command.ts";
+import { MINOR_UNITS_MAX } from "./money.ts";
+import { balanceOf, type Decision, decide, deltaOf, emptyWallet, evolve, fold, type Wallet } from "./wallet.ts";
+
+function deposit(amountMinor: bigint, currency = "USD"): Command {
+  return { type: "deposit", id: "tx_1", userId: "alice", currency, amountMinor };
+}
+
+function withdrawal(amountMinor: bigint, currency = "USD"): Command {
+  return { type: "withdrawal", id: "tx_1", userId: "alice", currency, amountMinor };
+}
+
+function walletWith(balances: Record<string, bigint>, sequence = 7): Wallet {
+  return { sequence, balances: new Map(Object.entries(balances)) };
+}
+
+describe("decide", () => {
+  it("posts a deposit into an empty wallet as its first decision", () => {
+    expect(decide(emptyWallet, deposit(100n))).toEqual({
+      id: "tx_1",
+      currency: "USD",
+      sequence: 1,
+      balanceAfterMinor: 100n,
+      outcome: { status: "posted" },
+    });
+  });
+
+  it("posts a withdrawal of the whole balance", () => {
+    expect(decide(walletWith({ USD: 100n }), withdrawal(100n))).toMatchObject({
+      sequence: 8,
+      balanceAfterMinor: 0n,
+      outcome: { status: "posted" },
+    });
+  });
+
+  it("rejects a withdrawal of one minor unit more than the balance, which stays as it is", () => {
+    expect(decide(walletWith({ USD: 100n }), withdrawal(101n))).toMatchObject({
+      sequence: 8,
+      balanceAfterMinor: 100n,
+      outcome: { status: "rejected", code: "insufficient_funds" },
+    });
+  });
+
+  it("rejects a withdrawal in a currency that the wallet never held", () => {
+    expect(decide(walletWith({ EUR: 100n }), withdrawal(1n))).toMatchObject({
+      balanceAfterMinor: 0n,
+      outcome: { status: "rejected", code: "insufficient_funds" },
+    });
+  });
+
+  it("posts a deposit that fills the balance to exactly 10^38 - 1", () => {
+    expect(decide(walletWith({ USD: MINOR_UNITS_MAX - 1n }), deposit(1n))).toMatchObject({
+      balanceAfterMinor: MINOR_UNITS_MAX,
+      outcome: { status: "posted" },
+    });
+    expect(decide(emptyWallet, deposit(10n ** 38n - 1n)).outcome).toEqual({ status: "posted" });
+  });
+
+  it("rejects a deposit that would take the balance to 10^38", () => {
+    expect(decide(walletWith({ USD: MINOR_UNITS_MAX }), deposit(1n))).toMatchObject({
+      balanceAfterMinor: MINOR_UNITS_MAX,
+      outcome: { status: "rejected", code: "balance_limit" },
+    });
+  });
+
+  it("gives no command two reasons: only what takes can lack funds, only what adds can meet the limit", () => {
+    const brimful = walletWith({ USD: MINOR_UNITS_MAX });
+    expect(decide(brimful, deposit(MINOR_UNITS_MAX)).outcome).toEqual({ status: "rejected", code: "balance_limit" });
+    expect(decide(emptyWallet, withdrawal(MINOR_UNITS_MAX)).outcome).toEqual({
+      status: "rejected",
+      code: "insufficient_funds",
+    });
+    expect(decide(brimful, withdrawal(MINOR_UNITS_MAX)).outcome).toEqual({ status: "posted" });
+  });
+});
+
+describe("evolve", () => {
+  it("takes a posted decision's balance and leaves the other currencies alone", () => {
+    const wallet = walletWith({ USD: 100n, EUR: 5n });
+    expect(evolve(wallet, decide(wallet, withdrawal(40n)))).toEqual(walletWith({ USD: 60n, EUR: 5n }, 8));
+  });
+
+  it("counts a rejection and moves nothing", () => {
+    const wallet = walletWith({ USD: 100n });
+    expect(evolve(wallet, decide(wallet, withdrawal(500n)))).toEqual(walletWith({ USD: 100n }, 8));
+  });
+
+  it("leaves the wallet that it was given as it was", () => {
+    const wallet = walletWith({ USD: 100n });
+    evolve(wallet, decide(wallet, deposit(1n)));
+    expect(wallet).toEqual(walletWith({ USD: 100n }));
+    expect(emptyWallet).toEqual({ sequence: 0, balances: new Map() });
+  });
+});
+
+describe("fold", () => {
+  it("decides each command against what the one before left", () => {
+    const { wallet, decisions, needMinor } = fold(walletWith({ USD: 10n }), [
+      withdrawal(11n),
+      deposit(1n),
+      withdrawal(11n),
+      withdrawal(1n),
+    ]);
+    expect(decisions.map(({ sequence, outcome }) => [sequence, outcome.status])).toEqual([
+      [8, "rejected"],
+      [9, "posted"],
+      [10, "posted"],
+      [11, "rejected"],
+    ]);
+    expect(wallet).toEqual(walletWith({ USD: 0n }, 11));
+    expect(needMinor).toEqual(new Map([["USD", 10n]]));
+  });
+
+  it("needs nothing of a currency that it only adds to, or that it never takes below its start", () => {
+    expect(fold(walletWith({ USD: 5n }), [deposit(10n), withdrawal(10n)]).needMinor).toEqual(new Map());
+    expect(fold(walletWith({ USD: 5n }), [withdrawal(6n)]).needMinor).toEqual(new Map());
+  });
+
+  it("needs the deepest dip, not the sum", () => {
+    const commands = [withdrawal(3n), deposit(2n), withdrawal(4n), deposit(9n), withdrawal(1n, "EUR")];
+    expect(fold(walletWith({ USD: 50n, EUR: 50n }), commands).needMinor).toEqual(
+      new Map([
+        ["USD", 5n],
+        ["EUR", 1n],
+      ]),
+    );
+  });
+
+  it("of no commands is the wallet as it was", () => {
+    const wallet = walletWith({ USD: 5n });
+    expect(fold(wallet, [])).toEqual({ wallet, decisions: [], needMinor: new Map() });
+  });
+});
+
+describe("whatever the commands", () => {
+  const currencies = fc.constantFrom("USD", "JPY");
+  // Small amounts meet the floor often; huge ones meet the limit.
+  const amounts = fc.oneof(
+    { weight: 8, arbitrary: fc.bigInt({ min: 1n, max: 20n }) },
+    { weight: 1, arbitrary: fc.bigInt({ min: MINOR_UNITS_MAX - 20n, max: MINOR_UNITS_MAX }) },
+  );
+  const commandLists = fc
+    .array(
+      fc.record({
+        type: fc.constantFrom("deposit" as const, "withdrawal" as const),
+        currency: currencies,
+        amountMinor: amounts,
+      }),
+      { maxLength: 40 },
+    )
+    .map((moves) => moves.map((move, index): Command => ({ ...move, id: `tx_${index}`, userId: "alice" })));
+  const starts = fc
+    .record({
+      sequence: fc.nat(1000),
+      usd: fc.oneof(fc.bigInt({ min: 0n, max: 30n }), fc.bigInt({ min: MINOR_UNITS_MAX - 30n, max: MINOR_UNITS_MAX })),
+    })
+    .map(({ sequence, usd }) => walletWith({ USD: usd }, sequence));
+
+  const statuses = (decisions: readonly Decision[]) => decisions.map(({ outcome }) => outcome);
+
+  it("no balance is ever negative or above the limit, at no step", () => {
+    fc.assert(
+      fc.property(starts, commandLists, (start, commands) => {
+        let wallet = start;
+        for (const command of commands) {
+          wallet = evolve(wallet, decide(wallet, command));
+          for (const balanceMinor of wallet.balances.values()) {
+            expect(balanceMinor >= 0n && balanceMinor <= MINOR_UNITS_MAX).toBe(true);
+          }
+        }
+        for (const { balanceAfterMinor } of fold(start, commands).decisions) {
+          expect(balanceAfterMinor >= 0n && balanceAfterMinor <= MINOR_UNITS_MAX).toBe(true);
+        }
+      }),
+      { numRuns: 1000 },
+    );
+  });
+
+  it("the sequence has no gap, and every command has its decision, in order", () => {
+    fc.assert(
+      fc.property(starts, commandLists, (start, commands) => {
+        const { wallet, decisions } = fold(start, commands);
+        expect(decisions.map(({ id }) => id)).toEqual(commands.map(({ id }) => id));
+        expect(decisions.map(({ sequence }) => sequence)).toEqual(commands.map((_, i) => start.sequence + i + 1));
+        expect(wallet.sequence).toBe(start.sequence + commands.length);
+      }),
+    );
+  });
+
+  it("one fold of all, a fold of each, and folds of any batches make the same wallet and the same decisions", () => {
+    fc.assert(
+      fc.property(starts, commandLists, fc.array(fc.nat(40)), (start, commands, cuts) => {
+        const whole = fold(start, commands);
+        const points = [...new Set([0, ...cuts.map((cut) => Math.min(cut, commands.length)), commands.length])];
+        points.sort((a, b) => a - b);
+        const batches = points.slice(1).map((end, index) => commands.slice(points[index], end));
+
+        for (const parts of [batches, commands.map((command) => [command])]) {
+          let wallet = start;
+          const decisions: Decision[] = [];
+          for (const part of parts) {
+            const folded = fold(wallet, part);
+            wallet = folded.wallet;
+            decisions.push(...folded.decisions);
+          }
+          expect(wallet).toEqual(whole.wallet);
+          expect(decisions).toEqual(whole.decisions);
+        }
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  it("money is conserved: the end is the start and the sum of what was posted", () => {
+    fc.assert(
+      fc.property(starts, commandLists, (start, commands) => {
+        const { wallet, decisions } = fold(start, commands);
+        for (const currency of ["USD", "JPY"]) {
+          const movedMinor = commands
+            .filter((command, index) => command.currency === currency && decisions[index]?.outcome.status === "posted")
+            .reduce((sum, command) => sum + deltaOf(command), 0n);
+          expect(balanceOf(wallet, currency)).toBe(balanceOf(start, currency) + movedMinor);
+        }
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  it("the need is exactly what the start must hold for no posted step to go below zero", () => {
+    const pathLow = (balanceMinor: bigint, commands: readonly Command[], decisions: readonly Decision[]) => {
+      let low = balanceMinor;
+      let now = balanceMinor;
+      for (const [index, command] of commands.entries()) {
+        if (decisions[index]?.outcome.status !== "posted" || command.currency !== "USD") continue;
+        now += deltaOf(command);
+        if (now < low) low = now;
+      }
+      return low;
+    };
+    fc.assert(
+      fc.property(starts, commandLists, fc.bigInt({ min: 0n, max: 1000n }), (start, commands, moreMinor) => {
+        const { decisions, needMinor } = fold(start, commands);
+        const needUsd = needMinor.get("USD") ?? 0n;
+
+        expect(needUsd <= balanceOf(start, "USD")).toBe(true);
+        expect(pathLow(needUsd, commands, decisions)).toBe(0n);
+        expect(pathLow(needUsd + moreMinor, commands, decisions)).toBe(moreMinor);
+
+        // What was posted is posted again with no more than the need at the start, and not with one unit less.
+        const posted = commands.filter((_, index) => decisions[index]?.outcome.status === "posted");
+        const withNeed = fold(walletWith(Object.fromEntries(needMinor)), posted);
+        expect(statuses(withNeed.decisions).every(({ status }) => status === "posted")).toBe(true);
+        if (needUsd > 0n) {
+          const withLess = fold(walletWith({ ...Object.fromEntries(needMinor), USD: needUsd - 1n }), posted);
+          const refused = statuses(withLess.decisions).findIndex(({ status }) => status === "rejected");
+          expect(posted[refused]?.type).toBe("withdrawal");
+          expect(withLess.decisions[refused]?.outcome).toEqual({ status: "rejected", code: "insufficient_funds" });
+        }
+      }),
+      { numRuns: 1000 },
+    );
+  });
+});

@@ -1,0 +1,41 @@
+import { describe, expect, it } from "vitest";
+import { readCursor, writeCursor } from "./cursor.ts";
+
+const encoded = (text: string) => Buffer.from(text).toString("base64url");
+
+describe("a cursor", () => {
+  it.each([1, 2, 25, 1_000_000, 999_999_999_999_999])("leads back to sequence %i", (sequence) => {
+    expect(readCursor(writeCursor(sequence))).toBe(sequence);
+  });
+
+  it("goes into a query string as it is", () => {
+    expect(writeCursor(123_456_789)).toMatch(/^[A-Za-z0-9_-]+$/);
+  });
+
+  it("may be absent: the history is then read from its newest end", () => {
+    expect(readCursor(undefined)).toBeUndefined();
+  });
+
+  it.each([
+    "",
+    "x",
+    "25",
+    "v1:25",
+    encoded(""),
+    encoded("25"),
+    encoded("v2:25"),
+    encoded("v1:"),
+    encoded("v1:0"),
+    encoded("v1:-1"),
+    encoded("v1:01"),
+    encoded("v1:1.5"),
+    encoded("v1:1e3"),
+    encoded("v1: 1"),
+    encoded("v1:1 "),
+    encoded("v1:1\n"),
+    encoded("v1:1234567890123456"),
+    encoded("V1:25"),
+  ])("is refused when this API did not give it out: %j", (cursor) => {
+    expect(() => readCursor(cursor)).toThrow(expect.objectContaining({ code: "invalid_cursor" }));
+  });
+});

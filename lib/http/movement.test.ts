@@ -1,0 +1,242 @@
+import { beforeEach, describe, expect, it } from "vitest";
+import type { Transaction } from "../domain/transaction.ts";
+import { consume } from "../ledger/consume.ts";
+import { type Submission, submit } from "../ledger/submit.ts";
+import { recordOf, type TestPorts, testPorts } from "../ledger/testPorts.ts";
+import { answerMovement, readMovement } from "./movement.ts";
+import { HttpProblem } from "./problem.ts";
+import { problemResponse, type Response } from "./response.ts";
+import { problemSchema, transactionSchema } from "./schemas.ts";
+import { httpEvent, lambdaContext } from "./testEvents.ts";
+
+const deposit: Submission = {
+  userId: "auth0|alice",
+  idempotencyKey: "key-1",
+  type: "deposit",
+  currency: "USD",
+  amount: "12.34",
+  reference: undefined,
+  metadata: undefined,
+  requestId: "request-1",
+};
+const withdrawal: Submission = { ...deposit, type: "withdrawal", idempotencyKey: "key-2" };
+
+let ports: TestPorts;
+beforeEach(() => {
+  ports = testPorts();
+});
+
+async function consumeAll() {
+  await consume(
+    ports.sent.splice(0).map((message, index) => recordOf(message, `record-${index}`)),
+    ports,
+  );
+}
+
+/** Submits and answers; a problem as the response that it becomes. */
+async function answer(submission: Submission, prefer?: string): Promise<Response> {
+  const event = httpEvent({ method: "POST", headers: prefer ? { prefer } : {} });
+  try {
+    return await answerMovement(event, await submit(submission, ports), ports);
+  } catch (error) {
+    if (error instanceof HttpProblem) return problemResponse(error, "request-1");
+    throw error;
+  }
+}
+
+const bodyOf = (response: Response): unknown => JSON.parse(response.body ?? "");
+const viewOf = (response: Response) => transactionSchema.parse(bodyOf(response));
+const problemOf = (response: Response) => problemSchema.parse(bodyOf(response));
+
+function stored(): Transaction {
+  const [transaction] = ports.transactions.values();
+  if (!transaction) throw new Error("Nothing is stored");
+  return transaction;
+}
+
+describe("readMovement", () => {
+  const request = {
+    method: "POST",
+    headers: { "idempotency-key": "key-1", "content-type": "application/json" },
+    pathParameters: { userId: "alice" },
+    body: '{"currency":"USD","amount":"1.50","reference":"invoice 1","metadata":{"a":"b"}}',
+  };
+
+  it("reads all that a movement needs but its type", () => {
+    expect(readMovement(httpEvent(request), lambdaContext)).toEqual({
+      userId: "alice",
+      idempotencyKey: "key-1",
+      currency: "USD",
+      amount: "1.50",
+      reference: "invoice 1",
+      metadata: { a: "b" },
+      requestId: "request-1",
+    });
+  });
+
+  it("asks for the Idempotency-Key before it looks at the body", () => {
+    const event = httpEvent({ ...request, headers: {}, body: "{" });
+    expect(() => readMovement(event, lambdaContext)).toThrow(
+      expect.objectContaining({ code: "idempotency_key_required" }),
+    );
+  });
+});
+
+describe("a movement that nobody waits for", () => {
+  it("is answered with 202, the pending transaction and where it will be", async () => {
+    const response = await answer(deposit);
+
+    expect(response.statusCode).toBe(202);
+    expect(response.headers).toEqual({
+      "content-type": "application/json",
+      "cache-control": "no-store",
+      location: `/v1/users/auth0%7Calice/transactions/${stored().id}`,
+    });
+    expect(viewOf(response)).toEqual({
+      id: stored().id,
+      userId: "auth0|alice",
+      type: "deposit",
+      currency: "USD",
+      amount: "12.34",
+      status: "pending",
+      sequence: null,
+      balanceAfter: null,
+      createdAt: "2026-11-23T09:30:00.000Z",
+      postedAt: null,
+      reference: null,
+      metadata: {},
+      rejection: null,
+    });
+    expect(ports.clock.sleeps).toEqual([]);
+  });
+
+  it("is answered with 202 again under its key, as it stands by then, and says that it is a replay", async () => {
+    await answer(deposit);
+    await consumeAll();
+
+    const response = await answer(deposit);
+
+    expect(response.statusCode).toBe(202);
+    expect(response.headers).toMatchObject({ "idempotency-replayed": "true" });
+    expect(viewOf(response)).toMatchObject({ status: "posted", sequence: 1, balanceAfter: "12.34" });
+  });
+
+  it("is answered with 202 for a rejection too: the request itself was well", async () => {
+    await answer(withdrawal);
+    await consumeAll();
+
+    const response = await answer(withdrawal);
+
+    expect(response.statusCode).toBe(202);
+    expect(viewOf(response)).toMatchObject({ status: "rejected", rejection: { code: "insufficient_funds" } });
+  });
+});
+
+describe("a movement that is waited for", () => {
+  it("is answered with 201 once it is posted", async () => {
+    ports.clock.in(100, () => void consumeAll());
+
+    const response = await answer(deposit, "wait=5");
+
+    expect(response.statusCode).toBe(201);
+    expect(response.headers).toMatchObject({
+      location: `/v1/users/auth0%7Calice/transactions/${stored().id}`,
+      "preference-applied": "wait=5",
+    });
+    expect(response.headers).not.toHaveProperty("idempotency-replayed");
+    expect(viewOf(response)).toMatchObject({
+      status: "posted",
+      sequence: 1,
+      balanceAfter: "12.34",
+      postedAt: expect.any(String),
+    });
+  });
+
+  it("is answered with 422 and the transaction once it is rejected", async () => {
+    ports.clock.in(100, () => void consumeAll());
+
+    const response = await answer(withdrawal, "wait=5");
+
+    expect(response.statusCode).toBe(422);
+    expect(response.headers).toMatchObject({
+      "content-type": "application/problem+json",
+      "preference-applied": "wait=5",
+      location: `/v1/users/auth0%7Calice/transactions/${stored().id}`,
+    });
+    expect(problemOf(response)).toMatchObject({
+      type: "urn:antler:problem:insufficient_funds",
+      status: 422,
+      code: "insufficient_funds",
+      detail: "The balance does not cover the withdrawal.",
+      requestId: "request-1",
+      transaction: {
+        id: stored().id,
+        status: "rejected",
+        sequence: 1,
+        balanceAfter: "0.00",
+        rejection: { code: "insufficient_funds" },
+      },
+    });
+  });
+
+  it("is answered with 202 when it is still pending at the end of the wait", async () => {
+    const response = await answer(deposit, "wait=2");
+
+    expect(response.statusCode).toBe(202);
+    expect(response.headers).toMatchObject({ "preference-applied": "wait=2" });
+    expect(viewOf(response).status).toBe("pending");
+  });
+
+  it("waits 20 seconds at most, and says so", async () => {
+    const response = await answer(deposit, "wait=600");
+
+    expect(response.headers).toMatchObject({ "preference-applied": "wait=20" });
+    expect(ports.clock.sleeps.reduce((sum, sleep) => sum + sleep, 0)).toBeLessThan(20_001);
+  });
+
+  it("gets the same answer under the same key, and hears that it is a replay", async () => {
+    ports.clock.in(100, () => void consumeAll());
+    const first = await answer(deposit, "wait=5");
+    const again = await answer(deposit, "wait=5");
+    expect(again.statusCode).toBe(201);
+    expect(bodyOf(again)).toEqual(bodyOf(first));
+    expect(again.headers).toMatchObject({ "idempotency-replayed": "true" });
+  });
+
+  it("gets a rejection again under the same key, and hears that it is a replay", async () => {
+    ports.clock.in(100, () => void consumeAll());
+    await answer(withdrawal, "wait=5");
+    const again = await answer(withdrawal, "wait=5");
+    expect(again.statusCode).toBe(422);
+    expect(again.headers).toMatchObject({ "idempotency-replayed": "true" });
+  });
+});
+
+describe("a movement that is not accepted", () => {
+  it.each([
+    ["unknown_currency", { currency: "DOGE" }, "/currency"],
+    ["unknown_currency", { currency: "XOF", amount: "1" }, "/currency"],
+    ["amount_invalid", { amount: "1e3" }, "/amount"],
+    ["amount_scale", { amount: "1.234" }, "/amount"],
+    ["amount_zero", { amount: "0" }, "/amount"],
+    ["amount_limit", { amount: "9".repeat(37) }, "/amount"],
+  ] as const)("is answered with 422 %s for %j, which points at the field", async (code, change, pointer) => {
+    const response = await answer({ ...deposit, ...change }, "wait=5");
+
+    expect(response.statusCode).toBe(422);
+    expect(problemOf(response)).toMatchObject({ code, errors: [{ pointer, detail: expect.any(String) }] });
+    expect(response.headers).not.toHaveProperty("location");
+    expect(ports.transactions.size).toBe(0);
+    expect(ports.clock.sleeps).toEqual([]);
+  });
+
+  it("is answered with 422 idempotency_key_reused when its key stands for something else", async () => {
+    await answer(deposit);
+
+    const response = await answer({ ...deposit, amount: "99" });
+
+    expect(response.statusCode).toBe(422);
+    expect(problemOf(response)).toMatchObject({ code: "idempotency_key_reused" });
+    expect(response.body).not.toContain("12.34");
+  });
+});

@@ -1,0 +1,317 @@
+import { describe, expect, it } from "vitest";
+import { HttpProblem } from "./problem.ts";
+import { readIdempotencyKey, readJson, readQuery, readUserId, readWaitSeconds } from "./request.ts";
+import { historyQuery, movementBody } from "./schemas.ts";
+import { httpEvent } from "./testEvents.ts";
+
+const BODY = '{"currency":"USD","amount":"12.34"}';
+
+function post(body: string | undefined, options: { contentType?: string; isBase64Encoded?: boolean } = {}) {
+  const { contentType = "application/json", isBase64Encoded = false } = options;
+  return httpEvent({
+    method: "POST",
+    headers: { "content-type": contentType },
+    isBase64Encoded,
+    ...(body !== undefined && { body }),
+  });
+}
+
+/** The problem that reading ends in. */
+function problemOf(read: () => unknown): HttpProblem {
+  try {
+    read();
+  } catch (error) {
+    if (error instanceof HttpProblem) return error;
+    throw error;
+  }
+  throw new Error("There was no problem");
+}
+
+const bodyProblem = (body: string, options?: Parameters<typeof post>[1]) =>
+  problemOf(() => readJson(post(body, options), movementBody));
+
+describe("readJson", () => {
+  it.each([
+    "application/json",
+    "application/json; charset=utf-8",
+    "application/json;charset=UTF-8",
+    "Application/JSON",
+  ])("takes a body of type %s", (contentType) => {
+    expect(readJson(post(BODY, { contentType }), movementBody)).toEqual({ currency: "USD", amount: "12.34" });
+  });
+
+  it("takes a body of no type for JSON", () => {
+    expect(readJson(httpEvent({ method: "POST", body: BODY }), movementBody)).toEqual({
+      currency: "USD",
+      amount: "12.34",
+    });
+  });
+
+  it.each([
+    "",
+    "text/plain",
+    "text/json",
+    "application/x-www-form-urlencoded",
+    "multipart/form-data; boundary=x",
+    "application/problem+json",
+    "application/jsonp",
+    "application/xml; x=application/json",
+  ])("refuses a body of type %j", (contentType) => {
+    expect(bodyProblem(BODY, { contentType }).code).toBe("unsupported_media_type");
+  });
+
+  it("takes a body of exactly 16,384 bytes and refuses one of 16,385", () => {
+    const filled = (bytes: number) => BODY + " ".repeat(bytes - Buffer.byteLength(BODY));
+
+    expect(readJson(post(filled(16_384)), movementBody)).toEqual({ currency: "USD", amount: "12.34" });
+    expect(bodyProblem(filled(16_385)).code).toBe("payload_too_large");
+  });
+
+  it("counts bytes, not characters", () => {
+    const letters = (count: number) => `{"x":"${"é".repeat(count)}"}`;
+    expect(letters(8_188).length).toBeLessThan(16_384);
+
+    expect(Buffer.byteLength(letters(8_188))).toBe(16_384);
+    expect(bodyProblem(letters(8_188)).code).toBe("validation_failed");
+    expect(bodyProblem(letters(8_189)).code).toBe("payload_too_large");
+  });
+
+  it("takes a body that API Gateway encoded in base64, and counts what it decodes to", () => {
+    const encoded = (text: string) => Buffer.from(text).toString("base64");
+    const isBase64Encoded = true;
+
+    expect(readJson(post(encoded(BODY), { isBase64Encoded }), movementBody)).toEqual({
+      currency: "USD",
+      amount: "12.34",
+    });
+    const filled = BODY.padEnd(16_384);
+    expect(encoded(filled).length).toBeGreaterThan(16_384);
+    expect(readJson(post(encoded(filled), { isBase64Encoded }), movementBody).amount).toBe("12.34");
+    expect(bodyProblem(encoded(`${filled} `), { isBase64Encoded }).code).toBe("payload_too_large");
+  });
+
+  it("refuses a body that is not UTF-8", () => {
+    const latin1 = Buffer.from('{"currency":"USD","amount":"1","reference":"é"}', "latin1").toString("base64");
+    expect(bodyProblem(latin1, { isBase64Encoded: true }).code).toBe("malformed_json");
+  });
+
+  it.each([
+    "",
+    " ",
+    "{",
+    BODY.slice(0, -1),
+    `${BODY},`,
+    "{'currency':'USD'}",
+    "{currency:1}",
+    "undefined",
+    "NaN",
+    "\u0000",
+  ])("refuses %j, which is not JSON", (body) => {
+    expect(bodyProblem(body).code).toBe("malformed_json");
+  });
+
+  it("refuses a request with no body", () => {
+    expect(problemOf(() => readJson(post(undefined), movementBody)).code).toBe("malformed_json");
+  });
+
+  it.each(["null", "true", "1", '"text"', "[]", `[${BODY}]`])("refuses %s, which is JSON but no object", (body) => {
+    expect(bodyProblem(body)).toMatchObject({ code: "validation_failed", options: { errors: [{ pointer: "" }] } });
+  });
+
+  it("survives a body that is nothing but nesting", () => {
+    const depth = 8_000;
+    expect(["malformed_json", "validation_failed"]).toContain(
+      bodyProblem(`{"amount":${"[".repeat(depth)}${"]".repeat(depth)}}`).code,
+    );
+  });
+
+  it.each([
+    ["a JSON number for the amount", { amount: 12.34 }, "/amount"],
+    ["a whole JSON number for the amount", { amount: 12 }, "/amount"],
+    ["null for the amount", { amount: null }, "/amount"],
+    ["an amount in an object", { amount: { value: "1" } }, "/amount"],
+    ["an amount in an array", { amount: ["1"] }, "/amount"],
+    ["an amount of 81 characters", { amount: "1".repeat(81) }, "/amount"],
+    ["no amount", { amount: undefined }, "/amount"],
+    ["no currency", { currency: undefined }, "/currency"],
+    ["an empty currency", { currency: "" }, "/currency"],
+    ["a long currency", { currency: "X".repeat(17) }, "/currency"],
+    ["an empty reference", { reference: "" }, "/reference"],
+    ["a long reference", { reference: "x".repeat(141) }, "/reference"],
+    ["null for the reference", { reference: null }, "/reference"],
+    ["metadata in an array", { metadata: [] }, "/metadata"],
+    ["null for the metadata", { metadata: null }, "/metadata"],
+    ["metadata that nests", { metadata: { a: { b: "c" } } }, "/metadata/a"],
+    ["metadata with a number", { metadata: { a: 1 } }, "/metadata/a"],
+    ["metadata with a long value", { metadata: { a: "x".repeat(501) } }, "/metadata/a"],
+    ["metadata with an empty key", { metadata: { "": "x" } }, "/metadata/"],
+    ["metadata with a key out of other characters", { metadata: { "a/b~c": "x" } }, "/metadata/a~1b~0c"],
+    ["metadata with a long key", { metadata: { [`k${"x".repeat(40)}`]: "x" } }, `/metadata/k${"x".repeat(40)}`],
+    [
+      "metadata of 51 pairs",
+      { metadata: Object.fromEntries(Array.from({ length: 51 }, (_, index) => [`k${index}`, "x"])) },
+      "/metadata",
+    ],
+    ["an unknown field", { note: "x" }, "/note"],
+    ["a field in another case", { Amount: "1" }, "/Amount"],
+    ["a field of every object", { constructor: "x" }, "/constructor"],
+    ["another field of every object", { toString: "x" }, "/toString"],
+  ])("refuses %s and points at it", (_what, change, pointer) => {
+    const problem = bodyProblem(JSON.stringify({ currency: "USD", amount: "1", ...change }));
+
+    expect(problem.code).toBe("validation_failed");
+    expect(problem.options.errors).toEqual([{ pointer, detail: expect.any(String) }]);
+  });
+
+  it("points at every field that is wrong, unknown ones each by itself", () => {
+    const { options } = bodyProblem('{"amount":1,"currency":"USD","note":1,"a/b":2,"m~n":3}');
+
+    expect(options.errors?.map(({ pointer }) => pointer)).toEqual(["/amount", "/note", "/a~1b", "/m~0n"]);
+  });
+
+  it("keeps metadata as it came, with keys that every object has", () => {
+    const metadata = { constructor: "a", toString: "b", hasOwnProperty: "c", prototype: "d", "order.id": "e" };
+    const read = readJson(post(JSON.stringify({ currency: "USD", amount: "1", metadata })), movementBody);
+
+    expect(read.metadata).toEqual(metadata);
+    expect(Object.keys(read.metadata ?? {})).toEqual(Object.keys(metadata));
+  });
+
+  it.each([
+    ["in the body", '{"currency":"USD","amount":"1","__proto__":{"amount":"2"}}'],
+    ["in the metadata", '{"currency":"USD","amount":"1","metadata":{"__proto__":"x"}}'],
+    ["in the metadata beside others", '{"currency":"USD","amount":"1","metadata":{"a":"b","__proto__":"x"}}'],
+    ["spelled with an escape", '{"currency":"USD","amount":"1","metadata":{"\\u005f_proto__":"x"}}'],
+    ["instead of everything", '{"__proto__":{"currency":"USD","amount":"1"}}'],
+  ])("refuses the key __proto__ %s rather than drop it", (_where, body) => {
+    const problem = bodyProblem(body);
+    expect(problem.code).toBe("validation_failed");
+    expect(JSON.stringify(problem.options.errors)).toContain("__proto__");
+  });
+
+  it("takes __proto__ for a value, which is only text", () => {
+    const body = '{"currency":"USD","amount":"1","reference":"__proto__","metadata":{"a":"__proto__"}}';
+    expect(readJson(post(body), movementBody)).toMatchObject({ reference: "__proto__", metadata: { a: "__proto__" } });
+  });
+
+  it("looks at the type first, then at the size, then at the JSON, then at the fields", () => {
+    const large = "{".repeat(20_000);
+    expect(bodyProblem(large, { contentType: "text/plain" }).code).toBe("unsupported_media_type");
+    expect(bodyProblem(large).code).toBe("payload_too_large");
+    expect(bodyProblem('{"note":1').code).toBe("malformed_json");
+  });
+});
+
+describe("readWaitSeconds", () => {
+  it.each([
+    ["wait=1", 1],
+    ["wait=5", 5],
+    ["wait=20", 20],
+    ["wait=21", 20],
+    ["wait=99999", 20],
+    ["WAIT=5", 5],
+    ["Wait = 5", 5],
+    ['wait="5"', 5],
+    ["respond-async, wait=10", 10],
+    ["wait=10, respond-async", 10],
+    ["return=minimal, wait=10; x=y, handling=lenient", 10],
+  ])("of %j waits %i seconds", (prefer, seconds) => {
+    expect(readWaitSeconds(httpEvent({ headers: { prefer } }))).toBe(seconds);
+  });
+
+  it.each([
+    "",
+    "wait",
+    "wait=",
+    "wait=0",
+    "wait=-1",
+    "wait=1.5",
+    "wait=1e1",
+    "wait=five",
+    "wait=5s",
+    "await=5",
+    "x-wait=5",
+  ])("of %j does not wait, as of any preference that it does not understand", (prefer) => {
+    expect(readWaitSeconds(httpEvent({ headers: { prefer } }))).toBeUndefined();
+  });
+
+  it("of no preference does not wait", () => {
+    expect(readWaitSeconds(httpEvent())).toBeUndefined();
+  });
+});
+
+describe("readIdempotencyKey", () => {
+  const read = (key: string) => readIdempotencyKey(httpEvent({ headers: { "idempotency-key": key } }));
+
+  it.each(["k", "x".repeat(255), "order 1001", '"quoted"', "~!@#$%^&*()", "8e03978e-40d5-43dd-bc93-6894a57f9324"])(
+    "takes %j as it is",
+    (key) => {
+      expect(read(key)).toBe(key);
+    },
+  );
+
+  it("asks for a key where there is none, or an empty one", () => {
+    expect(problemOf(() => readIdempotencyKey(httpEvent())).code).toBe("idempotency_key_required");
+    expect(problemOf(() => read("")).code).toBe("idempotency_key_required");
+  });
+
+  it.each(["x".repeat(256), "é", "a\tb", "a\nb", "a\n", "\u007f", "\u0000", "🔑"])("refuses %j", (key) => {
+    expect(problemOf(() => read(key)).code).toBe("idempotency_key_invalid");
+  });
+});
+
+describe("readUserId", () => {
+  const read = (userId: string) => readUserId(httpEvent({ pathParameters: { userId } }));
+
+  it.each(["a", "alice", "auth0|5f7c8ec7c33c6c004bbafe82", "a.b_c:d@e-f", "x".repeat(128)])("takes %j", (userId) => {
+    expect(read(userId)).toBe(userId);
+  });
+
+  it.each(["", "x".repeat(129), "a b", "a/b", "a%20b", "é", "a\n", "a\u0000", "a,b", "<a>"])("refuses %j", (userId) => {
+    expect(problemOf(() => read(userId))).toMatchObject({
+      code: "validation_failed",
+      options: { errors: [{ parameter: "userId" }] },
+    });
+  });
+
+  it("refuses a path without one", () => {
+    expect(problemOf(() => readUserId(httpEvent())).code).toBe("validation_failed");
+  });
+});
+
+describe("readQuery of the history", () => {
+  const read = (query?: Record<string, string>) => readQuery(httpEvent(query ? { query } : {}), historyQuery);
+
+  it("takes nothing for the first 25", () => {
+    expect(read()).toEqual({ limit: 25 });
+  });
+
+  it("takes every parameter", () => {
+    expect(read({ limit: "100", cursor: "abc", currency: "USD", status: "posted" })).toEqual({
+      limit: 100,
+      cursor: "abc",
+      currency: "USD",
+      status: "posted",
+    });
+  });
+
+  it.each([
+    ["limit", { limit: "0" }],
+    ["limit", { limit: "101" }],
+    ["limit", { limit: "-1" }],
+    ["limit", { limit: "1.5" }],
+    ["limit", { limit: "many" }],
+    ["limit", { limit: "" }],
+    ["cursor", { cursor: "x".repeat(65) }],
+    ["currency", { currency: "" }],
+    ["status", { status: "pending" }],
+    ["offset", { offset: "10" }],
+    ["constructor", { constructor: "x" }],
+    ["__proto__", Object.fromEntries([["__proto__", "x"]])],
+  ])("refuses a wrong or unknown %s: %j", (parameter, query) => {
+    expect(problemOf(() => read(query))).toMatchObject({
+      code: "validation_failed",
+      options: { errors: [{ parameter }] },
+    });
+  });
+});

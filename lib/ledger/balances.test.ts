@@ -1,0 +1,52 @@
+import { beforeEach, describe, expect, it } from "vitest";
+import { readBalances } from "./balances.ts";
+import { type TestPorts, testPorts } from "./testPorts.ts";
+
+let ports: TestPorts;
+beforeEach(() => {
+  ports = testPorts();
+});
+
+async function read(userId: string) {
+  const { sequence, balances } = await readBalances(userId, ports);
+  return { sequence, balances: balances.map(({ currency, amountMinor }) => [currency.code, amountMinor]) };
+}
+
+describe("readBalances", () => {
+  it("of a user without a wallet is zero in every enabled currency", async () => {
+    expect(await read("alice")).toEqual({
+      sequence: 0,
+      balances: [
+        ["EUR", 0n],
+        ["JPY", 0n],
+        ["USD", 0n],
+      ],
+    });
+  });
+
+  it("of a user with a wallet is what it holds, and zero in the other enabled currencies", async () => {
+    ports.wallets.set("alice", { sequence: 7, balances: new Map([["USD", 1234n]]) });
+
+    expect(await read("alice")).toEqual({
+      sequence: 7,
+      balances: [
+        ["EUR", 0n],
+        ["JPY", 0n],
+        ["USD", 1234n],
+      ],
+    });
+  });
+
+  it("shows a disabled currency while there is money in it, and not a moment longer", async () => {
+    ports.wallets.set("alice", { sequence: 1, balances: new Map([["XOF", 5n]]) });
+    expect((await read("alice")).balances).toContainEqual(["XOF", 5n]);
+
+    ports.wallets.set("alice", { sequence: 2, balances: new Map([["XOF", 0n]]) });
+    expect((await read("alice")).balances).not.toContainEqual(["XOF", 0n]);
+  });
+
+  it("fails rather than hide money in a currency that the table lost", async () => {
+    ports.wallets.set("alice", { sequence: 1, balances: new Map([["DOGE", 5n]]) });
+    await expect(read("alice")).rejects.toThrow("DOGE");
+  });
+});

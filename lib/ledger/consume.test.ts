@@ -1,0 +1,423 @@
+import { beforeEach, describe, expect, it } from "vitest";
+import { MINOR_UNITS_MAX } from "../domain/money.ts";
+import type { Wallet } from "../domain/wallet.ts";
+import { consume } from "./consume.ts";
+import { type QueueRecord, Unavailable } from "./ports.ts";
+import { submit } from "./submit.ts";
+import { recordOf, type TestPorts, testPorts } from "./testPorts.ts";
+
+let ports: TestPorts;
+let commands: number;
+beforeEach(() => {
+  ports = testPorts();
+  commands = 0;
+});
+
+/** Accepts a command, `+12` a deposit and `-12` a withdrawal of yen, and returns its record of the queue. */
+async function given(userId: string, move: `${"+" | "-"}${number}`, currency = "JPY"): Promise<QueueRecord> {
+  const recordId = `record-${++commands}`;
+  const submitted = await submit(
+    {
+      userId,
+      idempotencyKey: recordId,
+      type: move.startsWith("+") ? "deposit" : "withdrawal",
+      currency,
+      amount: move.slice(1),
+      reference: undefined,
+      metadata: undefined,
+      requestId: "request-1",
+    },
+    ports,
+  );
+  const message = ports.sent.pop();
+  if (!submitted.accepted || !message) throw new Error("The command was not accepted");
+  return recordOf(message, recordId);
+}
+
+/** A record with the message of another one, something in it changed. */
+function forged(record: QueueRecord, change: { id?: string; userId?: string; fingerprint?: string }): QueueRecord {
+  const body: Record<string, unknown> = { ...JSON.parse(record.body), ...change };
+  return { ...record, recordId: `${record.recordId}-forged`, body: JSON.stringify(body) };
+}
+
+const malformed = (userId: string): QueueRecord => ({ recordId: "record-malformed", groupId: userId, body: "{" });
+
+const yen = (userId: string) => ports.wallets.get(userId)?.balances.get("JPY");
+const statuses = () =>
+  [...ports.transactions.values()].map(({ settlement }) => settlement?.outcome.status ?? "pending");
+const deadLetters = () => ports.deadLetters.map(({ record, reason }) => [record.recordId, reason]);
+const callsOf = (operation: string) => ports.calls.filter((call) => call.startsWith(operation)).length;
+
+describe("one delivery", () => {
+  it("of one user's commands takes one read and one write", async () => {
+    const records = [
+      await given("alice", "+100"),
+      await given("alice", "-30"),
+      await given("alice", "-80"),
+      await given("alice", "+5"),
+      await given("alice", "-75"),
+    ];
+    ports.calls.length = 0;
+
+    expect(await consume(records, ports)).toEqual([]);
+
+    expect(ports.calls).toEqual(["readWallet alice", "commit alice"]);
+    expect(statuses()).toEqual(["posted", "posted", "rejected", "posted", "posted"]);
+    expect(ports.wallets.get("alice")).toEqual({ sequence: 5, balances: new Map([["JPY", 0n]]) });
+    expect([...ports.transactions.values()].map(({ settlement }) => settlement)).toMatchObject([
+      { sequence: 1, balanceAfterMinor: 100n },
+      { sequence: 2, balanceAfterMinor: 70n },
+      { sequence: 3, balanceAfterMinor: 70n, outcome: { code: "insufficient_funds" } },
+      { sequence: 4, balanceAfterMinor: 75n },
+      { sequence: 5, balanceAfterMinor: 0n },
+    ]);
+  });
+
+  it("acknowledges a rejection: it is an outcome, and nothing is tried again", async () => {
+    const record = await given("alice", "-1");
+
+    expect(await consume([record], ports)).toEqual([]);
+    expect(statuses()).toEqual(["rejected"]);
+    expect(ports.wallets.get("alice")).toEqual({ sequence: 1, balances: new Map() });
+    expect(ports.deadLetters).toEqual([]);
+  });
+
+  it("rejects what would take a balance above its limit", async () => {
+    ports.wallets.set("alice", { sequence: 9, balances: new Map([["JPY", MINOR_UNITS_MAX]]) });
+
+    expect(await consume([await given("alice", "+1")], ports)).toEqual([]);
+    expect([...ports.transactions.values()][0]?.settlement).toMatchObject({
+      sequence: 10,
+      outcome: { status: "rejected", code: "balance_limit" },
+    });
+  });
+
+  it("goes on from the wallet that the delivery before left", async () => {
+    await consume([await given("alice", "+10")], ports);
+    await consume([await given("alice", "-4"), await given("alice", "+1")], ports);
+
+    expect(ports.wallets.get("alice")).toEqual({ sequence: 3, balances: new Map([["JPY", 7n]]) });
+  });
+
+  it("of several users decides each by itself", async () => {
+    const records = [
+      await given("alice", "+10"),
+      await given("bob", "-10"),
+      await given("alice", "-10"),
+      await given("bob", "+10"),
+    ];
+
+    expect(await consume(records, ports)).toEqual([]);
+    expect(yen("alice")).toBe(0n);
+    expect(yen("bob")).toBe(10n);
+    expect(ports.wallets.get("bob")?.sequence).toBe(2);
+  });
+
+  it("tells the observer of every decision that stands, write by write", async () => {
+    await consume([await given("alice", "+10"), await given("bob", "+5"), await given("alice", "-99")], ports);
+
+    const told = ports.observed.committed.map((write) =>
+      write.map(({ message, decision }) => [message.command.userId, decision.sequence, decision.outcome.status]),
+    );
+    expect(told).toEqual([
+      [
+        ["alice", 1, "posted"],
+        ["alice", 2, "rejected"],
+      ],
+      [["bob", 1, "posted"]],
+    ]);
+  });
+
+  it("of nothing does nothing", async () => {
+    expect(await consume([], ports)).toEqual([]);
+    expect(ports.calls).toEqual([]);
+  });
+});
+
+describe("a failure of one user's writes", () => {
+  it("fails all of that user's records and nobody else's", async () => {
+    const records = [
+      await given("alice", "+10"),
+      await given("bob", "+20"),
+      await given("alice", "+1"),
+      await given("carol", "+30"),
+    ];
+    ports.fail("commit", "before", { userId: "alice", times: 100 });
+
+    expect(await consume(records, ports)).toEqual(["record-1", "record-3"]);
+    expect([yen("alice"), yen("bob"), yen("carol")]).toEqual([undefined, 20n, 30n]);
+    expect(ports.observed.failed).toEqual([{ recordIds: ["record-1", "record-3"], error: expect.any(Unavailable) }]);
+    expect(ports.deadLetters).toEqual([]);
+  });
+
+  it("that is a bug in the code or the data fails at once, and again only that user's", async () => {
+    const records = [await given("alice", "+10"), await given("bob", "+20")];
+    ports.fail("readWallet", "before", { userId: "alice", error: new TypeError("the item makes no sense") });
+    ports.calls.length = 0;
+
+    expect(await consume(records, ports)).toEqual(["record-1"]);
+    expect(yen("bob")).toBe(20n);
+    expect(ports.calls.filter((call) => call.endsWith("alice"))).toEqual(["readWallet alice"]);
+    expect(ports.observed.failed[0]?.error).toBeInstanceOf(TypeError);
+  });
+
+  it("is made good by the next delivery", async () => {
+    const records = [await given("alice", "+10"), await given("alice", "-3")];
+    ports.fail("commit", "before", { times: 6 });
+
+    expect(await consume(records, ports)).toEqual(["record-1", "record-2"]);
+    expect(await consume(records, ports)).toEqual([]);
+    expect(ports.wallets.get("alice")).toEqual({ sequence: 2, balances: new Map([["JPY", 7n]]) });
+  });
+});
+
+describe("a store that asks for patience", () => {
+  it.each(["readWallet", "commit"] as const)(
+    "in %s is asked again, and the commands are decided",
+    async (operation) => {
+      const record = await given("alice", "+10");
+      ports.fail(operation, "before", { times: 3 });
+
+      expect(await consume([record], ports)).toEqual([]);
+      expect(yen("alice")).toBe(10n);
+      expect(ports.observed.retried).toEqual(["alice", "alice", "alice"]);
+      expect(ports.clock.sleeps).toHaveLength(3);
+    },
+  );
+
+  it("after it wrote is believed when it says so: nothing is decided twice", async () => {
+    const records = [await given("alice", "+10"), await given("alice", "-3")];
+    ports.fail("commit", "after");
+
+    expect(await consume(records, ports)).toEqual([]);
+    expect(ports.wallets.get("alice")).toEqual({ sequence: 2, balances: new Map([["JPY", 7n]]) });
+    expect(ports.deadLetters).toEqual([]);
+  });
+});
+
+describe("a conflict with another writer", () => {
+  const theirs: Wallet = { sequence: 4, balances: new Map([["JPY", 2n]]) };
+
+  it("is decided again on the wallet as the other one left it", async () => {
+    ports.wallets.set("alice", { sequence: 3, balances: new Map([["JPY", 10n]]) });
+    const record = await given("alice", "-10");
+    ports.intervene({ operation: "commit", at: "before", act: () => ports.wallets.set("alice", theirs) });
+
+    expect(await consume([record], ports)).toEqual([]);
+    expect(statuses()).toEqual(["rejected"]);
+    expect(ports.wallets.get("alice")).toEqual({ sequence: 5, balances: new Map([["JPY", 2n]]) });
+    expect(ports.observed.retried).toEqual(["alice"]);
+  });
+
+  it("over a user's very first wallet is decided again too", async () => {
+    const record = await given("alice", "+1");
+    ports.intervene({ operation: "commit", at: "before", act: () => ports.wallets.set("alice", theirs) });
+
+    expect(await consume([record], ports)).toEqual([]);
+    expect(ports.wallets.get("alice")).toEqual({ sequence: 5, balances: new Map([["JPY", 3n]]) });
+  });
+
+  it("for ever goes back to the queue after a bounded number of attempts, with growing pauses", async () => {
+    const record = await given("alice", "+1");
+    let sequence = 0;
+    ports.intervene({
+      operation: "commit",
+      at: "before",
+      times: 1000,
+      act: () => ports.wallets.set("alice", { ...theirs, sequence: ++sequence }),
+    });
+
+    expect(await consume([record], ports)).toEqual(["record-1"]);
+    expect(callsOf("commit")).toBe(6);
+    expect(statuses()).toEqual(["pending"]);
+    expect(ports.observed.failed[0]?.error).toBeInstanceOf(Unavailable);
+    expect(ports.clock.sleeps).toEqual([...ports.clock.sleeps].sort((a, b) => a - b));
+    expect(Math.max(...ports.clock.sleeps)).toBeLessThanOrEqual(400);
+  });
+
+  it("with a store that takes its time starts no round after the delivery's 3.5 seconds", async () => {
+    const record = await given("alice", "+1");
+    ports.setLatency(1000);
+    ports.fail("commit", "before", { times: 1000 });
+    const startMs = ports.clock.now().getTime();
+    const readsAtMs: number[] = [];
+    ports.intervene({
+      operation: "readWallet",
+      at: "before",
+      times: 1000,
+      act: () => readsAtMs.push(ports.clock.now().getTime() - startMs - 1000),
+    });
+
+    expect(await consume([record], ports)).toEqual(["record-1"]);
+    expect(readsAtMs.length).toBe(2);
+    expect(Math.max(...readsAtMs)).toBeLessThan(3500);
+  });
+});
+
+describe("a record that was decided before", () => {
+  it("is acknowledged, and the user's new ones are decided", async () => {
+    const old = await given("alice", "+10");
+    await consume([old], ports);
+    const fresh = await given("alice", "-4");
+
+    expect(await consume([old, fresh], ports)).toEqual([]);
+    expect(ports.wallets.get("alice")).toEqual({ sequence: 2, balances: new Map([["JPY", 6n]]) });
+    expect(ports.deadLetters).toEqual([]);
+  });
+
+  it("is acknowledged when the whole delivery comes again after its commit", async () => {
+    const records = [await given("alice", "+10"), await given("alice", "-4"), await given("bob", "+1")];
+    await consume(records, ports);
+    const wallets = new Map(ports.wallets);
+
+    for (let delivery = 1; delivery <= 3; delivery++) expect(await consume(records, ports)).toEqual([]);
+    expect(ports.wallets).toEqual(wallets);
+    expect(ports.observed.committed).toHaveLength(2);
+  });
+
+  it("does not keep its old rejection from standing when there would be money now", async () => {
+    const refused = await given("alice", "-10");
+    await consume([refused], ports);
+
+    expect(await consume([await given("alice", "+10"), refused], ports)).toEqual([]);
+    expect(yen("alice")).toBe(10n);
+    expect(statuses()).toEqual(["rejected", "posted"]);
+  });
+
+  it("twice in one delivery is decided once, at its first place, and both are acknowledged", async () => {
+    const deposit = await given("alice", "+10");
+    const withdrawal = await given("alice", "-10");
+    const twin = { ...deposit, recordId: "record-twin" };
+
+    expect(await consume([deposit, withdrawal, twin], ports)).toEqual([]);
+    expect(ports.wallets.get("alice")).toEqual({ sequence: 2, balances: new Map([["JPY", 0n]]) });
+    expect(callsOf("commit")).toBe(1);
+  });
+
+  it("twice in one delivery that fails is reported under both records", async () => {
+    const deposit = await given("alice", "+10");
+    const twin = { ...deposit, recordId: "record-twin" };
+    ports.fail("commit", "before", { times: 100 });
+
+    expect(await consume([deposit, twin], ports)).toEqual(["record-1", "record-twin"]);
+  });
+});
+
+describe("a record that can't be applied", () => {
+  it("and is no message goes to the dead letters; the same user's good command is decided", async () => {
+    const good = await given("alice", "+10");
+
+    expect(await consume([malformed("alice"), good], ports)).toEqual([]);
+    expect(deadLetters()).toEqual([["record-malformed", "malformed"]]);
+    expect(ports.observed.deadLettered).toEqual(["record-malformed malformed"]);
+    expect(yen("alice")).toBe(10n);
+  });
+
+  it("and names a transaction that nobody accepted goes to the dead letters; the others are decided in order", async () => {
+    const first = await given("alice", "+10");
+    const last = await given("alice", "-10");
+    const poison = forged(first, { id: "tx_unknown" });
+
+    expect(await consume([first, poison, last], ports)).toEqual([]);
+    expect(deadLetters()).toEqual([[poison.recordId, "unknown_transaction"]]);
+    expect(ports.wallets.get("alice")).toEqual({ sequence: 2, balances: new Map([["JPY", 0n]]) });
+  });
+
+  it("and has other content than what was accepted goes to the dead letters and moves nothing", async () => {
+    const accepted = await given("alice", "+10");
+    const poison = forged(accepted, { fingerprint: "another" });
+
+    expect(await consume([poison], ports)).toEqual([]);
+    expect(deadLetters()).toEqual([[poison.recordId, "content_mismatch"]]);
+    expect(ports.wallets.size).toBe(0);
+    expect(statuses()).toEqual(["pending"]);
+
+    expect(await consume([accepted], ports)).toEqual([]);
+    expect(yen("alice")).toBe(10n);
+  });
+
+  it("and names another user's transaction moves nobody's money", async () => {
+    const alices = await given("alice", "+10");
+    const poison = forged(alices, { userId: "mallory" });
+
+    expect(await consume([poison], ports)).toEqual([]);
+    expect(deadLetters()).toEqual([[poison.recordId, "unknown_transaction"]]);
+    expect(ports.wallets.size).toBe(0);
+  });
+
+  it("because the store refuses it goes to the dead letters alone; those around it are decided in order", async () => {
+    const records = [
+      await given("alice", "+10"),
+      await given("alice", "+7"),
+      await given("alice", "-10"),
+      await given("bob", "+1"),
+    ];
+    const refused = [...ports.transactions.values()][1];
+    ports.refusedIds.add(refused?.id ?? "");
+
+    expect(await consume(records, ports)).toEqual([]);
+    expect(deadLetters()).toEqual([["record-2", "refused_by_store"]]);
+    expect(statuses()).toEqual(["posted", "pending", "posted", "posted"]);
+    expect(ports.wallets.get("alice")).toEqual({ sequence: 2, balances: new Map([["JPY", 0n]]) });
+    expect(yen("bob")).toBe(1n);
+  });
+
+  it("is set aside under each of its records when the queue holds it twice", async () => {
+    const poison = forged(await given("alice", "+10"), { id: "tx_unknown" });
+    const twin = { ...poison, recordId: "record-twin" };
+
+    expect(await consume([poison, twin], ports)).toEqual([]);
+    expect(deadLetters()).toEqual([
+      [poison.recordId, "unknown_transaction"],
+      ["record-twin", "unknown_transaction"],
+    ]);
+  });
+
+  it("and is decided by then, or unknown, or good: each in one delivery has its own end", async () => {
+    const decided = await given("alice", "+10");
+    await consume([decided], ports);
+    const unknown = forged(decided, { id: "tx_unknown" });
+    const good = await given("alice", "-1");
+
+    expect(await consume([unknown, decided, malformed("alice"), good], ports)).toEqual([]);
+    expect(deadLetters().sort()).toEqual([
+      [unknown.recordId, "unknown_transaction"],
+      ["record-malformed", "malformed"],
+    ]);
+    expect(ports.wallets.get("alice")).toEqual({ sequence: 2, balances: new Map([["JPY", 9n]]) });
+  });
+});
+
+describe("dead letters that can't be sent", () => {
+  it("leave a malformed record in the queue, and only that one", async () => {
+    const good = await given("alice", "+10");
+    ports.fail("sendToDeadLetters", "before");
+
+    expect(await consume([malformed("alice"), good], ports)).toEqual(["record-malformed"]);
+    expect(ports.deadLetters).toEqual([]);
+    expect(ports.observed.deadLettered).toEqual([]);
+    expect(yen("alice")).toBe(10n);
+  });
+
+  it("leave an unknown command and its user's others in the queue, in their order, and nobody else's", async () => {
+    const good = await given("alice", "+10");
+    const bobs = await given("bob", "+20");
+    const poison = forged(good, { id: "tx_unknown" });
+    ports.fail("sendToDeadLetters", "before");
+
+    expect(await consume([poison, good, bobs], ports)).toEqual([poison.recordId, good.recordId]);
+    expect(yen("bob")).toBe(20n);
+
+    expect(await consume([poison, good], ports)).toEqual([]);
+    expect(deadLetters()).toEqual([[poison.recordId, "unknown_transaction"]]);
+    expect(yen("alice")).toBe(10n);
+  });
+
+  it("after the queue took one are sent again: better there twice than lost", async () => {
+    ports.fail("sendToDeadLetters", "after");
+
+    expect(await consume([malformed("alice")], ports)).toEqual(["record-malformed"]);
+    expect(await consume([malformed("alice")], ports)).toEqual([]);
+    expect(ports.deadLetters).toHaveLength(2);
+  });
+});

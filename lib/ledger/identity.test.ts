@@ -1,0 +1,93 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { fingerprintOf, transactionId } from "./identity.ts";
+
+describe("transactionId", () => {
+  it("gives the same key of the same user the same id, today and in ten years", () => {
+    expect(transactionId("alice", "order-1001")).toBe(transactionId("alice", "order-1001"));
+    // Written down: a change of the derivation would let every key in use move money once more.
+    expect(transactionId("alice", "order-1001")).toBe("tx_9vxQVTgbFMjvnDFLCA1Be8ZJt1R_Z-dxtu8M8MNtyMc");
+  });
+
+  it("has the form that the API promises", () => {
+    expect(transactionId("alice", "k")).toMatch(/^tx_[A-Za-z0-9_-]{43}$/);
+  });
+
+  it.each([
+    [
+      ["a", "bc"],
+      ["ab", "c"],
+    ],
+    [
+      ["a|b", "c"],
+      ["a", "b|c"],
+    ],
+    [
+      ['a","b', "c"],
+      ["a", 'b","c'],
+    ],
+    [
+      ["alice", "k"],
+      ["bob", "k"],
+    ],
+    [
+      ["alice", "k"],
+      ["alice", "K"],
+    ],
+    [
+      ["alice", "k"],
+      ["alice", "k "],
+    ],
+  ] as const)("tells %j from %j", ([user, key], [otherUser, otherKey]) => {
+    expect(transactionId(user, key)).not.toBe(transactionId(otherUser, otherKey));
+  });
+
+  it("never gives two different pairs one id", () => {
+    const texts = fc.string({ unit: fc.constantFrom("a", "b", '"', ",", "\\", "[", "]"), maxLength: 5 });
+    fc.assert(
+      fc.property(texts, texts, texts, texts, (user, key, otherUser, otherKey) => {
+        fc.pre(user !== otherUser || key !== otherKey);
+        expect(transactionId(user, key)).not.toBe(transactionId(otherUser, otherKey));
+      }),
+    );
+  });
+});
+
+describe("fingerprintOf", () => {
+  const content = {
+    type: "deposit",
+    currency: "USD",
+    amountMinor: 1234n,
+    reference: "invoice 1",
+    metadata: { a: "1", b: "2" },
+  } as const;
+
+  it("is the same for the same content, whatever the order of the metadata's keys", () => {
+    expect(fingerprintOf({ ...content, metadata: { b: "2", a: "1" } })).toBe(fingerprintOf(content));
+  });
+
+  it("takes metadata that is absent for metadata that is empty, since both mean none", () => {
+    expect(fingerprintOf({ ...content, metadata: undefined })).toBe(fingerprintOf({ ...content, metadata: {} }));
+  });
+
+  it.each([
+    ["type", { type: "withdrawal" }],
+    ["currency", { currency: "EUR" }],
+    ["amount", { amountMinor: 1235n }],
+    ["reference", { reference: "invoice 2" }],
+    ["missing reference", { reference: undefined }],
+    ["metadata value", { metadata: { a: "1", b: "3" } }],
+    ["metadata key", { metadata: { a: "1", c: "2" } }],
+    ["swapped metadata values", { metadata: { a: "2", b: "1" } }],
+    ["fewer metadata", { metadata: { a: "1" } }],
+    ["missing metadata", { metadata: undefined }],
+  ] as const)("differs for another %s", (_field, change) => {
+    expect(fingerprintOf({ ...content, ...change })).not.toBe(fingerprintOf(content));
+  });
+
+  it("tells a missing reference from one that says null", () => {
+    expect(fingerprintOf({ ...content, reference: "null" })).not.toBe(
+      fingerprintOf({ ...content, reference: undefined }),
+    );
+  });
+});

@@ -1,0 +1,94 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { COMMAND_TYPES } from "../domain/command.ts";
+import { MINOR_UNITS_MAX } from "../domain/money.ts";
+import { decodeMessage, encodeMessage, type Message } from "./message.ts";
+
+const message: Message = {
+  command: { type: "deposit", id: "tx_1", userId: "alice", currency: "USD", amountMinor: 1234n },
+  fingerprint: "f".repeat(43),
+  acceptedAt: "2026-11-23T09:30:00.000Z",
+  requestId: "request-1",
+};
+
+/** The message's body with something changed. */
+function bodyWith(change: Record<string, unknown>): string {
+  const body: Record<string, unknown> = JSON.parse(encodeMessage(message));
+  return JSON.stringify({ ...body, ...change });
+}
+
+function bodyWithout(field: string): string {
+  const body: Record<string, unknown> = JSON.parse(encodeMessage(message));
+  delete body[field];
+  return JSON.stringify(body);
+}
+
+describe("a message", () => {
+  it("comes out of the queue as it went in", () => {
+    const messages = fc.record({
+      command: fc.record({
+        type: fc.constantFrom(...COMMAND_TYPES),
+        id: fc.string({ minLength: 1, maxLength: 64 }),
+        userId: fc.string({ minLength: 1, maxLength: 128 }),
+        currency: fc.string({ minLength: 1, maxLength: 16 }),
+        amountMinor: fc.bigInt({ min: 1n, max: MINOR_UNITS_MAX }),
+      }),
+      fingerprint: fc.string({ minLength: 1, maxLength: 64 }),
+      acceptedAt: fc
+        .date({ noInvalidDate: true, min: new Date("2000-01-01"), max: new Date("2999-01-01") })
+        .map((date) => date.toISOString()),
+      requestId: fc.string({ maxLength: 128 }),
+    });
+    fc.assert(
+      fc.property(messages, (sent) => {
+        expect(decodeMessage(encodeMessage(sent))).toEqual(sent);
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  it.each([1n, MINOR_UNITS_MAX])("carries the amount %s without loss", (amountMinor) => {
+    const sent = { ...message, command: { ...message.command, amountMinor } };
+    expect(decodeMessage(encodeMessage(sent))?.command.amountMinor).toBe(amountMinor);
+  });
+
+  it.each([
+    ["the empty string", ""],
+    ["broken JSON", '{"version":1,'],
+    ["text", "hello"],
+    ["null", "null"],
+    ["an array", "[]"],
+    ["an array of a message", `[${encodeMessage(message)}]`],
+    ["a message within a string", JSON.stringify(encodeMessage(message))],
+    ["a number", "1"],
+    ["an empty object", "{}"],
+    ["an extra field", bodyWith({ extra: true })],
+    ["a __proto__ field", encodeMessage(message).replace("{", '{"__proto__":{},')],
+    ["a later version", bodyWith({ version: 2 })],
+    ["a version in a string", bodyWith({ version: "1" })],
+    ["another type", bodyWith({ type: "transfer" })],
+    ["the amount 0", bodyWith({ amountMinor: "0" })],
+    ["a negative amount", bodyWith({ amountMinor: "-1" })],
+    ["an amount with a sign", bodyWith({ amountMinor: "+1" })],
+    ["an amount with a leading zero", bodyWith({ amountMinor: "01" })],
+    ["an amount with a point", bodyWith({ amountMinor: "1.0" })],
+    ["an amount in hexadecimal", bodyWith({ amountMinor: "0x1" })],
+    ["an amount of 39 digits", bodyWith({ amountMinor: `1${"0".repeat(38)}` })],
+    ["an amount that is a JSON number", bodyWith({ amountMinor: 1234 })],
+    ["an amount that is null", bodyWith({ amountMinor: null })],
+    ["an empty id", bodyWith({ id: "" })],
+    ["a long id", bodyWith({ id: "x".repeat(65) })],
+    ["an empty user", bodyWith({ userId: "" })],
+    ["a long user", bodyWith({ userId: "x".repeat(129) })],
+    ["an empty currency", bodyWith({ currency: "" })],
+    ["an empty fingerprint", bodyWith({ fingerprint: "" })],
+    ["a time that is none", bodyWith({ acceptedAt: "yesterday" })],
+    ["a long request id", bodyWith({ requestId: "x".repeat(129) })],
+  ])("is not read out of %s", (_what, body) => {
+    expect(decodeMessage(body)).toBeUndefined();
+  });
+
+  it.each(Object.keys(JSON.parse(encodeMessage(message))))("is not read without its %s", (field) => {
+    expect(decodeMessage(bodyWithout(field))).toBeUndefined();
+  });
+});

@@ -1,0 +1,335 @@
+import { beforeEach, describe, expect, it } from "vitest";
+import type { Transaction } from "../domain/transaction.ts";
+import { consume } from "./consume.ts";
+import { fingerprintOf, transactionId } from "./identity.ts";
+import { Unavailable } from "./ports.ts";
+import { awaitOutcome, type Submission, submit } from "./submit.ts";
+import { recordOf, type TestPorts, testPorts } from "./testPorts.ts";
+
+const deposit: Submission = {
+  userId: "alice",
+  idempotencyKey: "key-1",
+  type: "deposit",
+  currency: "USD",
+  amount: "12.34",
+  reference: "invoice 1",
+  metadata: { orderId: "A-1" },
+  requestId: "request-1",
+};
+
+let ports: TestPorts;
+beforeEach(() => {
+  ports = testPorts();
+});
+
+/** Decides everything that was sent, each time that it was sent. */
+async function consumeAll() {
+  const records = ports.sent.splice(0).map((message, index) => recordOf(message, `record-${index}`));
+  expect(await consume(records, ports)).toEqual([]);
+}
+
+async function accepted(submission: Submission): Promise<Transaction> {
+  const submitted = await submit(submission, ports);
+  if (!submitted.accepted) throw new Error(submitted.problem);
+  return submitted.transaction;
+}
+
+const onlyStored = () => [...ports.transactions.values()];
+
+describe("a new submission", () => {
+  it("is stored first, then sent, and then accepted as pending", async () => {
+    const submitted = await submit(deposit, ports);
+
+    const id = transactionId("alice", "key-1");
+    expect(submitted).toEqual({
+      accepted: true,
+      replayed: false,
+      transaction: {
+        id,
+        userId: "alice",
+        type: "deposit",
+        currency: "USD",
+        exponent: 2,
+        amountMinor: 1234n,
+        reference: "invoice 1",
+        metadata: { orderId: "A-1" },
+        fingerprint: fingerprintOf({ ...deposit, amountMinor: 1234n }),
+        createdAt: "2026-11-23T09:30:00.000Z",
+        settlement: undefined,
+      },
+    });
+    expect(ports.calls).toEqual(["listCurrencies", "putPending alice", "send alice"]);
+    expect(onlyStored()).toEqual([expect.objectContaining({ id, settlement: undefined })]);
+    expect(ports.sent).toEqual([
+      {
+        command: { type: "deposit", id, userId: "alice", currency: "USD", amountMinor: 1234n },
+        fingerprint: fingerprintOf({ ...deposit, amountMinor: 1234n }),
+        acceptedAt: "2026-11-23T09:30:00.000Z",
+        requestId: "request-1",
+      },
+    ]);
+  });
+
+  it("is another one under another user's equal key", async () => {
+    const alices = await accepted(deposit);
+    const bobs = await accepted({ ...deposit, userId: "bob" });
+
+    expect(alices.id).not.toBe(bobs.id);
+    expect(ports.transactions.size).toBe(2);
+  });
+});
+
+describe("a submission made again", () => {
+  it("is answered with the pending transaction as it was stored, and is sent again", async () => {
+    const first = await accepted(deposit);
+    ports.clock.advance(60_000);
+
+    expect(await submit({ ...deposit, requestId: "request-2" }, ports)).toEqual({
+      accepted: true,
+      replayed: true,
+      transaction: first,
+    });
+    expect(ports.transactions.size).toBe(1);
+    expect(ports.sent.map(({ acceptedAt, requestId }) => [acceptedAt, requestId])).toEqual([
+      [first.createdAt, "request-1"],
+      [first.createdAt, "request-2"],
+    ]);
+  });
+
+  it("moves money once, however often it was sent", async () => {
+    for (let times = 1; times <= 5; times++) await submit(deposit, ports);
+    await consumeAll();
+    await submit(deposit, ports);
+    await consumeAll();
+
+    expect(ports.wallets.get("alice")).toEqual({ sequence: 1, balances: new Map([["USD", 1234n]]) });
+  });
+
+  it("is stored once when both come at the same moment", async () => {
+    const both = await Promise.all([submit(deposit, ports), submit(deposit, ports)]);
+
+    expect(both.map((submitted) => submitted.accepted && submitted.replayed)).toEqual([false, true]);
+    expect(ports.transactions.size).toBe(1);
+  });
+
+  it("is answered with the decision once there is one, and is not sent again", async () => {
+    await submit(deposit, ports);
+    await consumeAll();
+
+    const submitted = await submit(deposit, ports);
+
+    expect(submitted).toMatchObject({
+      accepted: true,
+      replayed: true,
+      transaction: { settlement: { sequence: 1, balanceAfterMinor: 1234n, outcome: { status: "posted" } } },
+    });
+    expect(ports.sent).toEqual([]);
+  });
+
+  it("is still answered with its rejection when it could be posted by now", async () => {
+    const withdrawal: Submission = { ...deposit, type: "withdrawal", idempotencyKey: "key-2" };
+    await submit(withdrawal, ports);
+    await consumeAll();
+    await submit(deposit, ports);
+    await consumeAll();
+
+    expect(await submit(withdrawal, ports)).toMatchObject({
+      replayed: true,
+      transaction: { settlement: { outcome: { status: "rejected", code: "insufficient_funds" } } },
+    });
+    expect(ports.sent).toEqual([]);
+  });
+
+  it("counts the same amount in another spelling as the same content", async () => {
+    await submit({ ...deposit, amount: "5.00" }, ports);
+    expect(await submit({ ...deposit, amount: "5" }, ports)).toMatchObject({ accepted: true, replayed: true });
+  });
+
+  it.each([
+    ["type", { type: "withdrawal" }],
+    ["currency", { currency: "EUR" }],
+    ["amount", { amount: "12.35" }],
+    ["reference", { reference: "invoice 2" }],
+    ["missing reference", { reference: undefined }],
+    ["metadata", { metadata: { orderId: "A-2" } }],
+    ["missing metadata", { metadata: undefined }],
+  ] as const)("is refused with another %s, and the first one stands", async (_field, change) => {
+    const first = await accepted(deposit);
+    ports.calls.length = 0;
+
+    expect(await submit({ ...deposit, ...change }, ports)).toEqual({
+      accepted: false,
+      problem: "idempotency_key_reused",
+    });
+    expect(onlyStored()).toEqual([first]);
+    expect(ports.calls).not.toContain("send alice");
+  });
+});
+
+describe("a failure on the way", () => {
+  it("of the queue is told as Unavailable, and the same submission later completes the command", async () => {
+    ports.fail("send", "before");
+
+    await expect(submit(deposit, ports)).rejects.toBeInstanceOf(Unavailable);
+    expect(onlyStored()).toMatchObject([{ settlement: undefined }]);
+    expect(ports.sent).toEqual([]);
+
+    expect(await submit(deposit, ports)).toMatchObject({ accepted: true, replayed: true });
+    await consumeAll();
+    expect(ports.wallets.get("alice")?.balances).toEqual(new Map([["USD", 1234n]]));
+  });
+
+  it("of the queue after it took the command does not make the command count twice", async () => {
+    ports.fail("send", "after");
+
+    await expect(submit(deposit, ports)).rejects.toBeInstanceOf(Unavailable);
+    await submit(deposit, ports);
+
+    expect(ports.sent).toHaveLength(2);
+    await consumeAll();
+    expect(ports.wallets.get("alice")).toEqual({ sequence: 1, balances: new Map([["USD", 1234n]]) });
+  });
+
+  it("of the store before its effect leaves nothing behind", async () => {
+    ports.fail("putPending", "before");
+
+    await expect(submit(deposit, ports)).rejects.toBeInstanceOf(Unavailable);
+    expect(onlyStored()).toEqual([]);
+    expect(ports.sent).toEqual([]);
+
+    expect(await submit(deposit, ports)).toMatchObject({ accepted: true, replayed: false });
+  });
+
+  it("of the store after its effect sends nothing, and the same submission later completes the command", async () => {
+    ports.fail("putPending", "after");
+
+    await expect(submit(deposit, ports)).rejects.toBeInstanceOf(Unavailable);
+    expect(ports.sent).toEqual([]);
+
+    expect(await submit(deposit, ports)).toMatchObject({ accepted: true, replayed: true });
+    expect(ports.sent).toHaveLength(1);
+    expect(ports.transactions.size).toBe(1);
+  });
+});
+
+describe("a disabled currency", () => {
+  it("takes no new command", async () => {
+    expect(await submit({ ...deposit, currency: "XOF", amount: "5" }, ports)).toEqual({
+      accepted: false,
+      problem: "unknown_currency",
+    });
+    expect(onlyStored()).toEqual([]);
+    expect(ports.sent).toEqual([]);
+  });
+
+  it("still answers for a command that it took, and sends it again while it is pending", async () => {
+    const first = await accepted(deposit);
+    ports.setEnabled("USD", false);
+
+    expect(await submit(deposit, ports)).toEqual({ accepted: true, replayed: true, transaction: first });
+    expect(ports.sent).toHaveLength(2);
+    await consumeAll();
+    expect(await submit(deposit, ports)).toMatchObject({
+      replayed: true,
+      transaction: { settlement: { sequence: 1 } },
+    });
+  });
+
+  it("tells of a key that is used with other content", async () => {
+    await submit(deposit, ports);
+    ports.setEnabled("USD", false);
+
+    expect(await submit({ ...deposit, amount: "1" }, ports)).toEqual({
+      accepted: false,
+      problem: "idempotency_key_reused",
+    });
+  });
+});
+
+describe("a refusal", () => {
+  it.each([
+    ["unknown_currency", { currency: "DOGE" }],
+    ["unknown_currency", { currency: "usd" }],
+    ["unknown_currency", { currency: "constructor" }],
+    ["amount_invalid", { amount: "1e3" }],
+    ["amount_invalid", { amount: "-1" }],
+    ["amount_scale", { amount: "1.234" }],
+    ["amount_scale", { currency: "JPY", amount: "1.5" }],
+    ["amount_zero", { amount: "0.00" }],
+    ["amount_limit", { amount: "9".repeat(37) }],
+  ] as const)("%s of %j leaves nothing in the store and nothing in the queue", async (problem, change) => {
+    expect(await submit({ ...deposit, ...change }, ports)).toEqual({ accepted: false, problem });
+    expect(onlyStored()).toEqual([]);
+    expect(ports.sent).toEqual([]);
+    expect(ports.calls).toEqual(["listCurrencies"]);
+  });
+
+  it("is for the currency first, then for the amount, then for the key", async () => {
+    await submit(deposit, ports);
+
+    expect(await submit({ ...deposit, currency: "DOGE", amount: "x" }, ports)).toMatchObject({
+      problem: "unknown_currency",
+    });
+    expect(await submit({ ...deposit, currency: "XOF", amount: "x" }, ports)).toMatchObject({
+      problem: "unknown_currency",
+    });
+    expect(await submit({ ...deposit, amount: "x" }, ports)).toMatchObject({ problem: "amount_invalid" });
+    expect(await submit({ ...deposit, amount: "1" }, ports)).toMatchObject({ problem: "idempotency_key_reused" });
+  });
+});
+
+describe("awaitOutcome", () => {
+  const elapsedMs = () => ports.clock.sleeps.reduce((sum, sleep) => sum + sleep, 0);
+
+  it("returns a decided transaction at once, without a read", async () => {
+    await submit(deposit, ports);
+    await consumeAll();
+    const decided = await accepted(deposit);
+    ports.calls.length = 0;
+
+    expect(await awaitOutcome(decided, 5000, ports)).toBe(decided);
+    expect(ports.calls).toEqual([]);
+    expect(elapsedMs()).toBe(0);
+  });
+
+  it("returns soon after the decision, and long before the deadline", async () => {
+    const pending = await accepted(deposit);
+    ports.clock.in(100, () => void consumeAll());
+
+    const outcome = await awaitOutcome(pending, 20_000, ports);
+
+    expect(outcome.settlement).toMatchObject({ sequence: 1, outcome: { status: "posted" } });
+    expect(elapsedMs()).toBeGreaterThanOrEqual(100);
+    expect(elapsedMs()).toBeLessThan(400);
+  });
+
+  it("goes on when a look at the transaction fails: it is accepted all the same", async () => {
+    const pending = await accepted(deposit);
+    ports.fail("findTransaction", "before", { times: 2 });
+    ports.clock.in(100, () => void consumeAll());
+
+    expect((await awaitOutcome(pending, 20_000, ports)).settlement?.sequence).toBe(1);
+  });
+
+  it("returns the transaction as pending at the deadline, and not a moment later", async () => {
+    const pending = await accepted(deposit);
+
+    expect(await awaitOutcome(pending, 5000, ports)).toEqual(pending);
+    expect(elapsedMs()).toBeGreaterThanOrEqual(5000);
+    expect(elapsedMs()).toBeLessThan(5001);
+    expect(ports.clock.sleeps.length).toBeLessThan(40);
+  });
+
+  it("returns a decision that falls into the last pause", async () => {
+    const pending = await accepted(deposit);
+    ports.clock.in(4900, () => void consumeAll());
+
+    expect((await awaitOutcome(pending, 5000, ports)).settlement?.sequence).toBe(1);
+  });
+
+  it("does not wait at all for a wait of nothing", async () => {
+    const pending = await accepted(deposit);
+    expect(await awaitOutcome(pending, 0, ports)).toBe(pending);
+    expect(elapsedMs()).toBe(0);
+  });
+});

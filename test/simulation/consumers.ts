@@ -1,0 +1,120 @@
+import type { SQSBatchResponse, SQSEvent } from "aws-lambda";
+import type { FaultSource } from "./faults.ts";
+import type { Judge } from "./judge.ts";
+import type { Plan } from "./plan.ts";
+import { Random } from "./random.ts";
+import type { Scheduler } from "./scheduler.ts";
+import type { QueuedMessage, SqsModel } from "./sqs/model.ts";
+import type { Invoked } from "./world.ts";
+
+interface Surroundings {
+  readonly plan: Plan;
+  readonly scheduler: Scheduler;
+  readonly faults: FaultSource;
+  readonly sqs: SqsModel;
+  readonly judge: Judge;
+  readonly queueUrl: string;
+  readonly refusedIds: ReadonlySet<string>;
+  invoke(label: string, event: SQSEvent): Promise<Invoked<SQSBatchResponse>>;
+}
+
+const DUPLICATE_DELAY_MS_MAX = 20_000;
+const POLL_MS = 10;
+
+/** The event source mapping: takes batches from the queue, gives them to the consumer, deletes what it did. */
+export class Consumers {
+  readonly #around: Surroundings;
+  readonly #random: Random;
+  #running = 0;
+  #batches = 0;
+  #polling = false;
+
+  constructor(surroundings: Surroundings) {
+    this.#around = surroundings;
+    this.#random = new Random(surroundings.plan.seed, "batches");
+  }
+
+  /** Looks whether there is something to do, soon. */
+  wake(): void {
+    const { scheduler, sqs, queueUrl, plan } = this.#around;
+    if (this.#polling || this.#running >= plan.settings.consumersMax || !sqs.hasDeliverable(queueUrl)) return;
+    this.#polling = true;
+    scheduler.after(this.#random.latencyMs(POLL_MS), () => {
+      this.#polling = false;
+      this.#poll();
+    });
+  }
+
+  #poll(): void {
+    const { scheduler, faults, sqs, queueUrl, plan } = this.#around;
+    const size = this.#random.int(1, plan.settings.batchMax);
+    const first = this.#random.chance(0.3);
+    let taken = 0;
+    // At least one message is taken, or a poll could come to nothing again and again.
+    const batch = sqs.receive(queueUrl, size, () => first || taken++ === 0 || this.#random.chance(0.8));
+    if (batch.length > 0) {
+      const label = `consume${++this.#batches}`;
+      void this.#handle(label, batch);
+      if (faults.strikes("duplicate", label)) {
+        scheduler.after(this.#random.next() * DUPLICATE_DELAY_MS_MAX, () => void this.#handle(`${label}b`, batch));
+      }
+      const visibleAtMs = Math.max(...batch.map((message) => message.visibleAtMs));
+      scheduler.after(visibleAtMs - scheduler.nowMs + 1, () => this.wake());
+    }
+    this.wake();
+  }
+
+  async #handle(label: string, batch: readonly QueuedMessage[]): Promise<void> {
+    this.#running++;
+    const invoked = await this.#around.invoke(label, { Records: batch.map(toRecord) });
+    this.#running--;
+    if (invoked.kind === "answered") this.#finish(label, batch, invoked);
+    this.wake();
+  }
+
+  #finish(
+    label: string,
+    batch: readonly QueuedMessage[],
+    { value, invocation, touched }: Extract<Invoked<SQSBatchResponse>, { kind: "answered" }>,
+  ): void {
+    const { faults, sqs, judge, queueUrl, refusedIds } = this.#around;
+    const failed = new Set((value.batchItemFailures ?? []).map(({ itemIdentifier }) => itemIdentifier));
+    const known = new Set(batch.map(({ messageId }) => messageId));
+    if ([...failed].some((id) => !known.has(id))) {
+      judge.fail("users apart", `${label} reports a record that it was not given, which fails the whole batch`);
+      return;
+    }
+    for (const message of batch) {
+      const { messageId, groupId } = message;
+      if (!failed.has(messageId)) judge.acknowledged(message, refusedIds);
+      else if (!invocation.harmedUsers.has(groupId) && !invocation.harmedUsers.has(undefined) && !touched.has(groupId)) {
+        judge.fail("users apart", `${label} reports ${messageId} of ${groupId} as failed, and nothing failed for it`);
+      }
+    }
+    if (faults.strikes("lostDelete", label)) return;
+    for (const { messageId, receiptHandle = "" } of batch) {
+      if (!failed.has(messageId)) sqs.delete(queueUrl, receiptHandle);
+    }
+  }
+}
+
+function toRecord(message: QueuedMessage): SQSEvent["Records"][number] {
+  return {
+    messageId: message.messageId,
+    receiptHandle: message.receiptHandle ?? "",
+    body: message.body,
+    attributes: {
+      ApproximateReceiveCount: String(message.receiveCount),
+      SentTimestamp: String(Math.floor(message.sentAtMs)),
+      SenderId: "simulation",
+      ApproximateFirstReceiveTimestamp: String(Math.floor(message.sentAtMs)),
+      MessageGroupId: message.groupId,
+      MessageDeduplicationId: message.deduplicationId,
+    },
+    messageAttributes: {},
+    md5OfBody: "",
+    eventSource: "aws:sqs",
+    eventSourceARN: "arn:aws:sqs:us-east-1:000000000000:commands.fifo",
+    awsRegion: "us-east-1",
+  };
+}

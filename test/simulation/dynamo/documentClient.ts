@@ -1,0 +1,64 @@
+import type { AttributeValue, CancellationReason } from "@aws-sdk/client-dynamodb";
+import { GetCommand, PutCommand, QueryCommand, ScanCommand, TransactWriteCommand } from "@aws-sdk/lib-dynamodb";
+import { type marshallOptions, type NativeAttributeValue, marshall, unmarshall, type unmarshallOptions } from "@aws-sdk/util-dynamodb";
+import type { DynamoModel, Item } from "./model.ts";
+
+type Native = Record<string, NativeAttributeValue>;
+
+export interface Translation {
+  readonly marshallOptions?: marshallOptions;
+  readonly unmarshallOptions?: unmarshallOptions;
+}
+
+/** Does what a command asks for, at one moment. */
+type Request = (model: DynamoModel, disturb?: (reasons: CancellationReason[]) => CancellationReason[]) => object;
+
+/**
+ * A command of the document client against the model: translated to the wire and back as the client does it, with the
+ * client's own options.
+ *
+ * @param token what the SDK puts into a transaction that has no token of its own; the same for every attempt of one send
+ */
+export function prepare(command: unknown, translation: Translation, token: string): Request {
+  const toWire = (native: Native): Item => marshall(native, translation.marshallOptions);
+  const fromWire = (item: Record<string, AttributeValue>): Native => unmarshall(item, translation.unmarshallOptions);
+  const wireValues = (values: Native | undefined) => values && { ExpressionAttributeValues: toWire(values) };
+
+  if (command instanceof PutCommand) {
+    const { Item: native = {}, ExpressionAttributeValues: values, Expected: _, ...input } = command.input;
+    const wired = { ...input, Item: toWire(native), ...wireValues(values) };
+    return (model) => model.put(wired);
+  }
+  if (command instanceof GetCommand) {
+    const wired = { ...command.input, Key: toWire(command.input.Key ?? {}) };
+    return (model) => {
+      const { Item } = model.get(wired);
+      return Item ? { Item: fromWire(Item) } : {};
+    };
+  }
+  if (command instanceof TransactWriteCommand) {
+    const items = (command.input.TransactItems ?? []).map(({ Update }) => {
+      if (!Update) throw new Error("The model knows only updates in a transaction");
+      const { Key = {}, ExpressionAttributeValues: values, ...update } = Update;
+      return { Update: { ...update, Key: toWire(Key), ...wireValues(values) } };
+    });
+    const wired = { TransactItems: items, ClientRequestToken: command.input.ClientRequestToken ?? token };
+    return (model, disturb) => model.transactWrite(wired, disturb);
+  }
+  if (command instanceof QueryCommand) {
+    const { ExpressionAttributeValues: values, KeyConditions: _, QueryFilter: __, ExclusiveStartKey: ___, ...input } =
+      command.input;
+    const wired = { ...input, ...wireValues(values) };
+    return (model) => fromPage(model.query(wired), fromWire);
+  }
+  if (command instanceof ScanCommand) {
+    const { TableName, ExclusiveStartKey: start } = command.input;
+    const wired = { TableName, ...(start && { ExclusiveStartKey: toWire(start) }) };
+    return (model) => fromPage(model.scan(wired), fromWire);
+  }
+  throw new Error("The model does not know this command");
+}
+
+function fromPage({ Items, LastEvaluatedKey }: { Items: Item[]; LastEvaluatedKey?: Item }, fromWire: (item: Item) => Native) {
+  return { Items: Items.map(fromWire), ...(LastEvaluatedKey && { LastEvaluatedKey: fromWire(LastEvaluatedKey) }) };
+}

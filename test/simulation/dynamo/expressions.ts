@@ -1,0 +1,113 @@
+import type { AttributeValue } from "@aws-sdk/client-dynamodb";
+import { compareNumbers } from "./numbers.ts";
+
+export type Item = Record<string, AttributeValue>;
+
+export interface Expressions {
+  readonly names?: Readonly<Record<string, string>> | undefined;
+  readonly values?: Readonly<Record<string, AttributeValue>> | undefined;
+}
+
+/** An expression that DynamoDB would refuse, or that the ledger does not use and the model does not know. */
+export class ExpressionError extends Error {}
+
+const TERM = /^(?:(attribute_not_exists|attribute_exists)\((\S+)\)|(\S+) (=|<|<=|>|>=) (:\w+))$/;
+const ASSIGNMENT = /^(\S+) = (:\w+)$/;
+
+/**
+ * Exactly the expressions that the ledger uses: terms joined by AND, and SET with plain assignments. Anything else throws,
+ * so that a new kind of expression can't be evaluated wrongly without a word.
+ */
+export class Evaluator {
+  readonly #expressions: Expressions;
+  readonly #used = new Set<string>();
+
+  constructor(expressions: Expressions) {
+    this.#expressions = expressions;
+  }
+
+  holds(condition: string | undefined, item: Item | undefined): boolean {
+    // Every term is looked at, also behind one that does not hold: a wrong one is an error in any case.
+    return (condition?.split(" AND ") ?? []).map((term) => this.#termHolds(term, item)).every(Boolean);
+  }
+
+  set(update: string | undefined, item: Item): Item {
+    if (!update?.startsWith("SET ")) throw new ExpressionError(`The model knows no update ${update}`);
+    const changed = { ...item };
+    for (const assignment of update.slice("SET ".length).split(", ")) {
+      const [, path = "", placeholder = ""] = ASSIGNMENT.exec(assignment) ?? [];
+      if (!path || path.includes(".")) throw new ExpressionError(`The model knows no assignment ${assignment}`);
+      changed[this.#name(path)] = this.#value(placeholder);
+    }
+    return changed;
+  }
+
+  /** The value that `name = :value` in a key condition asks for. */
+  equals(condition: string | undefined, name: string): AttributeValue | undefined {
+    for (const term of condition?.split(" AND ") ?? []) {
+      const [, , , path = "", operator, placeholder = ""] = TERM.exec(term) ?? [];
+      if (operator === "=" && this.#name(path) === name) return this.#value(placeholder);
+    }
+    return undefined;
+  }
+
+  /** @throws ExpressionError when a name or a value was given that no expression uses */
+  checkAllUsed(): void {
+    const { names = {}, values = {} } = this.#expressions;
+    const unused = [...Object.keys(names), ...Object.keys(values)].filter((key) => !this.#used.has(key));
+    if (unused.length > 0) throw new ExpressionError(`Value or name unused in expressions: ${unused.join(", ")}`);
+  }
+
+  #termHolds(term: string, item: Item | undefined): boolean {
+    const [, call, argument = "", path = "", operator, placeholder = ""] = TERM.exec(term) ?? [];
+    if (call) return (this.#at(argument, item) === undefined) === (call === "attribute_not_exists");
+    if (!operator) throw new ExpressionError(`The model knows no condition ${term}`);
+    const expected = this.#value(placeholder);
+    const actual = this.#at(path, item);
+    if (actual === undefined) return false;
+    const difference = compare(actual, expected);
+    if (difference === undefined) return false;
+    switch (operator) {
+      case "=":
+        return difference === 0;
+      case "<":
+        return difference < 0;
+      case "<=":
+        return difference <= 0;
+      case ">":
+        return difference > 0;
+      default:
+        return difference >= 0;
+    }
+  }
+
+  #at(path: string, item: Item | undefined): AttributeValue | undefined {
+    const [first = "", ...rest] = path.split(".").map((part) => this.#name(part));
+    let value = item && Object.hasOwn(item, first) ? item[first] : undefined;
+    for (const part of rest) value = value?.M && Object.hasOwn(value.M, part) ? value.M[part] : undefined;
+    return value;
+  }
+
+  #name(part: string): string {
+    if (!part.startsWith("#")) return part;
+    const name = this.#expressions.names?.[part];
+    if (name === undefined) throw new ExpressionError(`An expression attribute name is not defined: ${part}`);
+    this.#used.add(part);
+    return name;
+  }
+
+  #value(placeholder: string): AttributeValue {
+    const value = this.#expressions.values?.[placeholder];
+    if (value === undefined) throw new ExpressionError(`An expression attribute value is not defined: ${placeholder}`);
+    this.#used.add(placeholder);
+    return value;
+  }
+}
+
+/** `undefined` for values of different types, which no comparison holds for. */
+function compare(a: AttributeValue, b: AttributeValue): number | undefined {
+  if (a.N !== undefined && b.N !== undefined) return compareNumbers(a.N, b.N);
+  if (a.S !== undefined && b.S !== undefined) return Buffer.compare(Buffer.from(a.S), Buffer.from(b.S));
+  if (a.BOOL !== undefined && b.BOOL !== undefined) return a.BOOL === b.BOOL ? 0 : undefined;
+  return undefined;
+}

@@ -1,0 +1,318 @@
+import {
+  type AttributeValue,
+  type CancellationReason,
+  ConditionalCheckFailedException,
+  DynamoDBServiceException,
+  type GetItemCommandInput,
+  type PutItemCommandInput,
+  type QueryCommandInput,
+  type ScanCommandInput,
+  TransactionCanceledException,
+  type TransactWriteItemsCommandInput,
+} from "@aws-sdk/client-dynamodb";
+import { Evaluator, ExpressionError, type Item } from "./expressions.ts";
+import { compareNumbers, normalizeNumber } from "./numbers.ts";
+
+export type { Item } from "./expressions.ts";
+
+export interface TableDefinition {
+  readonly name: string;
+  readonly key: KeySchema;
+  readonly index?: { readonly name: string; readonly key: KeySchema };
+}
+
+interface KeySchema {
+  readonly hash: string;
+  /** Sorts as a string in a table and as a number in the index: that is all that the ledger has. */
+  readonly range?: string;
+}
+
+/** One item before and after an atomic write. */
+export interface Change {
+  readonly table: string;
+  readonly before: Item | undefined;
+  readonly after: Item;
+}
+
+/** What the model asks of the world around it. */
+export interface DynamoSurroundings {
+  nowMs(): number;
+  /** Runs something later; how the index falls behind. */
+  later(run: () => void): void;
+  /** How old an eventually consistent read may be this time, in milliseconds. */
+  staleMs(): number;
+  /** Items in one page of a query or a scan: DynamoDB cuts pages by size. */
+  pageItemsMax(): number;
+  /** Called inside every atomic write, once it stands. */
+  onWrite(changes: readonly Change[]): void;
+}
+
+interface Version {
+  readonly atMs: number;
+  readonly item: Item;
+}
+
+interface Table {
+  readonly definition: TableDefinition;
+  readonly items: Map<string, Version[]>;
+  readonly index: Map<string, Item>;
+}
+
+const VERSIONS_KEPT = 6;
+const TRANSACTION_ITEMS_MAX = 100;
+const TOKEN_LIFE_MS = 10 * 60_000;
+const METADATA = { $metadata: { httpStatusCode: 400 } };
+
+/**
+ * DynamoDB as the ledger uses it: serializable, because every operation happens at one moment; conditions, cancellation
+ * reasons, idempotent transactions, and an index that can fall behind. Items are as they are on the wire.
+ */
+export class DynamoModel {
+  readonly #tables: Map<string, Table>;
+  readonly #surroundings: DynamoSurroundings;
+  readonly #tokens = new Map<string, { readonly atMs: number; readonly request: string }>();
+
+  constructor(definitions: readonly TableDefinition[], surroundings: DynamoSurroundings) {
+    this.#tables = new Map(
+      definitions.map((definition) => [definition.name, { definition, items: new Map(), index: new Map() }]),
+    );
+    this.#surroundings = surroundings;
+  }
+
+  put(input: PutItemCommandInput): object {
+    const { Item = {}, ConditionExpression, ReturnValuesOnConditionCheckFailure: returned } = input;
+    const table = this.#table(input.TableName);
+    const item = normalize(Item);
+    const key = keyOf(table.definition.key, item);
+    const before = latest(table, key);
+    const evaluator = evaluatorOf(input);
+    const holds = validated(() => {
+      const result = evaluator.holds(ConditionExpression, before);
+      evaluator.checkAllUsed();
+      return result;
+    });
+    if (!holds) {
+      throw new ConditionalCheckFailedException({
+        message: "The conditional request failed",
+        ...METADATA,
+        ...(returned === "ALL_OLD" && before && { Item: before }),
+      });
+    }
+    this.#write([{ table, key, before, after: item }]);
+    return {};
+  }
+
+  get(input: GetItemCommandInput): { Item?: Item } {
+    const table = this.#table(input.TableName);
+    const key = keyOf(table.definition.key, input.Key ?? {});
+    const item = input.ConsistentRead ? latest(table, key) : this.#stale(table, key);
+    return item ? { Item: item } : {};
+  }
+
+  /**
+   * @param disturb may put other reasons into the list, as DynamoDB does for conflicts and throttles: one reason that is
+   *   not None cancels the transaction
+   */
+  transactWrite(
+    input: TransactWriteItemsCommandInput,
+    disturb: (reasons: CancellationReason[]) => CancellationReason[] = (reasons) => reasons,
+  ): object {
+    const { TransactItems = [], ClientRequestToken: token } = input;
+    const request = JSON.stringify(TransactItems);
+    if (token !== undefined && this.#wasDone(token, request)) return {};
+    if (TransactItems.length > TRANSACTION_ITEMS_MAX) throw validation("Member must have length less than or equal to 100");
+
+    const checked = TransactItems.map(({ Update }) => {
+      if (!Update) throw new Error("The model knows only updates in a transaction");
+      const table = this.#table(Update.TableName);
+      const key = keyOf(table.definition.key, Update.Key ?? {});
+      const before = latest(table, key);
+      const evaluator = evaluatorOf(Update);
+      return validated(() => {
+        const holds = evaluator.holds(Update.ConditionExpression, before);
+        const after = evaluator.set(Update.UpdateExpression, before ?? { ...Update.Key });
+        evaluator.checkAllUsed();
+        const returned = !holds && Update.ReturnValuesOnConditionCheckFailure === "ALL_OLD" ? before : undefined;
+        return { table, key, before, after: normalize(after), holds, returned };
+      });
+    });
+    const touched = new Set(checked.map(({ table, key }) => `${table.definition.name} ${key}`));
+    if (touched.size < checked.length) {
+      throw validation("Transaction request cannot include multiple operations on one item");
+    }
+    const reasons = disturb(
+      checked.map(({ holds, returned }) =>
+        holds
+          ? { Code: "None" }
+          : {
+              Code: "ConditionalCheckFailed",
+              Message: "The conditional request failed",
+              ...(returned && { Item: returned }),
+            },
+      ),
+    );
+    if (reasons.some(({ Code }) => Code !== "None")) throw cancelled(reasons);
+    this.#write(checked);
+    if (token !== undefined) this.#tokens.set(token, { atMs: this.#surroundings.nowMs(), request });
+    return {};
+  }
+
+  query(input: QueryCommandInput): { Items: Item[]; LastEvaluatedKey?: Item } {
+    const table = this.#table(input.TableName);
+    const { index, key: tableKey } = table.definition;
+    if (!index || input.IndexName !== index.name) throw new Error("The model knows only queries of the index");
+    if (input.ConsistentRead) throw validation("Consistent reads are not supported on global secondary indexes");
+    const range = index.key.range ?? "";
+    const evaluator = evaluatorOf(input);
+    return validated(() => {
+      const owner = evaluator.equals(input.KeyConditionExpression, index.key.hash);
+      if (!owner) throw new ExpressionError("Query condition missed key schema element");
+      const direction = input.ScanIndexForward === false ? -1 : 1;
+      const matching = [...table.index.values()]
+        .filter((item) => evaluator.holds(input.KeyConditionExpression, item))
+        .sort((a, b) => direction * compareNumbers(a[range]?.N ?? "0", b[range]?.N ?? "0"));
+      const limit = Math.min(input.Limit ?? Number.POSITIVE_INFINITY, this.#surroundings.pageItemsMax());
+      const page = matching.slice(0, limit);
+      const Items = page.filter((item) => evaluator.holds(input.FilterExpression, item));
+      // An empty page has looked at no item, and its expressions are as wrong or right as those of a full one.
+      if (matching.length === 0) evaluator.holds(input.KeyConditionExpression, undefined);
+      evaluator.holds(input.FilterExpression, undefined);
+      evaluator.checkAllUsed();
+      const last = page.length === limit ? page.at(-1) : undefined;
+      return { Items, ...(last && { LastEvaluatedKey: pickKeys(last, [tableKey, index.key]) }) };
+    });
+  }
+
+  /** Eventually consistent, as a scan is unless it asks for more; the ledger scans only what hardly ever changes. */
+  scan(input: ScanCommandInput): { Items: Item[]; LastEvaluatedKey?: Item } {
+    const table = this.#table(input.TableName);
+    const keys = [...table.items.keys()].sort();
+    const start = input.ExclusiveStartKey && keyOf(table.definition.key, input.ExclusiveStartKey);
+    const rest = start === undefined ? keys : keys.filter((key) => key > start);
+    const page = rest.slice(0, this.#surroundings.pageItemsMax());
+    const Items = page.map((key) => latest(table, key)).filter((item) => item !== undefined);
+    const last = Items.at(-1);
+    return {
+      Items,
+      ...(last && page.length < rest.length && { LastEvaluatedKey: pickKeys(last, [table.definition.key]) }),
+    };
+  }
+
+  /** Every item of a table as it stands, past all lag: for those who judge a run. */
+  items(tableName: string): Item[] {
+    const table = this.#table(tableName);
+    return [...table.items.keys()].map((key) => latest(table, key)).filter((item) => item !== undefined);
+  }
+
+  #table(name: string | undefined): Table {
+    const table = this.#tables.get(name ?? "");
+    if (!table) throw serviceError("ResourceNotFoundException", "Requested resource not found");
+    return table;
+  }
+
+  #wasDone(token: string, request: string): boolean {
+    const done = this.#tokens.get(token);
+    if (!done || this.#surroundings.nowMs() - done.atMs > TOKEN_LIFE_MS) return false;
+    if (done.request === request) return true;
+    throw serviceError("IdempotentParameterMismatchException", "The request was made with other parameters before");
+  }
+
+  #write(
+    writes: readonly { readonly table: Table; readonly key: string; readonly before: Item | undefined; readonly after: Item }[],
+  ): void {
+    const atMs = this.#surroundings.nowMs();
+    for (const { table, key, after } of writes) {
+      const versions = table.items.get(key) ?? [];
+      versions.push({ atMs, item: after });
+      if (versions.length > VERSIONS_KEPT) versions.shift();
+      table.items.set(key, versions);
+      const { index } = table.definition;
+      if (index && after[index.key.hash] && after[index.key.range ?? index.key.hash]) {
+        this.#surroundings.later(() => table.index.set(key, after));
+      }
+    }
+    this.#surroundings.onWrite(
+      writes.map(({ table, before, after }) => ({ table: table.definition.name, before, after })),
+    );
+  }
+
+  #stale(table: Table, key: string): Item | undefined {
+    const asOfMs = this.#surroundings.nowMs() - this.#surroundings.staleMs();
+    return table.items.get(key)?.findLast(({ atMs }) => atMs <= asOfMs)?.item;
+  }
+}
+
+/** As the service names what it has no class for in every SDK. */
+export function serviceError(name: string, message: string, httpStatusCode = 400): DynamoDBServiceException {
+  const $fault = httpStatusCode >= 500 ? "server" : "client";
+  return new DynamoDBServiceException({ name, message, $fault, $metadata: { httpStatusCode } });
+}
+
+function cancelled(reasons: CancellationReason[]): TransactionCanceledException {
+  const codes = reasons.map(({ Code }) => Code).join(", ");
+  return new TransactionCanceledException({
+    message: `Transaction cancelled, please refer cancellation reasons for specific reasons [${codes}]`,
+    ...METADATA,
+    CancellationReasons: reasons,
+  });
+}
+
+function validation(message: string): DynamoDBServiceException {
+  return serviceError("ValidationException", message);
+}
+
+function validated<T>(work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    if (error instanceof ExpressionError || error instanceof RangeError) throw validation(error.message);
+    throw error;
+  }
+}
+
+function evaluatorOf(input: {
+  readonly ExpressionAttributeNames?: Record<string, string> | undefined;
+  readonly ExpressionAttributeValues?: Record<string, AttributeValue> | undefined;
+}): Evaluator {
+  const values = input.ExpressionAttributeValues;
+  return new Evaluator({
+    names: input.ExpressionAttributeNames,
+    values: values && Object.fromEntries(Object.entries(values).map(([key, value]) => [key, normalizeValue(value)])),
+  });
+}
+
+function latest(table: Table, key: string): Item | undefined {
+  return table.items.get(key)?.at(-1)?.item;
+}
+
+function keyOf({ hash, range }: KeySchema, item: Item): string {
+  const parts = [hash, ...(range === undefined ? [] : [range])].map((name) => item[name]?.S);
+  if (parts.some((part) => part === undefined)) throw validation("The provided key element does not match the schema");
+  if (parts.includes("")) {
+    throw validation("One or more parameter values are not valid. The AttributeValue for a key attribute cannot contain an empty string value");
+  }
+  return JSON.stringify(parts);
+}
+
+function pickKeys(item: Item, schemas: readonly KeySchema[]): Item {
+  const names = new Set(schemas.flatMap(({ hash, range }) => (range === undefined ? [hash] : [hash, range])));
+  return Object.fromEntries(Object.entries(item).filter(([name]) => names.has(name)));
+}
+
+function normalize(item: Item): Item {
+  return validated(() => Object.fromEntries(Object.entries(item).map(([name, value]) => [name, normalizeValue(value)])));
+}
+
+function normalizeValue(value: AttributeValue): AttributeValue {
+  if (value.N !== undefined) {
+    try {
+      return { N: normalizeNumber(value.N) };
+    } catch (error) {
+      throw error instanceof RangeError ? validation(error.message) : error;
+    }
+  }
+  if (value.M !== undefined) {
+    return { M: Object.fromEntries(Object.entries(value.M).map(([name, inner]) => [name, normalizeValue(inner)])) };
+  }
+  return value;
+}

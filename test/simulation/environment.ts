@@ -1,0 +1,74 @@
+import { type KeyObject, verify } from "node:crypto";
+import { signingKeys } from "./identity.ts";
+import { currentInvocation } from "./invocation.ts";
+
+/** The moment at which every run begins. */
+const START_MS = Date.UTC(2030, 0, 1);
+
+/** One world at a time is being run in this thread: its clock is everybody's. */
+let virtualNowMs: (() => number) | undefined;
+
+/**
+ * Puts the virtual clock, the key set's server and a deterministic `crypto.subtle` in the place of the real ones, for this
+ * thread and for good. The real signature check stays; only the thread pool, whose timing no seed governs, goes.
+ */
+export async function virtualizeThread(): Promise<void> {
+  const RealDate = Date;
+  globalThis.Date = class extends RealDate {
+    constructor(...parts: [] | [string | number | Date]) {
+      super(...(parts.length === 0 ? [nowMs()] : parts));
+    }
+    static override now(): number {
+      return nowMs();
+    }
+  } as DateConstructor;
+
+  function nowMs(): number {
+    if (!virtualNowMs) return RealDate.now();
+    return Math.floor(START_MS + virtualNowMs() + (currentInvocation.getStore()?.skewMs ?? 0));
+  }
+
+  globalThis.fetch = async () => {
+    const invocation = currentInvocation.getStore();
+    if (!invocation) throw new Error("Only a function reads the key set");
+    return invocation.world.fetchKeySet(invocation);
+  };
+  AbortSignal.timeout = () => new AbortController().signal;
+  Math.random = () => currentInvocation.getStore()?.random.next() ?? 0.5;
+  await virtualizeSubtle();
+}
+
+async function virtualizeSubtle(): Promise<void> {
+  const keys = new Map<CryptoKey, { readonly x: string; readonly publicKey: KeyObject }>();
+  const imported = new Map<string, CryptoKey>();
+  for (const { jwk, publicKey } of Object.values(signingKeys)) {
+    const key = await crypto.subtle.importKey("jwk", jwk, { name: "Ed25519" }, false, ["verify"]);
+    const x = String(jwk.x);
+    keys.set(key, { x, publicKey });
+    imported.set(x, key);
+  }
+  const verified = new Map<string, boolean>();
+  Object.defineProperties(crypto.subtle, {
+    importKey: {
+      value: async (_format: string, jwk: JsonWebKey) => imported.get(String(jwk.x)),
+    },
+    verify: {
+      value: async (_algorithm: unknown, key: CryptoKey, signature: Uint8Array, data: Uint8Array) => {
+        const { x, publicKey } = keys.get(key) ?? {};
+        if (!publicKey) throw new Error("The simulator does not know this key");
+        const memo = `${x}.${Buffer.from(signature).toString("base64")}.${Buffer.from(data).toString("base64")}`;
+        const known = verified.get(memo);
+        if (known !== undefined) return known;
+        const right = verify(null, data, publicKey, signature);
+        if (verified.size > 5000) verified.clear();
+        verified.set(memo, right);
+        return right;
+      },
+    },
+  });
+}
+
+/** From here on the time is that of a world, until another one or none is given. */
+export function useClock(nowMs: (() => number) | undefined): void {
+  virtualNowMs = nowMs;
+}

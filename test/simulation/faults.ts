@@ -1,0 +1,58 @@
+import type { FaultKind, Faults, Outage } from "./plan.ts";
+import { Random } from "./random.ts";
+
+/** Says where a fault strikes. The same place of the same plan is always struck or always spared. */
+export class FaultSource {
+  readonly faults: Faults;
+  readonly injected: string[] = [];
+  readonly #seed: number;
+  readonly #spared: ReadonlySet<string>;
+  readonly #crashAt: ReadonlySet<number>;
+  #awaits = 0;
+  #stopped = false;
+
+  constructor(seed: number, faults: Faults) {
+    this.faults = faults;
+    this.#seed = seed;
+    this.#spared = new Set(faults.spared);
+    this.#crashAt = new Set(faults.crashAt);
+  }
+
+  /** How many awaits the functions came to so far. */
+  get awaits(): number {
+    return this.#awaits;
+  }
+
+  strikes(kind: FaultKind, place: string): boolean {
+    const rate = this.faults.rates[kind] ?? 0;
+    if (rate === 0 || this.#stopped) return false;
+    const name = `${kind} ${place}`;
+    if (!new Random(this.#seed, name).chance(rate) || this.#spared.has(name)) return false;
+    this.injected.push(name);
+    return true;
+  }
+
+  /** Whether a function dies at the await that it has come to. */
+  crashesAt(place: string): boolean {
+    const counted = this.#crashAt.has(++this.#awaits) && !this.#stopped;
+    if (counted) this.injected.push(`crash ${place}`);
+    return counted || this.strikes("crash", place);
+  }
+
+  outageFor(userId: string | undefined, nowMs: number): Outage | undefined {
+    if (this.#stopped) return undefined;
+    return this.faults.outages.find(
+      (outage) =>
+        nowMs >= outage.fromMs && nowMs < outage.toMs && (outage.userId === undefined || outage.userId === userId),
+    );
+  }
+
+  keySetUnreachable(nowMs: number): boolean {
+    return !this.#stopped && this.faults.keys.unreachable.some(({ fromMs, toMs }) => nowMs >= fromMs && nowMs < toMs);
+  }
+
+  /** From now on nothing goes wrong any more. */
+  stop(): void {
+    this.#stopped = true;
+  }
+}

@@ -1,0 +1,322 @@
+import type { Change, Item } from "./dynamo/model.ts";
+import type { Movement } from "./plan.ts";
+import type { QueuedMessage } from "./sqs/model.ts";
+
+/** What is checked, by the name under which it is reported. */
+export type Invariant =
+  | "conservation"
+  | "never negative"
+  | "exact amounts"
+  | "one effect per key"
+  | "terminal is final"
+  | "gap-free sequence"
+  | "fold of the history"
+  | "right decision"
+  | "never lost"
+  | "in order"
+  | "stored as asked"
+  | "same key, same answer"
+  | "answers as documented"
+  | "read after 202"
+  | "strongly consistent"
+  | "history complete"
+  | "private"
+  | "users apart"
+  | "set aside only what can't be applied"
+  | "every poison set aside"
+  | "acknowledged only what is done"
+  | "comes to an end";
+
+export interface Violation {
+  readonly invariant: Invariant;
+  readonly detail: string;
+  readonly atMs: number;
+}
+
+/** All that was asked for under one key of one user. */
+export interface CommandRecord {
+  readonly userId: string;
+  readonly key: string;
+  readonly contents: Movement[];
+  readonly firstSentAtMs: number;
+  /** When the first 201 or 202 reached the client. */
+  ackedAtMs: number | undefined;
+  id: string | undefined;
+  deadLettered: boolean;
+}
+
+export interface Decided {
+  readonly id: string;
+  readonly sequence: number;
+  readonly status: string;
+  readonly currency: string;
+  readonly balanceAfterMinor: bigint;
+  readonly amountMinor: bigint;
+  readonly type: string;
+}
+
+interface WalletVersion {
+  readonly sequence: number;
+  readonly balances: ReadonlyMap<string, bigint>;
+}
+
+/** The largest number of 38 digits. */
+const LIMIT = 10n ** 38n - 1n;
+const DECISION_ATTRIBUTES = new Set(["status", "sequence", "balanceAfterMinor", "postedAt", "rejectionCode"]);
+
+/**
+ * Watches every write from inside the database and knows independently of the ledger's code what it should have been. The
+ * first violation ends the run.
+ */
+export class Judge {
+  violation: Violation | undefined;
+  readonly #nowMs: () => number;
+  readonly #commands = new Map<string, CommandRecord>();
+  readonly #byId = new Map<string, CommandRecord>();
+  readonly #status = new Map<string, string>();
+  readonly #wallets = new Map<string, WalletVersion[]>();
+  readonly #histories = new Map<string, Decided[]>();
+  readonly #poison = new Map<string, { readonly how: string; setAside: boolean }>();
+
+  constructor(nowMs: () => number) {
+    this.#nowMs = nowMs;
+  }
+
+  fail(invariant: Invariant, detail: string): void {
+    this.violation ??= { invariant, detail, atMs: this.#nowMs() };
+  }
+
+  /** A request with this content is about to leave the client. */
+  asks(movement: Movement): CommandRecord {
+    const name = `${movement.userId} ${movement.key}`;
+    const record = this.#commands.get(name) ?? {
+      userId: movement.userId,
+      key: movement.key,
+      contents: [],
+      firstSentAtMs: this.#nowMs(),
+      ackedAtMs: undefined,
+      id: undefined,
+      deadLettered: false,
+    };
+    if (!record.contents.some((known) => sameContent(known, movement))) record.contents.push(movement);
+    this.#commands.set(name, record);
+    return record;
+  }
+
+  /** The client has a 201 or a 202. */
+  acked(record: CommandRecord, id: string): void {
+    record.ackedAtMs ??= this.#nowMs();
+    if (record.id !== undefined && record.id !== id) {
+      this.fail("same key, same answer", `${record.userId} ${record.key} was ${record.id} and is now ${id}`);
+    }
+    record.id = id;
+    if (this.#byId.get(`${record.userId} ${id}`) !== record) {
+      this.fail("never lost", `${record.userId} ${record.key} was answered, and ${id} is not stored`);
+    }
+  }
+
+  statusOf(userId: string, id: string): string | undefined {
+    return this.#status.get(`${userId} ${id}`);
+  }
+
+  walletVersions(userId: string): readonly WalletVersion[] {
+    return this.#wallets.get(userId) ?? [];
+  }
+
+  history(userId: string): readonly Decided[] {
+    return this.#histories.get(userId) ?? [];
+  }
+
+  commands(): readonly CommandRecord[] {
+    return [...this.#commands.values()];
+  }
+
+  /** A record that no consumer can do anything with is about to be sent. */
+  poisons(body: string, how: string): void {
+    this.#poison.set(body, { how, setAside: false });
+  }
+
+  /** One atomic write of the database. */
+  wrote(changes: readonly Change[]): void {
+    const settled: { readonly userId: string; readonly decided: Decided }[] = [];
+    let wallet: Change | undefined;
+    for (const change of changes) {
+      if (change.table === "wallets") wallet = change;
+      else if (change.before) this.#checkDecision(change.before, change.after, settled);
+      else this.#checkPending(change.after);
+    }
+    if (wallet) this.#checkWallet(wallet, settled);
+    else if (settled.length > 0) this.fail("fold of the history", "a decision was written without its wallet");
+    for (const { userId, decided } of settled) {
+      this.#histories.set(userId, [...this.history(userId), decided]);
+      this.#checkOrder(userId, decided);
+    }
+  }
+
+  #checkPending(item: Item): void {
+    const userId = text(item, "userId");
+    const id = text(item, "id");
+    const record = this.#commands.get(`${userId} ${text(item, "reference")}`);
+    const content = record?.contents.find(
+      ({ type, currency, amountMinor }) =>
+        type === text(item, "type") && currency === text(item, "currency") && String(amountMinor) === item.amountMinor?.N,
+    );
+    if (!record || !content) {
+      this.fail("stored as asked", `nobody asked for ${JSON.stringify(item)}`);
+      return;
+    }
+    if (text(item, "status") !== "pending" || item.sequence) {
+      this.fail("stored as asked", `${id} is stored as ${text(item, "status")}`);
+    }
+    const taken = this.#byId.get(`${userId} ${id}`);
+    if (taken) this.fail("one effect per key", `${id} stands for ${taken.key} and for ${record.key}`);
+    for (const [name, other] of this.#byId) {
+      if (other === record) this.fail("one effect per key", `${userId} ${record.key} is stored as ${name} and as ${id}`);
+    }
+    this.#byId.set(`${userId} ${id}`, record);
+    this.#status.set(`${userId} ${id}`, "pending");
+  }
+
+  #checkDecision(before: Item, after: Item, settled: { userId: string; decided: Decided }[]): void {
+    const userId = text(after, "userId");
+    const id = text(after, "id");
+    if (text(before, "status") !== "pending") {
+      this.fail("terminal is final", `${userId} ${id} was ${text(before, "status")} and is written again`);
+    }
+    const changed = Object.keys({ ...before, ...after }).filter(
+      (name) => JSON.stringify(before[name]) !== JSON.stringify(after[name]),
+    );
+    const wrong = changed.filter((name) => !DECISION_ATTRIBUTES.has(name));
+    if (wrong.length > 0) this.fail("stored as asked", `${userId} ${id} changed its ${wrong.join(", ")}`);
+    if (text(after, "status") === "pending") {
+      this.fail("one effect per key", `${userId} ${id} is written again while it is pending`);
+      return;
+    }
+    this.#status.set(`${userId} ${id}`, text(after, "status"));
+    settled.push({
+      userId,
+      decided: {
+        id,
+        sequence: Number(this.#integer(after.sequence?.N)),
+        status: text(after, "status"),
+        currency: text(after, "currency"),
+        balanceAfterMinor: this.#integer(after.balanceAfterMinor?.N),
+        amountMinor: this.#integer(after.amountMinor?.N),
+        type: text(after, "type"),
+      },
+    });
+  }
+
+  #checkWallet({ before, after }: Change, settled: readonly { userId: string; decided: Decided }[]): void {
+    const userId = text(after, "userId");
+    const versions = this.#wallets.get(userId) ?? [{ sequence: 0, balances: new Map<string, bigint>() }];
+    const start = versions.at(-1)?.sequence ?? 0;
+    if (before && Number(before.sequence?.N) !== start) throw new Error("The judge lost track of a wallet");
+    const expected = new Map(versions.at(-1)?.balances);
+    const inOrder = settled.map(({ decided }) => decided).sort((a, b) => a.sequence - b.sequence);
+    for (const [index, decided] of inOrder.entries()) {
+      if (decided.sequence !== start + index + 1) {
+        this.fail("gap-free sequence", `${userId} ${decided.id} has ${decided.sequence} after ${start + index}`);
+      }
+      this.#checkOutcome(userId, decided, expected);
+    }
+    if (settled.some((other) => other.userId !== userId)) {
+      this.fail("users apart", `one write decides for ${userId} and for others`);
+    }
+    const sequence = Number(this.#integer(after.sequence?.N));
+    if (sequence !== start + inOrder.length) {
+      this.fail("gap-free sequence", `${userId} has ${sequence} after ${inOrder.length} decisions on ${start}`);
+    }
+    const balances = new Map(
+      Object.entries(after.balances?.M ?? {}).map(([currency, { N }]) => [currency, this.#integer(N)]),
+    );
+    for (const [currency, balance] of balances) {
+      if (balance < 0n) this.fail("never negative", `${userId} has ${balance} ${currency}`);
+    }
+    for (const currency of new Set([...balances.keys(), ...expected.keys()])) {
+      const has = balances.get(currency) ?? 0n;
+      const should = expected.get(currency) ?? 0n;
+      if (has !== should) this.fail("conservation", `${userId} has ${has} ${currency} and should have ${should}`);
+    }
+    versions.push({ sequence, balances });
+    this.#wallets.set(userId, versions);
+  }
+
+  /** The ledger's rules once more, in other words. */
+  #checkOutcome(userId: string, decided: Decided, balances: Map<string, bigint>): void {
+    const { id, status, type, currency, amountMinor, balanceAfterMinor } = decided;
+    const before = balances.get(currency) ?? 0n;
+    const possible = type === "deposit" ? before + amountMinor <= LIMIT : amountMinor <= before;
+    if ((status === "posted") !== possible) {
+      this.fail("right decision", `${userId} ${id}: ${type} of ${amountMinor} ${currency} on ${before} is ${status}`);
+    }
+    const after = status !== "posted" ? before : type === "deposit" ? before + amountMinor : before - amountMinor;
+    if (after !== balanceAfterMinor) {
+      this.fail("fold of the history", `${userId} ${id}: the balance after it is ${balanceAfterMinor}, not ${after}`);
+    }
+    if (status === "posted") balances.set(currency, after);
+  }
+
+  /** Whoever had an answer before this command was first sent goes first. */
+  #checkOrder(userId: string, decided: Decided): void {
+    const mine = this.#byId.get(`${userId} ${decided.id}`);
+    if (!mine) return;
+    for (const other of this.#commands.values()) {
+      if (other.userId !== userId || other === mine || other.deadLettered || other.ackedAtMs === undefined) continue;
+      const pending = other.id !== undefined && this.statusOf(userId, other.id) === "pending";
+      if (pending && other.ackedAtMs < mine.firstSentAtMs) {
+        this.fail("in order", `${userId} ${mine.key} was decided before ${other.key}, which was accepted before it`);
+      }
+    }
+  }
+
+  /** A message arrived in the dead-letter queue. */
+  deadLettered(message: QueuedMessage, refusedIds: ReadonlySet<string>): void {
+    const id = idIn(message.body);
+    const record = this.#byId.get(`${message.groupId} ${id}`);
+    if (record) record.deadLettered = true;
+    // What the queue itself gives up on was failing for too long; the consumer's own choice must have a reason.
+    if (message.sourceUrl !== undefined) return;
+    const poison = this.#poison.get(message.body);
+    const { reason } = message.attributes;
+    if (poison) {
+      if (poison.how !== reason) {
+        this.fail("every poison set aside", `a ${poison.how} record is set aside as ${reason}`);
+      }
+      poison.setAside = true;
+    } else if (!refusedIds.has(id) || reason !== "refused_by_store") {
+      this.fail("set aside only what can't be applied", `${message.groupId} ${id} is set aside as ${reason}`);
+    }
+  }
+
+  /** The queue deletes a message because a consumer said that it is done. */
+  acknowledged(message: QueuedMessage, refusedIds: ReadonlySet<string>): void {
+    const id = idIn(message.body);
+    const poison = this.#poison.get(message.body);
+    const status = this.statusOf(message.groupId, id);
+    if (poison) {
+      const done = poison.setAside || (poison.how === "content_mismatch" && status !== "pending");
+      if (!done) this.fail("every poison set aside", `a ${poison.how} record of ${message.groupId} is acknowledged only`);
+    } else if (status !== "posted" && status !== "rejected" && !refusedIds.has(id)) {
+      this.fail("acknowledged only what is done", `${message.groupId} ${id} is acknowledged and ${status}`);
+    }
+  }
+
+  #integer(number: string | undefined): bigint {
+    if (number !== undefined && /^-?[0-9]+$/.test(number)) return BigInt(number);
+    this.fail("exact amounts", `${number} is not a whole number`);
+    return 0n;
+  }
+}
+
+export function idIn(body: string): string {
+  return /"id":"([^"]*)"/.exec(body)?.[1] ?? "";
+}
+
+export function sameContent(a: Movement, b: Movement): boolean {
+  return a.type === b.type && a.currency === b.currency && a.amountMinor === b.amountMinor;
+}
+
+function text(item: Item, name: string): string {
+  return item[name]?.S ?? "";
+}

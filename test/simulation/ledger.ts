@@ -1,0 +1,123 @@
+import { readFile } from "node:fs/promises";
+import { fileURLToPath } from "node:url";
+import { compileFunction } from "node:vm";
+import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2, Context, SQSBatchResponse, SQSEvent } from "aws-lambda";
+import { build, type Plugin } from "esbuild";
+import type { Clock, CurrencyList } from "../../lib/ledger/ports.ts";
+import { currentInvocation } from "./invocation.ts";
+
+const ROOT = fileURLToPath(new URL("../..", import.meta.url));
+
+export const ROUTES = ["deposit", "withdraw", "balances", "transactions", "transaction", "currencies"] as const;
+export type Route = (typeof ROUTES)[number];
+
+type HttpHandler = (event: APIGatewayProxyEventV2, context: Context) => Promise<APIGatewayProxyStructuredResultV2>;
+
+/** The functions as they are deployed, from their handlers down to the SDK's clients, with module state of their own. */
+export interface Ledger extends Record<Route, HttpHandler> {
+  consume(event: SQSEvent): Promise<SQSBatchResponse>;
+  readonly systemClock: { -readonly [Member in keyof Clock]: Clock[Member] };
+  readonly ports: { currencies: CurrencyList };
+  dynamoCurrencies(clock: Clock): CurrencyList;
+}
+
+/** A small change of a source file, for planted bugs. */
+export interface Edit {
+  readonly file: string;
+  readonly search: string;
+  readonly replace: string;
+}
+
+const ENTRY = [
+  ...[...ROUTES, "consume"].map((name) => `export { handler as ${name} } from "./functions/${name}.ts";`),
+  'export { systemClock } from "./lib/clock.ts";',
+  'export { ports } from "./lib/aws/ports.ts";',
+  'export { dynamoCurrencies } from "./lib/aws/currencies.ts";',
+].join("\n");
+
+/** The clients of lib/aws/clients.ts: whoever sends, the world that the invocation lives in answers. */
+const send = (command: object) => {
+  const invocation = currentInvocation.getStore();
+  if (!invocation) throw new Error("Only a function talks to a service");
+  return invocation.world.send(invocation, command);
+};
+const clients = { dynamo: { send }, sqs: { send } };
+
+const packages = new Map<string, Record<string, unknown>>();
+
+/**
+ * Bundles the functions in memory, with edits made on the way.
+ *
+ * @returns makes one more instance of the modules, as a cold start does
+ */
+export async function loadLedger(edits: readonly Edit[] = []): Promise<() => Ledger> {
+  const { outputFiles } = await build({
+    stdin: { contents: ENTRY, resolveDir: ROOT, loader: "ts" },
+    bundle: true,
+    write: false,
+    platform: "node",
+    format: "cjs",
+    target: "node24",
+    plugins: [editing(edits), sharing],
+  });
+  const code = outputFiles[0]?.text ?? "";
+  const evaluate = compileFunction(code, ["shared", "module", "exports"]);
+  const shared = (name: string, member: string) => packages.get(name)?.[member];
+  return () => {
+    const module = { exports: {} };
+    evaluate(shared, module, module.exports);
+    const ledger = module.exports as Ledger;
+    ledger.systemClock.random = () => currentInvocation.getStore()?.random.next() ?? 0;
+    ledger.systemClock.sleep = async (milliseconds) => {
+      const invocation = currentInvocation.getStore();
+      await invocation?.world.sleep(invocation, milliseconds);
+    };
+    return ledger;
+  };
+}
+
+/** @throws Error through esbuild when an edit does not find its text exactly once */
+function editing(edits: readonly Edit[]): Plugin {
+  return {
+    name: "planted bugs",
+    setup({ onLoad, onEnd }) {
+      const done = new Set<Edit>();
+      onLoad({ filter: /\.ts$/ }, async ({ path, namespace }) => {
+        const mine = edits.filter(({ file }) => path === `${ROOT}${file}`);
+        if (namespace !== "file" || mine.length === 0) return undefined;
+        let contents = await readFile(path, "utf8");
+        for (const edit of mine) {
+          const parts = contents.split(edit.search);
+          if (parts.length !== 2) throw new Error(`${edit.file} has "${edit.search}" ${parts.length - 1} times`);
+          contents = parts.join(edit.replace);
+          done.add(edit);
+        }
+        return { contents, loader: "ts" };
+      });
+      onEnd(() => {
+        const missed = edits.filter((edit) => !done.has(edit));
+        if (missed.length > 0) throw new Error(`No bundle has ${missed.map(({ file }) => file).join(", ")}`);
+      });
+    },
+  };
+}
+
+/** Packages are loaded once for all instances: they are large, and the ledger's own state is in its own modules. */
+const sharing: Plugin = {
+  name: "shared packages",
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: /^[^./]/ }, ({ path }) => ({ path, namespace: "shared", sideEffects: false }));
+    onResolve({ filter: /\/clients\.ts$/ }, () => ({ path: "clients", namespace: "shared", sideEffects: false }));
+    onLoad({ filter: /.*/, namespace: "shared" }, async ({ path }) => {
+      const loaded: Record<string, unknown> = path === "clients" ? clients : await import(path);
+      packages.set(path, loaded);
+      const members = Object.keys(loaded).filter((member) => member !== "module.exports");
+      const lines = members.map(
+        (member, index) =>
+          `const member${index} = /* @__PURE__ */ shared(${JSON.stringify(path)}, ${JSON.stringify(member)});\n` +
+          `export { member${index} as ${member} };`,
+      );
+      return { contents: lines.join("\n") };
+    });
+  },
+};

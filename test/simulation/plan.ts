@@ -1,0 +1,135 @@
+/** What goes wrong in a run, each by itself on or off. */
+export const FAULT_KINDS = [
+  /** A function dies before or after one of its awaits. */
+  "crash",
+  /** A service does what it was asked and the answer is lost: a 500, a timeout, a broken connection. */
+  "lostAnswer",
+  /** A service does not do it: a 500, a timeout, a refused connection. */
+  "noEffect",
+  /** A request that timed out for the caller is done later all the same. */
+  "lateEffect",
+  /** A throttle, as an error and inside cancellation reasons. */
+  "throttle",
+  /** A transaction conflict. */
+  "conflict",
+  /** An invocation stands still for longer than the queue's visibility timeout. */
+  "stall",
+  /** A batch is given to two consumers. */
+  "duplicate",
+  /** The event source mapping's delete is lost, so that what is done is delivered again. */
+  "lostDelete",
+  /** A function's answer never reaches the client. */
+  "lostResponse",
+] as const;
+
+export type FaultKind = (typeof FAULT_KINDS)[number];
+
+export interface Outage {
+  readonly fromMs: number;
+  readonly toMs: number;
+  /** Whose items and messages fail; everybody's when absent. */
+  readonly userId?: string;
+  readonly how: "throttle" | "timeout" | "error";
+}
+
+export interface Faults {
+  /** Probability of each kind wherever it could strike. */
+  readonly rates: Readonly<Partial<Record<FaultKind, number>>>;
+  readonly outages: readonly Outage[];
+  readonly keys: {
+    /** From here on tokens are signed with a new key, published some time before. */
+    readonly rotatedAtMs?: number;
+    readonly unreachable: readonly { readonly fromMs: number; readonly toMs: number }[];
+  };
+  /** How far a function's clock is off, at most. */
+  readonly skewMs: number;
+  /** How far the index and eventually consistent reads fall behind, at most. */
+  readonly lagMs: number;
+  /** Every this many awaits of all functions, counted over the whole run, a crash: for exhaustive runs. */
+  readonly crashAt: readonly number[];
+  /** Single faults that shrinking found to be of no importance. */
+  readonly spared: readonly string[];
+}
+
+export const noFaults: Faults = {
+  rates: {},
+  outages: [],
+  keys: { unreachable: [] },
+  skewMs: 0,
+  lagMs: 0,
+  crashAt: [],
+  spared: [],
+};
+
+interface Timed {
+  /** Names the operation through shrinking. */
+  readonly id: string;
+  readonly atMs: number;
+  readonly userId: string;
+}
+
+export interface Movement extends Timed {
+  readonly kind: "movement";
+  readonly type: "deposit" | "withdrawal";
+  readonly currency: string;
+  readonly amountMinor: bigint;
+  readonly key: string;
+  readonly asAdmin: boolean;
+  readonly waitSeconds: number;
+  /** After the first try, however that ended; zero is at the same time. */
+  readonly retriesAfterMs: readonly number[];
+  /** The store will never take a decision of this command. */
+  readonly refusedByStore: boolean;
+}
+
+export type Operation =
+  | Movement
+  | (Timed & { readonly kind: "read"; readonly what: "balances" | "history" | "currencies" })
+  | (Timed & {
+      readonly kind: "intrusion";
+      readonly callerId: string;
+      readonly route: "deposit" | "withdraw" | "balances" | "transactions" | "transaction";
+    })
+  | (Timed & {
+      readonly kind: "badToken";
+      readonly flaw: "missing" | "expired" | "forged" | "audience" | "issuer" | "unsigned" | "retired";
+    })
+  | (Timed & {
+      readonly kind: "invalid";
+      readonly body: Readonly<Record<string, unknown>>;
+      readonly code: string;
+    })
+  | (Timed & { readonly kind: "poison"; readonly how: "malformed" | "unknown_transaction" | "content_mismatch" })
+  | (Timed & { readonly kind: "switch"; readonly currency: string; readonly enabled: boolean })
+  | (Timed & { readonly kind: "redrive" });
+
+/** A whole run: with the same plan everything happens in the same way. */
+export interface Plan {
+  readonly seed: number;
+  readonly users: readonly string[];
+  readonly operations: readonly Operation[];
+  readonly faults: Faults;
+  readonly settings: {
+    readonly batchMax: number;
+    readonly consumersMax: number;
+    readonly latencyMs: number;
+    /** Items in a page of DynamoDB's answers, at most. */
+    readonly pageItemsMax: number;
+    /** A warm container is taken again with this probability. */
+    readonly warm: number;
+    /** Whether what is in the dead-letter queue at the end goes back for another try. */
+    readonly redriveAtEnd: boolean;
+    /** Whether a function that runs for too long is stopped, or lives on beside its successor. */
+    readonly functionTimeouts: boolean;
+  };
+}
+
+/** Seconds after which a client tries again, in milliseconds: at once, past SQS's deduplication, past a day. */
+export const RETRIES_AFTER_MS = [0, 6 * 60_000, 25 * 3_600_000];
+
+export const CURRENCIES = [
+  { code: "ETH", name: "Ether", exponent: 18, enabled: true },
+  { code: "JPY", name: "Japanese yen", exponent: 0, enabled: true },
+  { code: "OLD", name: "Withdrawn money", exponent: 2, enabled: false },
+  { code: "USD", name: "US dollar", exponent: 2, enabled: true },
+] as const;

@@ -1,0 +1,237 @@
+import type { CancellationReason } from "@aws-sdk/client-dynamodb";
+import { SendMessageCommand } from "@aws-sdk/client-sqs";
+import { GetCommand, PutCommand, TransactWriteCommand } from "@aws-sdk/lib-dynamodb";
+import { dynamo as realClient } from "../../lib/aws/clients.ts";
+import { prepare } from "./dynamo/documentClient.ts";
+import { type DynamoModel, serviceError } from "./dynamo/model.ts";
+import type { FaultSource } from "./faults.ts";
+import type { Invocation } from "./invocation.ts";
+import type { Random } from "./random.ts";
+import type { Scheduler } from "./scheduler.ts";
+import type { SqsModel } from "./sqs/model.ts";
+
+/** As in lib/aws/clients.ts. */
+const ATTEMPTS_MAX = 2;
+const REQUEST_TIMEOUT_MS = 1500;
+const LATE_EFFECT_MS_MAX = 4000;
+const STALL_MS_MIN = 61_000;
+const STALL_MS_MAX = 200_000;
+/** No answer takes longer in good times. */
+export const SLOW_MS = 500;
+
+type Answer = { readonly ok: true; readonly value: object } | { readonly ok: false; readonly error: Error };
+
+type Disturb = (reasons: CancellationReason[]) => CancellationReason[];
+
+/** What one send asks of a service, at whatever moment it gets there. */
+interface Ask {
+  readonly label: string;
+  readonly userId: string | undefined;
+  /** A read has no effect that could be late or whose answer could be lost. */
+  readonly writes: boolean;
+  /** Has cancellation reasons. */
+  readonly transacts: boolean;
+  act(disturb?: Disturb): object;
+}
+
+interface Surroundings {
+  readonly scheduler: Scheduler;
+  readonly faults: FaultSource;
+  readonly dynamo: DynamoModel;
+  readonly sqs: SqsModel;
+  readonly latencyMs: number;
+  /** Ids of transactions that the store never takes a decision of. */
+  readonly refusedIds: ReadonlySet<string>;
+  /** Whose request the service is at. */
+  acting(invocation: Invocation | undefined): void;
+  note(text: string): void;
+}
+
+/** The SDK's `send`: the way to the service and back, the SDK's own second attempt, and all that can go wrong there. */
+export class Services {
+  readonly #around: Surroundings;
+  #tokens = 0;
+
+  constructor(surroundings: Surroundings) {
+    this.#around = surroundings;
+  }
+
+  send(invocation: Invocation, command: object): Promise<object> {
+    const { faults } = this.#around;
+    const ask = this.#askOf(invocation, command);
+    return new Promise((resolve, reject) => {
+      if (invocation.dead) return;
+      if (faults.crashesAt(`${ask.label} before`)) {
+        invocation.die("crash");
+        return;
+      }
+      this.#attempt(invocation, ask, 1, (answer) => {
+        if (invocation.dead) return;
+        if (faults.crashesAt(`${ask.label} after`)) invocation.die("crash");
+        else if (answer.ok) resolve(answer.value);
+        else reject(answer.error);
+      });
+    });
+  }
+
+  #attempt(invocation: Invocation, ask: Ask, attempt: number, done: (answer: Answer) => void): void {
+    const { scheduler } = this.#around;
+    const sentAtMs = scheduler.nowMs;
+    this.#travel(invocation, ask, `${ask.label}.${attempt}`, (answer) => {
+      if (invocation.dead) return;
+      if (scheduler.nowMs - sentAtMs > SLOW_MS) invocation.slowed = true;
+      if (answer.ok || attempt === ATTEMPTS_MAX || !isRetried(answer.error)) done(answer);
+      else scheduler.after(50 + 50 * invocation.random.next(), () => this.#again(invocation, ask, attempt + 1, done));
+    });
+  }
+
+  #again(invocation: Invocation, ask: Ask, attempt: number, done: (answer: Answer) => void): void {
+    if (!invocation.dead) this.#attempt(invocation, ask, attempt, done);
+  }
+
+  /** One request to the service and its answer. What has left arrives even when the sender dies on the way. */
+  #travel(invocation: Invocation, ask: Ask, place: string, deliver: (answer: Answer) => void): void {
+    const { scheduler, faults, latencyMs } = this.#around;
+    const { random } = invocation;
+    const arrivesMs = random.latencyMs(latencyMs);
+    const returnsMs = random.latencyMs(latencyMs);
+    const harm = () => {
+      invocation.harmed = true;
+      invocation.harmedUsers.add(ask.userId);
+    };
+    const fail = (error: Error, afterMs: number) => {
+      harm();
+      scheduler.after(afterMs, () => deliver({ ok: false, error }));
+    };
+    const arrive = (afterMs: number, then: (answer: Answer) => void, disturb?: Disturb) =>
+      scheduler.after(afterMs, () => then(this.#act(invocation, ask, place, disturb)));
+
+    const outage = faults.outageFor(ask.userId, scheduler.nowMs);
+    if (outage) {
+      if (outage.how === "timeout") return fail(timeout(), REQUEST_TIMEOUT_MS);
+      return fail(outage.how === "throttle" ? throttle() : serverError(), arrivesMs + returnsMs);
+    }
+    if (faults.strikes("noEffect", place)) {
+      const error = random.pick([timeout, serverError, refused])();
+      return fail(error, error.name === "TimeoutError" ? REQUEST_TIMEOUT_MS : arrivesMs + returnsMs);
+    }
+    if (ask.writes && faults.strikes("lostAnswer", place)) {
+      const error = random.pick([timeout, serverError, reset])();
+      const waitsMs = error.name === "TimeoutError" ? REQUEST_TIMEOUT_MS : arrivesMs + returnsMs;
+      return arrive(arrivesMs, () => fail(error, waitsMs - arrivesMs));
+    }
+    if (ask.writes && faults.strikes("lateEffect", place)) {
+      arrive(REQUEST_TIMEOUT_MS + random.next() * LATE_EFFECT_MS_MAX, () => {});
+      return fail(timeout(), REQUEST_TIMEOUT_MS);
+    }
+    const throttled = faults.strikes("throttle", place);
+    const conflicted = !throttled && ask.writes && faults.strikes("conflict", place);
+    if (throttled || conflicted) {
+      harm();
+      if (!ask.transacts || random.chance(0.3)) {
+        return fail(conflicted && !ask.transacts ? conflict() : throttle(), arrivesMs + returnsMs);
+      }
+      const code = conflicted ? "TransactionConflict" : random.pick(["ThrottlingError", "ProvisionedThroughputExceeded"]);
+      return arrive(arrivesMs, (answer) => scheduler.after(returnsMs, () => deliver(answer)), spoil(code, random));
+    }
+    let backMs = returnsMs;
+    if (faults.strikes("stall", place)) {
+      invocation.slowed = true;
+      harm();
+      backMs += STALL_MS_MIN + random.next() * (STALL_MS_MAX - STALL_MS_MIN);
+    }
+    arrive(arrivesMs, (answer) => scheduler.after(backMs, () => deliver(answer)));
+  }
+
+  #act(invocation: Invocation, ask: Ask, place: string, disturb: Disturb | undefined): Answer {
+    this.#around.acting(invocation);
+    try {
+      const value = ask.act(disturb);
+      this.#around.note(`${place} ok`);
+      return { ok: true, value };
+    } catch (error) {
+      if (!(error instanceof Error) || !("$metadata" in error)) throw error;
+      this.#around.note(`${place} ${error.name}`);
+      return { ok: false, error };
+    } finally {
+      this.#around.acting(undefined);
+    }
+  }
+
+  #askOf(invocation: Invocation, command: object): Ask {
+    const { dynamo, sqs, refusedIds } = this.#around;
+    const name = command.constructor.name.replace("Command", "");
+    const label = `${invocation.label}/${++invocation.awaits} ${name}`;
+    if (command instanceof SendMessageCommand) {
+      const { QueueUrl = "", MessageGroupId = "", MessageDeduplicationId = "", MessageBody = "" } = command.input;
+      const attributes = Object.entries(command.input.MessageAttributes ?? {});
+      const sent = {
+        groupId: MessageGroupId,
+        deduplicationId: MessageDeduplicationId,
+        body: MessageBody,
+        attributes: Object.fromEntries(attributes.map(([key, value]) => [key, value.StringValue ?? ""])),
+      };
+      const act = () => ({ MessageId: sqs.send(QueueUrl, sent) });
+      return { label, userId: MessageGroupId, writes: true, transacts: false, act };
+    }
+    const request = prepare(command, realClient.config.translateConfig ?? {}, `token-${++this.#tokens}`);
+    const transacts = command instanceof TransactWriteCommand;
+    return {
+      label,
+      userId: ownerOf(command),
+      writes: transacts || command instanceof PutCommand,
+      transacts,
+      act: (disturb) => {
+        const ids = transacts ? (command.input.TransactItems ?? []).map(({ Update }) => String(Update?.Key?.id)) : [];
+        if (ids.some((id) => refusedIds.has(id))) {
+          throw serviceError("ValidationException", "Item size to update has exceeded the maximum allowed size");
+        }
+        return request(dynamo, disturb);
+      },
+    };
+  }
+}
+
+function ownerOf(command: object): string | undefined {
+  if (command instanceof PutCommand) return String(command.input.Item?.userId);
+  if (command instanceof GetCommand) return String(command.input.Key?.userId);
+  if (command instanceof TransactWriteCommand) return String(command.input.TransactItems?.[0]?.Update?.Key?.userId);
+  return undefined;
+}
+
+function spoil(code: string, random: Random): Disturb {
+  return (reasons) => {
+    const struck = random.int(0, reasons.length - 1);
+    return reasons.map((reason, index) => (index === struck ? { Code: code, Message: code } : reason));
+  };
+}
+
+/** What the SDK's standard retry strategy tries once more by itself; not a cancelled transaction. */
+function isRetried(error: Error): boolean {
+  const status = "$metadata" in error ? (error.$metadata as { httpStatusCode?: number }).httpStatusCode : 0;
+  return (status ?? 0) >= 500 || "code" in error || ["TimeoutError", "ThrottlingException"].includes(error.name);
+}
+
+function timeout(): Error {
+  return Object.assign(new Error("The request timed out"), { name: "TimeoutError" });
+}
+
+function refused(): Error {
+  return Object.assign(new Error("connect ECONNREFUSED"), { code: "ECONNREFUSED" });
+}
+
+function reset(): Error {
+  return Object.assign(new Error("socket hang up"), { code: "ECONNRESET" });
+}
+
+function serverError(): Error {
+  return serviceError("InternalServerError", "Internal server error", 500);
+}
+
+function throttle(): Error {
+  return serviceError("ThrottlingException", "Throughput exceeds the current capacity of your table or index");
+}
+
+function conflict(): Error {
+  return serviceError("TransactionConflictException", "Transaction is ongoing for the item");
+}

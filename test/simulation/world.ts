@@ -1,0 +1,379 @@
+import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2, Context, SQSBatchResponse } from "aws-lambda";
+import { Clients } from "./clients.ts";
+import { Consumers } from "./consumers.ts";
+import { DynamoModel } from "./dynamo/model.ts";
+import { useClock } from "./environment.ts";
+import { FaultSource } from "./faults.ts";
+import { AUDIENCE, ISSUER, signingKeys } from "./identity.ts";
+import { currentInvocation, type Invocation } from "./invocation.ts";
+import { Judge, type Violation } from "./judge.ts";
+import type { Ledger, Route } from "./ledger.ts";
+import { CURRENCIES, type Plan } from "./plan.ts";
+import { Random } from "./random.ts";
+import { Scheduler } from "./scheduler.ts";
+import { Services } from "./services.ts";
+import { SqsModel } from "./sqs/model.ts";
+
+export const COMMANDS_URL = "https://sqs.example/commands.fifo";
+export const DEAD_LETTERS_URL = "https://sqs.example/dead-letters.fifo";
+
+const VISIBILITY_TIMEOUT_MS = 60_000;
+const RECEIVES_MAX = 5;
+const STEPS_MAX = 200_000;
+const FUNCTION_TIMEOUT_MS = 10_000;
+const WAITING_FUNCTION_TIMEOUT_MS = 25_000;
+const KEY_PUBLISHED_AHEAD_MS = 60_000;
+const KEY_RETIRED_AFTER_MS = 11 * 60_000;
+
+const ENVIRONMENT = {
+  CURRENCIES_TABLE: "currencies",
+  WALLETS_TABLE: "wallets",
+  TRANSACTIONS_TABLE: "transactions",
+  COMMANDS_QUEUE_URL: COMMANDS_URL,
+  DEAD_LETTER_QUEUE_URL: DEAD_LETTERS_URL,
+  JWT_ISSUER: ISSUER,
+  JWT_AUDIENCE: AUDIENCE,
+  POWERTOOLS_LOG_LEVEL: "SILENT",
+  POWERTOOLS_METRICS_DISABLED: "true",
+  AWS_REGION: "us-east-1",
+};
+
+/** How an invocation ended, as its caller sees it. */
+export type Invoked<T> =
+  | {
+      readonly kind: "answered";
+      readonly value: T;
+      readonly invocation: Invocation;
+      /** Users whose wallets others wrote in the meantime. */
+      readonly touched: ReadonlySet<string>;
+    }
+  | { readonly kind: "failed"; readonly error: unknown; readonly invocation: Invocation }
+  | { readonly kind: "lost"; readonly how: "crash" | "timeout"; readonly invocation: Invocation };
+
+/** A Lambda execution environment: it serves one invocation at a time and keeps its modules' state between them. */
+interface Container {
+  readonly ledger: Ledger;
+  /** The key set's cache hangs on this address, so that a cold start has a new one. */
+  keySetUrl: string;
+}
+
+/** Makes ledgers, and takes them back for the next run: to make one costs more than a short run. */
+export class LedgerPool {
+  readonly #make: () => Ledger;
+  readonly #idle: Ledger[] = [];
+  #coldStarts = 0;
+
+  constructor(make: () => Ledger) {
+    this.#make = make;
+  }
+
+  cold(): Container {
+    const ledger = this.#idle.pop() ?? this.#make();
+    // The modules' state: the currencies that it keeps, and by its address the key set.
+    ledger.ports.currencies = ledger.dynamoCurrencies(ledger.systemClock);
+    return { ledger, keySetUrl: `${ISSUER}/keys/${++this.#coldStarts}` };
+  }
+
+  giveBack({ ledger }: Container): void {
+    this.#idle.push(ledger);
+  }
+}
+
+export interface Outcome {
+  readonly violation: Violation | undefined;
+  readonly steps: number;
+  /** Awaits of the functions: the places where one can die. */
+  readonly awaits: number;
+  /** The same for the same plan. */
+  readonly digest: number;
+  readonly injected: readonly string[];
+  readonly trace: readonly string[];
+  readonly decided: number;
+}
+
+/** One run of a plan. */
+export class World {
+  readonly plan: Plan;
+  readonly scheduler = new Scheduler();
+  readonly faults: FaultSource;
+  readonly judge: Judge;
+  readonly dynamo: DynamoModel;
+  readonly sqs: SqsModel;
+  /** Ids of transactions whose decision the store refuses. */
+  readonly refusedIds = new Set<string>();
+  readonly #services: Services;
+  readonly #consumers: Consumers;
+  readonly #random: Random;
+  readonly #pool: LedgerPool;
+  readonly #idle: Container[] = [];
+  readonly #all: Container[] = [];
+  readonly #touched = new Map<Invocation, Set<string>>();
+  readonly #tracing: boolean;
+  readonly #trace: string[] = [];
+  #acting: Invocation | undefined;
+  #digest = 0;
+
+  constructor(plan: Plan, pool: LedgerPool, tracing = false) {
+    this.plan = plan;
+    this.#pool = pool;
+    this.#tracing = tracing;
+    const { scheduler } = this;
+    const nowMs = () => scheduler.nowMs;
+    this.#random = new Random(plan.seed, "world");
+    this.faults = new FaultSource(plan.seed, plan.faults);
+    this.judge = new Judge(nowMs);
+    this.dynamo = this.#makeDynamo();
+    this.sqs = new SqsModel(
+      [
+        {
+          url: COMMANDS_URL,
+          visibilityTimeoutMs: VISIBILITY_TIMEOUT_MS,
+          redrive: { deadLetterUrl: DEAD_LETTERS_URL, maxReceiveCount: RECEIVES_MAX },
+        },
+        { url: DEAD_LETTERS_URL, visibilityTimeoutMs: VISIBILITY_TIMEOUT_MS },
+      ],
+      nowMs,
+      (url, message) => {
+        if (url === DEAD_LETTERS_URL) this.judge.deadLettered(message, this.refusedIds);
+        else this.#consumers.wake();
+      },
+    );
+    this.#services = new Services({
+      scheduler,
+      faults: this.faults,
+      dynamo: this.dynamo,
+      sqs: this.sqs,
+      latencyMs: plan.settings.latencyMs,
+      refusedIds: this.refusedIds,
+      acting: (invocation) => {
+        this.#acting = invocation;
+      },
+      note: (text) => this.note(text),
+    });
+    this.#consumers = new Consumers({
+      plan,
+      scheduler,
+      faults: this.faults,
+      sqs: this.sqs,
+      judge: this.judge,
+      queueUrl: COMMANDS_URL,
+      refusedIds: this.refusedIds,
+      invoke: (label, event) =>
+        this.invoke<SQSBatchResponse>(label, FUNCTION_TIMEOUT_MS, (ledger) => ledger.consume(event)),
+    });
+  }
+
+  async run(): Promise<Outcome> {
+    const { scheduler, judge } = this;
+    useClock(() => scheduler.nowMs);
+    Object.assign(process.env, ENVIRONMENT);
+    const clients = new Clients(this);
+    try {
+      for (const phase of clients.phases()) {
+        phase();
+        await scheduler.run(STEPS_MAX, () => judge.violation !== undefined);
+      }
+    } catch (error) {
+      judge.fail("comes to an end", error instanceof Error ? String(error.stack) : String(error));
+    } finally {
+      useClock(undefined);
+      for (const container of this.#all) this.#pool.giveBack(container);
+    }
+    return {
+      violation: judge.violation,
+      steps: scheduler.steps,
+      awaits: this.faults.awaits,
+      digest: this.#digest,
+      injected: this.faults.injected,
+      trace: this.#trace,
+      decided: this.plan.users.reduce((sum, userId) => sum + judge.history(userId).length, 0),
+    };
+  }
+
+  /** Runs a function in a container that is free, or in a cold one. */
+  invoke<T>(label: string, timeoutMs: number, work: (ledger: Ledger) => Promise<T>): Promise<Invoked<T>> {
+    const random = new Random(this.plan.seed, label);
+    const container = this.#container(random);
+    process.env.JWT_JWKS_URL = container.keySetUrl;
+    return new Promise((resolve) => {
+      let ended = false;
+      const end = (invoked: Invoked<T>, next: Container) => {
+        if (ended) return;
+        ended = true;
+        this.#touched.delete(invocation);
+        this.#idle.push(next);
+        this.note(`${label} ${invoked.kind}`);
+        resolve(invoked);
+      };
+      const invocation: Invocation = {
+        world: this,
+        label,
+        random,
+        skewMs: (2 * random.next() - 1) * this.plan.faults.skewMs,
+        awaits: 0,
+        harmed: false,
+        slowed: false,
+        harmedUsers: new Set(),
+        dead: false,
+        die: (how) => {
+          invocation.dead = true;
+          end({ kind: "lost", how, invocation }, this.#restart(container));
+        },
+      };
+      const touched = new Set<string>();
+      this.#touched.set(invocation, touched);
+      if (this.plan.settings.functionTimeouts) {
+        this.scheduler.after(timeoutMs, () => {
+          if (ended) return;
+          if (!invocation.slowed) this.judge.fail("comes to an end", `${label} runs into its timeout for no reason`);
+          invocation.die("timeout");
+        });
+      }
+      currentInvocation.run(invocation, () => {
+        work(container.ledger).then(
+          (value) => {
+            if (invocation.dead) return;
+            if (this.faults.crashesAt(`${label} end`)) invocation.die("crash");
+            else end({ kind: "answered", value, invocation, touched }, container);
+          },
+          (error) => {
+            if (!invocation.dead) end({ kind: "failed", error, invocation }, container);
+          },
+        );
+      });
+    });
+  }
+
+  /** A call of the HTTP API. */
+  request(
+    label: string,
+    route: Route,
+    event: APIGatewayProxyEventV2,
+  ): Promise<Invoked<APIGatewayProxyStructuredResultV2>> {
+    const timeoutMs = route === "deposit" || route === "withdraw" ? WAITING_FUNCTION_TIMEOUT_MS : FUNCTION_TIMEOUT_MS;
+    // In real life it can also tell how much time it has left; middy would start a real timer by it.
+    const context = { awsRequestId: label, functionName: route } as Context;
+    return this.invoke(label, timeoutMs, (ledger) => ledger[route](event, context));
+  }
+
+  send(invocation: Invocation, command: object): Promise<object> {
+    return this.#services.send(invocation, command);
+  }
+
+  sleep(invocation: Invocation | undefined, delayMs: number): Promise<void> {
+    if (!invocation) return this.scheduler.sleep(delayMs);
+    const place = `${invocation.label}/${++invocation.awaits} sleep`;
+    return new Promise((resolve) => {
+      this.scheduler.after(delayMs, () => {
+        if (invocation.dead) return;
+        if (this.faults.crashesAt(place)) invocation.die("crash");
+        else resolve();
+      });
+    });
+  }
+
+  fetchKeySet(invocation: Invocation): Promise<Response> {
+    const place = `${invocation.label}/${++invocation.awaits} key set`;
+    return new Promise((resolve, reject) => {
+      this.scheduler.after(invocation.random.latencyMs(this.plan.settings.latencyMs), () => {
+        if (invocation.dead) return;
+        if (this.faults.crashesAt(place)) {
+          invocation.die("crash");
+        } else if (this.faults.keySetUnreachable(this.scheduler.nowMs)) {
+          invocation.harmed = true;
+          if (invocation.random.chance(0.5)) reject(new TypeError("fetch failed"));
+          else resolve(new Response("", { status: 500 }));
+        } else {
+          resolve(Response.json({ keys: this.#publishedKeys() }));
+        }
+      });
+    });
+  }
+
+  /** Which key signs now, and which one no more. */
+  signingKey() {
+    const { rotatedAtMs = Number.POSITIVE_INFINITY } = this.plan.faults.keys;
+    return this.scheduler.nowMs >= rotatedAtMs ? signingKeys.second : signingKeys.first;
+  }
+
+  /** True once no function can hold the first key any more. */
+  firstKeyIsForgotten(): boolean {
+    const { rotatedAtMs = Number.POSITIVE_INFINITY } = this.plan.faults.keys;
+    return this.scheduler.nowMs > rotatedAtMs + 2 * KEY_RETIRED_AFTER_MS;
+  }
+
+  note(text: string): void {
+    const line = `${this.scheduler.nowMs.toFixed(3)} ${text}`;
+    for (let index = 0; index < line.length; index++) {
+      this.#digest = (Math.imul(this.#digest ^ line.charCodeAt(index), 16777619) + 1) | 0;
+    }
+    if (this.#tracing) this.#trace.push(line);
+  }
+
+  wakeConsumers(): void {
+    this.#consumers.wake();
+  }
+
+  #publishedKeys() {
+    const { rotatedAtMs = Number.POSITIVE_INFINITY } = this.plan.faults.keys;
+    const { nowMs } = this.scheduler;
+    const { first, second } = signingKeys;
+    if (nowMs < rotatedAtMs - KEY_PUBLISHED_AHEAD_MS) return [first.jwk];
+    return nowMs < rotatedAtMs + KEY_RETIRED_AFTER_MS ? [first.jwk, second.jwk] : [second.jwk];
+  }
+
+  #container(random: Random): Container {
+    const warm = random.chance(this.plan.settings.warm) ? this.#idle.pop() : undefined;
+    if (warm) return warm;
+    const idle = this.#idle.pop();
+    if (idle) return this.#restart(idle);
+    const made = this.#pool.cold();
+    this.#all.push(made);
+    return made;
+  }
+
+  /** A new environment in the place of an old one; the modules are the same, without what they remembered. */
+  #restart(container: Container): Container {
+    this.#pool.giveBack(container);
+    const next = this.#pool.cold();
+    this.#all[this.#all.indexOf(container)] = next;
+    return next;
+  }
+
+  #makeDynamo(): DynamoModel {
+    const { scheduler, plan } = this;
+    const random = new Random(plan.seed, "database");
+    const model = new DynamoModel(
+      [
+        { name: "currencies", key: { hash: "code" } },
+        { name: "wallets", key: { hash: "userId" } },
+        {
+          name: "transactions",
+          key: { hash: "userId", range: "id" },
+          index: { name: "history", key: { hash: "userId", range: "sequence" } },
+        },
+      ],
+      {
+        nowMs: () => scheduler.nowMs,
+        later: (run) => scheduler.after(random.next() * plan.faults.lagMs, run),
+        staleMs: () => random.next() * plan.faults.lagMs,
+        pageItemsMax: () => random.int(1, plan.settings.pageItemsMax),
+        onWrite: (changes) => {
+          if (changes.every(({ table }) => table === "currencies")) return;
+          this.judge.wrote(changes);
+          for (const { table, after } of changes) {
+            if (table !== "wallets") continue;
+            for (const [invocation, users] of this.#touched) {
+              if (invocation !== this.#acting) users.add(after.userId?.S ?? "");
+            }
+          }
+        },
+      },
+    );
+    for (const { code, name, exponent, enabled } of CURRENCIES) {
+      const Item = { code: { S: code }, name: { S: name }, exponent: { N: String(exponent) }, enabled: { BOOL: enabled } };
+      model.put({ TableName: "currencies", Item });
+    }
+    return model;
+  }
+}
