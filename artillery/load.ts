@@ -1,0 +1,161 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { closeSync, existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, relative } from "node:path";
+import { fileURLToPath } from "node:url";
+import { parse } from "yaml";
+import { z } from "zod";
+import { type Census, takeCensus } from "./census.ts";
+import { percentile, readReport } from "./report.ts";
+import { type Ground, openWallets } from "./wallets.ts";
+
+/** `npm run load`: sends the load of scenarios.yml to a running stack, and tells what came of it. */
+
+const WALLETS = 200;
+const HEALTH_TIMEOUT_MS = 10_000;
+const DECIDED_WITHIN_MS = 60_000;
+
+const SCENARIOS_FILE = join(import.meta.dirname, "scenarios.yml");
+const OUTPUT_DIR = join(import.meta.dirname, "../.antler");
+const REPORT_FILE = join(OUTPUT_DIR, "load-report.json");
+const LOG_FILE = join(OUTPUT_DIR, "load.log");
+
+const scenarios = z.object({
+  config: z.object({
+    target: z.string(),
+    phases: z.tuple([z.looseObject({ duration: z.int(), arrivalRate: z.int() })], z.looseObject({})),
+  }),
+});
+
+const countOf = z.coerce.number().int().min(1);
+const environment = z.object({
+  API_URL: z.url().optional(),
+  LOAD_RATE: countOf.optional(),
+  LOAD_SECONDS: countOf.optional(),
+});
+
+/** The scenarios' `config`, with what the environment says put over it. */
+function readConfig() {
+  const given = Object.fromEntries(Object.entries(process.env).filter(([, value]) => value !== ""));
+  const { API_URL, LOAD_RATE, LOAD_SECONDS } = environment.parse(given);
+  const { target, phases } = scenarios.parse(parse(readFileSync(SCENARIOS_FILE, "utf8"))).config;
+  const [first, ...others] = phases;
+  const steady = {
+    ...first,
+    duration: LOAD_SECONDS ?? first.duration,
+    ...(LOAD_RATE && { arrivalRate: LOAD_RATE, rampTo: LOAD_RATE }),
+  };
+  return { target: (API_URL ?? target).replace(/\/+$/, ""), phases: [steady, ...others] as const };
+}
+
+async function isHealthy(apiUrl: string): Promise<boolean> {
+  try {
+    return (await fetch(`${apiUrl}/v1/health`, { signal: AbortSignal.timeout(HEALTH_TIMEOUT_MS) })).ok;
+  } catch {
+    return false;
+  }
+}
+
+/**
+ * Runs the scenarios in the wallets that were opened.
+ *
+ * @returns Artillery's exit code, and the locations of the commands that were accepted
+ */
+async function runArtillery(config: object, ground: Ground): Promise<{ exitCode: number | null; locations: string[] }> {
+  const exchange = mkdtempSync(join(tmpdir(), "antler-load-"));
+  try {
+    const groundFile = join(exchange, "ground.json");
+    const acceptedFile = join(exchange, "accepted.txt");
+    writeFileSync(groundFile, JSON.stringify(ground), { mode: 0o600 });
+    writeFileSync(acceptedFile, "");
+    const exitCode = await startArtillery(["--overrides", JSON.stringify({ config })], {
+      LOAD_GROUND_FILE: groundFile,
+      LOAD_ACCEPTED_FILE: acceptedFile,
+    });
+    return { exitCode, locations: readFileSync(acceptedFile, "utf8").split("\n").filter(Boolean) };
+  } finally {
+    rmSync(exchange, { recursive: true });
+  }
+}
+
+async function startArtillery(options: readonly string[], variables: NodeJS.ProcessEnv): Promise<number | null> {
+  const program = fileURLToPath(new URL("bin/run", import.meta.resolve("artillery/package.json")));
+  const log = openSync(LOG_FILE, "w");
+  const child = spawn(process.execPath, [program, "run", "--output", REPORT_FILE, ...options, SCENARIOS_FILE], {
+    stdio: ["ignore", log, log],
+    env: {
+      ...process.env,
+      ...variables,
+      ARTILLERY_DISABLE_TELEMETRY: "true",
+      NO_COLOR: "1",
+      // Artillery would send even loopback through it, and knows no NO_PROXY.
+      HTTP_PROXY: undefined,
+    },
+  });
+  const signals = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+  const stop = (signal: NodeJS.Signals) => child.kill(signal);
+  for (const signal of signals) process.on(signal, stop);
+  const [exitCode] = await once(child, "exit");
+  for (const signal of signals) process.off(signal, stop);
+  closeSync(log);
+  return exitCode;
+}
+
+/** The limits of the `ensure` plugin, as it printed them. */
+function describeLimits(log: string): string {
+  const checks = log.split("\n").filter((line) => /^(?:ok|fail): /.test(line));
+  const broken = checks.filter((line) => line.startsWith("fail")).map((line) => `\n  ${line}`);
+  return `Limits       ${checks.length - broken.length} of ${checks.length} held${broken.join("")}`;
+}
+
+function describeCensus({ posted, rejected, undecided, unanswered, broken, acceptedToPostedMs }: Census): string {
+  const [p50, p95, p99, max] = [50, 95, 99, 100].map((percent) => percentile(acceptedToPostedMs, percent));
+  return [
+    `Posted       p50 ${p50} ms, p95 ${p95} ms, p99 ${p99} ms, max ${max} ms after accepted, by the ledger's clocks`,
+    undecided.length === 0
+      ? `Outcomes     every accepted command ended: ${posted} posted, ${rejected} rejected, in ${WALLETS} wallets`
+      : `Outcomes     ${undecided.length} accepted commands have NOT ended, such as ${undecided[0]}`,
+    broken.length === 0
+      ? "Histories    hold every command once, and have no gap"
+      : `Histories    of ${broken.length} wallets are BROKEN, such as that of ${broken[0]}`,
+    ...(unanswered > 0 ? [`Unanswered   ${unanswered} commands were decided, but their answers never came`] : []),
+  ].join("\n");
+}
+
+/** @returns whether everything was as it must be */
+async function load(): Promise<boolean> {
+  const config = readConfig();
+  const { target, phases } = config;
+  if (!(await isHealthy(target))) {
+    console.error(`There is no healthy Antler at ${target}: run npm start, or set API_URL`);
+    return false;
+  }
+  mkdirSync(OUTPUT_DIR, { recursive: true });
+  rmSync(REPORT_FILE, { force: true });
+  const ground = await openWallets(target, WALLETS);
+
+  const [{ arrivalRate, duration }] = phases;
+  console.log(`${arrivalRate} requests a second for ${duration} s go to ${target} …\n`);
+  const { exitCode, locations } = await runArtillery(config, ground);
+  if (!existsSync(REPORT_FILE)) {
+    console.error(`Artillery ended without a report: see ${relative(".", LOG_FILE)}`);
+    return false;
+  }
+  const report = readReport(readFileSync(REPORT_FILE, "utf8"));
+  console.log(report.text);
+  console.log(describeLimits(readFileSync(LOG_FILE, "utf8")));
+
+  const census = await takeCensus(target, ground.openings, locations, DECIDED_WITHIN_MS);
+  console.log(describeCensus(census));
+  console.log(`\nMore in ${relative(".", REPORT_FILE)} and ${relative(".", LOG_FILE)}`);
+  const { undecided, unanswered, broken } = census;
+  return exitCode === 0 && !report.failed && undecided.length === 0 && unanswered === 0 && broken.length === 0;
+}
+
+try {
+  process.exitCode = (await load()) ? 0 : 1;
+} catch (error) {
+  console.error(error instanceof z.ZodError ? z.prettifyError(error) : error);
+  process.exitCode = 1;
+}
