@@ -18,3 +18,9 @@ export const dynamo = DynamoDBDocumentClient.from(new DynamoDBClient(bounds), {
 });
 
 export const sqs = new SQSClient(bounds);
+
+// A user agent made anew for every call, and a logger that logs nowhere, are a fifth of what a call costs in CPU time.
+for (const { middlewareStack } of [dynamo, sqs]) {
+  middlewareStack.remove("getUserAgentMiddleware");
+  middlewareStack.remove("loggerMiddleware");
+}
