@@ -1,14 +1,23 @@
 import { seedCurrencies } from "./seed.ts";
 import type { Serverless, ServerlessFunction } from "./serverless.ts";
+import { announcement, HEALTH_PATH, nextSteps } from "./words.ts";
+
+/** Without these a function refuses every token. */
+const NEEDED = ["JWT_JWKS_URL", "JWT_ISSUER", "JWT_AUDIENCE"];
 
 /**
  * What a deploy does beyond the template: a role of its own for every function, out of its `iamRoleStatements` and
- * nothing more, and the seed of the currencies table once the stack stands.
+ * nothing more; the seed of the currencies table once the stack stands; and words about what it will do and has done.
  */
 export default class DeployPlugin {
   readonly hooks = {
-    initialize: () => this.#giveEachFunctionItsRole(),
+    initialize: () => {
+      this.#refuseWithoutProvider();
+      this.#giveEachFunctionItsRole();
+    },
+    "before:aws:deploy:deploy:createStack": () => this.#announce(),
     "after:deploy:deploy": () => this.#seed(),
+    finalize: () => this.#tellNextSteps(),
   };
 
   readonly #serverless: Serverless;
@@ -20,11 +29,36 @@ export default class DeployPlugin {
     });
   }
 
+  #refuseWithoutProvider(): void {
+    const [command, what] = this.#serverless.processedInput.commands;
+    const missing = NEEDED.filter((name) => !process.env[name]);
+    if (command !== "deploy" || what === "list" || missing.length === 0) return;
+    console.error(
+      `Not deployed: set ${missing.join(" and ")} to what your identity provider says (docs/operations.md)`,
+    );
+    process.exit(1);
+  }
+
+  #announce(): void {
+    const { compiledCloudFormationTemplate } = this.#serverless.service.provider;
+    const aws = this.#serverless.getProvider("aws");
+    const resources = Object.values(compiledCloudFormationTemplate?.Resources ?? {});
+    console.log(announcement(resources, aws.getStage(), aws.getRegion()));
+  }
+
+  #tellNextSteps(): void {
+    if (this.#serverless.processedInput.commands.join(" ") !== "deploy") return;
+    const endpoints = [this.#serverless.serviceOutputs.get("endpoints")].flat().map(String);
+    const health = endpoints.find((endpoint) => endpoint.endsWith(HEALTH_PATH));
+    const address = health?.replace(/^.* - /, "").slice(0, -HEALTH_PATH.length);
+    if (address) console.log(nextSteps(address, this.#serverless.getProvider("aws").getStage()));
+  }
+
   #giveEachFunctionItsRole(): void {
-    const { functions, resources } = this.#serverless.service;
+    const { functions, resources, provider } = this.#serverless.service;
     for (const [key, definition] of Object.entries(functions)) {
       const name = key.charAt(0).toUpperCase() + key.slice(1);
-      resources.Resources[`${name}Role`] = role(name, definition);
+      resources.Resources[`${name}Role`] = role(name, definition, provider.tracing?.lambda === true);
       definition.role = `${name}Role`;
     }
   }
@@ -36,11 +70,17 @@ export default class DeployPlugin {
   }
 }
 
-function role(name: string, { iamRoleStatements = [] }: ServerlessFunction) {
+function role(name: string, { iamRoleStatements = [] }: ServerlessFunction, isTraced: boolean) {
   const writeLogs = {
     Effect: "Allow",
     Action: ["logs:CreateLogStream", "logs:PutLogEvents"],
     Resource: { "Fn::GetAtt": [`${name}LogGroup`, "Arn"] },
+  };
+  // X-Ray has no resources that a statement could name; these two can add traces, and read nothing.
+  const writeTraces = {
+    Effect: "Allow",
+    Action: ["xray:PutTraceSegments", "xray:PutTelemetryRecords"],
+    Resource: "*",
   };
   return {
     Type: "AWS::IAM::Role",
@@ -52,7 +92,10 @@ function role(name: string, { iamRoleStatements = [] }: ServerlessFunction) {
       Policies: [
         {
           PolicyName: "function",
-          PolicyDocument: { Version: "2012-10-17", Statement: [writeLogs, ...iamRoleStatements] },
+          PolicyDocument: {
+            Version: "2012-10-17",
+            Statement: [writeLogs, ...(isTraced ? [writeTraces] : []), ...iamRoleStatements],
+          },
         },
       ],
     },

@@ -3,9 +3,19 @@ export interface Serverless {
   readonly service: {
     readonly functions: Record<string, ServerlessFunction>;
     readonly resources: { Resources: Record<string, Resource> };
-    readonly provider: { readonly region: string };
+    readonly provider: {
+      readonly region: string;
+      readonly tracing?: { readonly lambda?: boolean };
+      /** What a deploy sends; there once the service is packaged. */
+      readonly compiledCloudFormationTemplate?: { readonly Resources: Readonly<Record<string, Resource>> };
+    };
     readonly custom: { readonly "serverless-offline": object };
   };
+  readonly processedInput: { readonly commands: readonly string[] };
+  /** What the CLI tells after a deploy, by title. */
+  readonly serviceOutputs: ReadonlyMap<string, unknown>;
+  /** The stage that the command is about. */
+  getProvider(name: "aws"): { getStage(): string; getRegion(): string };
   readonly configSchemaHandler: { defineFunctionProperties(provider: string, schema: object): void };
 }
 

@@ -38,6 +38,17 @@ export function startProgram(
       await exited;
       clearTimeout(grace);
       child.stdin?.end();
+      endGroup(child);
     },
   };
+}
+
+/** Whatever the program has started and left behind. */
+function endGroup({ pid }: ChildProcess): void {
+  if (pid === undefined) return;
+  try {
+    process.kill(-pid, "SIGKILL");
+  } catch {
+    // Nothing is left.
+  }
 }

@@ -1,4 +1,7 @@
+import { GetQueueUrlCommand, QueueDoesNotExist } from "@aws-sdk/client-sqs";
+import { sqs } from "../lib/aws/clients.ts";
 import { awsEnvironment, readSettings } from "../localstack/settings.ts";
+import { Refusal } from "./command.ts";
 
 /**
  * Points the ledger's adapters at a stage: `local` is the stack of `npm start` on this machine, found by its ports; any
@@ -6,7 +9,39 @@ import { awsEnvironment, readSettings } from "../localstack/settings.ts";
  */
 export function aimAt(stage: string): void {
   if (stage === "local") Object.assign(process.env, awsEnvironment(readSettings(process.env)));
+  // As in serverless.yml.
+  process.env.AWS_REGION ||= "us-east-1";
   process.env.WALLETS_TABLE = `antler-${stage}-wallets`;
   process.env.TRANSACTIONS_TABLE = `antler-${stage}-transactions`;
   process.env.CURRENCIES_TABLE = `antler-${stage}-currencies`;
+}
+
+/**
+ * As {@link aimAt}, and at the stage's queues.
+ *
+ * @throws Refusal when there are none
+ */
+export async function aimAtQueues(stage: string): Promise<void> {
+  aimAt(stage);
+  process.env.COMMANDS_QUEUE_URL = await findQueue(`antler-${stage}-commands.fifo`, stage);
+  process.env.DEAD_LETTER_QUEUE_URL = await findQueue(`antler-${stage}-dead-letters.fifo`, stage);
+}
+
+async function findQueue(name: string, stage: string): Promise<string> {
+  try {
+    const { QueueUrl = "" } = await sqs.send(new GetQueueUrlCommand({ QueueName: name }));
+    // An emulator may name itself by a host that is not known here: the endpoint that answered is the right one.
+    const endpoint = process.env.AWS_ENDPOINT_URL_SQS || process.env.AWS_ENDPOINT_URL;
+    return endpoint ? new URL(new URL(QueueUrl).pathname, endpoint).href : QueueUrl;
+  } catch (error) {
+    if (error instanceof QueueDoesNotExist) {
+      throw new Refusal(
+        `There is no queue ${name} here: the stage ${stage} is not deployed to this account and region`,
+      );
+    }
+    if (stage === "local" && error instanceof Error && "code" in error && error.code === "ECONNREFUSED") {
+      throw new Refusal("The local stack does not run: start it with npm start, or name a deployed one with --stage");
+    }
+    throw error;
+  }
 }

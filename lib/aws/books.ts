@@ -1,5 +1,6 @@
 import type { QueryCommandInput, ScanCommandInput } from "@aws-sdk/lib-dynamodb";
 import { setting } from "../config.ts";
+import type { Transaction } from "../domain/transaction.ts";
 import type { Books } from "../ledger/verify.ts";
 import { statusItem, toTransaction, toWallet } from "./items.ts";
 import { query, scan } from "./scan.ts";
@@ -33,6 +34,22 @@ export const dynamoBooks: Books = {
     for await (const item of scan(input)) yield statusItem.parse(item);
   },
 };
+
+/**
+ * Every transaction that was accepted before then and is not decided, in no order.
+ *
+ * @param createdBefore ISO 8601, UTC
+ */
+export async function* pendingTransactions(createdBefore: string): AsyncGenerator<Transaction> {
+  const input: ScanCommandInput = {
+    TableName: setting("TRANSACTIONS_TABLE"),
+    FilterExpression: "#status = :pending AND createdAt < :before",
+    ExpressionAttributeNames: { "#status": "status" },
+    ExpressionAttributeValues: { ":pending": "pending", ":before": createdBefore },
+    ConsistentRead: true,
+  };
+  for await (const item of scan(input)) yield toTransaction(item);
+}
 
 function ofUser(userId: string): QueryCommandInput {
   return {

@@ -29,7 +29,6 @@ export interface Verification {
   readonly differences: readonly Difference[];
 }
 
-
 /**
  * Recomputes every wallet from its history: each transaction is decided again in the order of its sequence, and must have
  * had that outcome; the sequence has no gap; no balance goes below zero on the way; the wallet is what comes out. Commands

@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { setTimeout } from "node:timers/promises";
-import type { z } from "zod";
+import type * as z from "zod";
 import {
   balancesSchema,
   currenciesSchema,
@@ -98,13 +98,16 @@ export class Client {
       issuer: process.env.JWT_ISSUER || "antler-local",
       audience: process.env.JWT_AUDIENCE || "antler",
     });
-    const response = await fetch(`${this.#apiUrl}${path}`, {
-      method,
-      headers: { authorization: `Bearer ${await this.#token}`, ...headers },
-      ...(body !== undefined && { body }),
+    const authorization = `Bearer ${await this.#token}`;
+    return inTurn(async () => {
+      const response = await fetch(`${this.#apiUrl}${path}`, {
+        method,
+        headers: { authorization, ...headers },
+        ...(body !== undefined && { body }),
+      });
+      const text = await response.text();
+      return { status: response.status, headers: response.headers, body: parseJson(text) };
     });
-    const text = await response.text();
-    return { status: response.status, headers: response.headers, body: parseJson(text) };
   }
 
   #move(kind: string, currency: string, amount: string, options: MovementOptions): Promise<Answer> {
@@ -139,6 +142,23 @@ export function problemIn(answer: Answer, status: number) {
     throw new Error(`Not a problem: ${answer.status} ${JSON.stringify(answer.body)}`);
   }
   return checked(problemSchema, answer, status);
+}
+
+/** `API_REQUESTS_AT_ONCE` spares a stack that is slow to take many requests at once; without it there is no limit. */
+const atOnceMax = Number(process.env.API_REQUESTS_AT_ONCE || Number.POSITIVE_INFINITY);
+const waiting: (() => void)[] = [];
+let atOnce = 0;
+
+async function inTurn<T>(work: () => Promise<T>): Promise<T> {
+  if (atOnce >= atOnceMax) await new Promise<void>((resolve) => waiting.push(resolve));
+  else atOnce++;
+  try {
+    return await work();
+  } finally {
+    const next = waiting.shift();
+    if (next) next();
+    else atOnce--;
+  }
 }
 
 function parseJson(text: string): unknown {

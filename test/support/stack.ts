@@ -42,7 +42,7 @@ export function launch(environment: Readonly<Record<string, string>>): ChildProc
 
 /** Starts a stack of its own on free ports and waits until it says that it is ready. */
 export async function startStack(environment: Readonly<Record<string, string>> = {}): Promise<Stack> {
-  const all = { ...(await freePorts("API_PORT", "AWS_PORT", "DYNAMODB_PORT")), ...environment };
+  const all = { ...(await freePorts("API_PORT", "AWS_PORT", "DYNAMODB_PORT", "METRICS_PORT")), ...environment };
   const child = launch(all);
   const output = collect(child);
   await new Promise<void>((resolve, reject) => {

@@ -1,0 +1,291 @@
+import assert from "node:assert/strict";
+import { randomUUID } from "node:crypto";
+import { closeSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
+import { dirname, join, relative } from "node:path";
+import { setTimeout } from "node:timers/promises";
+import { DescribeTableCommand, ResourceNotFoundException } from "@aws-sdk/client-dynamodb";
+import { SendMessageCommand } from "@aws-sdk/client-sqs";
+import { UpdateCommand } from "@aws-sdk/lib-dynamodb";
+import type { Resource } from "../../infra/serverless.ts";
+import { dynamo, sqs } from "../../lib/aws/clients.ts";
+import { serveKeySet } from "../../localstack/identityProvider.ts";
+import { startProgram } from "../../localstack/process.ts";
+import { aimAtQueues } from "../../scripts/target.ts";
+import { Client, newUser, transactionIn } from "../support/client.ts";
+import { freePorts } from "../support/stack.ts";
+import { installEmulator, startEmulator } from "./emulator.ts";
+import { GAPS, REQUESTS_AT_ONCE } from "./gaps.ts";
+
+/**
+ * `npm run test:deploy`: deploys the service with the serverless CLI to an emulator of AWS that runs without Docker, tests
+ * it there, deploys it again, and removes it. Leaves nothing running, however it ends.
+ */
+const ROOT = join(import.meta.dirname, "../..");
+const STAGE = "dev";
+const LOG_TAIL_CHARACTERS = 4000;
+
+const { PORT } = await freePorts("PORT");
+const home = join(ROOT, ".antler", `deploy-${PORT}`);
+/** Outside of the repository, whose package.json would make modules of the emulator's scripts. */
+const temporary = mkdtempSync(join(tmpdir(), "antler-deploy-"));
+const endpoint = `http://127.0.0.1:${PORT}`;
+const emulatorLog = join(home, "emulator.log");
+const packageFolder = join(home, "package");
+const startedAtMs = performance.now();
+const stops: (() => unknown)[] = [];
+let stopping = false;
+
+/** Nothing of the caller's environment reaches the emulator and the CLI but where the programs are. */
+const bare = {
+  PATH: `${dirname(process.execPath)}:${process.env.PATH}`,
+  HOME: temporary,
+  TMPDIR: temporary,
+};
+const aws = {
+  AWS_ENDPOINT_URL: endpoint,
+  AWS_REGION: "us-east-1",
+  AWS_ACCESS_KEY_ID: "test",
+  AWS_SECRET_ACCESS_KEY: "test",
+};
+
+async function main(): Promise<void> {
+  await step("install the emulator", installEmulator);
+  const keySet = await serveKeySet();
+  stops.push(() => keySet.stop());
+  const provider = { JWT_JWKS_URL: keySet.url, JWT_ISSUER: "antler-deploy-test", JWT_AUDIENCE: "antler" };
+  Object.assign(process.env, aws, provider, {
+    AWS_PROFILE: "",
+    AWS_ENDPOINT_URL_SQS: "",
+    AWS_ENDPOINT_URL_DYNAMODB: "",
+  });
+  const deployment = { ...bare, ...aws, ...provider, ANTLER_BUILD_DIR: relative(ROOT, join(home, "build")) };
+
+  const emulator = await step("start the emulator", () =>
+    startEmulator(Number(PORT), bare, openSync(emulatorLog, "w")),
+  );
+  stops.push(() => emulator.stop());
+  emulator.ended.then((how) => (stopping ? undefined : fail(new Error(how))));
+
+  await step("refuse to deploy without an identity provider", async () => {
+    const { JWT_ISSUER, ...incomplete } = deployment;
+    await assert.rejects(serverless("refused-deploy", ["deploy"], incomplete), /Not deployed: set JWT_ISSUER to what/);
+  });
+  await step("deploy", () => deploy("first-deploy", deployment));
+  const apiUrl = await step("find the API in the stack's outputs", () => findApi(deployment));
+  await step("run the end-to-end tests against it", async () => {
+    const vitest = join(dirname(createRequire(import.meta.url).resolve("vitest/package.json")), "vitest.mjs");
+    const files = ["test/end-to-end/ledger.test.ts", "test/end-to-end/http.test.ts"];
+    const output = await program(
+      "end-to-end",
+      [vitest, "run", "--project", "end-to-end", "--no-file-parallelism", ...files],
+      { ...bare, ...provider, API_URL: apiUrl, API_REQUESTS_AT_ONCE: String(REQUESTS_AT_ONCE), NO_COLOR: "1" },
+    );
+    return /Tests .*/.exec(output)?.[0];
+  });
+  await step("set a message aside, list it, redrive it, requeue", () => operate(deployment));
+
+  const user = new Client(apiUrl, newUser());
+  const key = randomUUID();
+  const before = await step("change two currencies as an operator, and fill a wallet", async () => {
+    await changeCurrency("USD", "name", "The operator's dollar");
+    await changeCurrency("KWD", "enabled", false);
+    transactionIn(await user.deposit("USD", "12.34", { key, wait: 20 }), 201);
+    transactionIn(await user.withdraw("USD", "2.34", { wait: 20 }), 201);
+    return user.history();
+  });
+  await step("deploy again, with other settings", () => deploy("second-deploy", { ...deployment, LOG_LEVEL: "WARN" }));
+  await step("find the address, the currencies and the wallet as they were", async () => {
+    assert.equal(await findApi(deployment), apiUrl);
+    const { data } = await user.currencies();
+    assert.equal(data.find(({ code }) => code === "USD")?.name, "The operator's dollar");
+    assert.equal(
+      data.find(({ code }) => code === "KWD"),
+      undefined,
+    );
+    assert.equal(data.length, 6);
+    assert.deepEqual(await user.history(), before);
+    assert.equal(await user.balance("USD"), "10.00");
+    const replayed = await user.deposit("USD", "12.34", { key });
+    assert.equal(replayed.headers.get("idempotency-replayed"), "true");
+  });
+  await step("verify", async () => {
+    const output = await program("verify", ["scripts/verify.ts", "--stage", STAGE], { ...bare, ...aws });
+    return output.split("\n")[0];
+  });
+  await step("remove the stack", async () => {
+    await serverless("remove", ["remove"], deployment);
+    for (const table of ["currencies", "wallets", "transactions"]) {
+      const TableName = `antler-${STAGE}-${table}`;
+      await assert.rejects(dynamo.send(new DescribeTableCommand({ TableName })), ResourceNotFoundException);
+    }
+    await assert.rejects(aimAtQueues(STAGE), /There is no queue/);
+    assert.notEqual((await fetch(`${apiUrl}/v1/health`)).status, 200);
+  });
+}
+
+/** Packages the service, leaves out what the emulator can't do, and deploys the rest. */
+async function deploy(name: string, environment: Readonly<Record<string, string>>): Promise<string> {
+  await serverless(`${name}-package`, ["package", "--package", packageFolder], environment);
+  const leftOut = leaveOutGaps(join(packageFolder, "serverless-state.json"));
+  const output = await serverless(name, ["deploy", "--package", packageFolder], environment);
+  assert.match(output, /makes, or brings up to date, the stage dev in us-east-1/);
+  assert.match(output, /The API's address is https:/);
+  return leftOut.join("\n");
+}
+
+function leaveOutGaps(stateFile: string): string[] {
+  const state: DeployState = JSON.parse(readFileSync(stateFile, "utf8"));
+  const { Resources } = state.service.provider.compiledCloudFormationTemplate;
+  const leftOut = Object.entries(Resources).flatMap(([logicalId, resource]) => {
+    const gap = GAPS.find(({ leavesOut }) => leavesOut(resource));
+    if (!gap) return [];
+    delete Resources[logicalId];
+    return [`without ${logicalId}: ${gap.reason}`];
+  });
+  writeFileSync(stateFile, JSON.stringify(state));
+  return leftOut;
+}
+
+interface DeployState {
+  readonly service: {
+    readonly provider: { readonly compiledCloudFormationTemplate: { readonly Resources: Record<string, Resource> } };
+  };
+}
+
+async function findApi(environment: Readonly<Record<string, string>>): Promise<string> {
+  const output = await serverless("info", ["info", "--verbose"], environment);
+  const [, id] = /^ *HttpApiId: (\S+)$/m.exec(output) ?? [];
+  assert.ok(id, `The stack has no output HttpApiId: ${output}`);
+  return `${endpoint}/_aws/execute-api/${id}`;
+}
+
+/** The way of a message that nobody can understand, and back, by the tools that a person has. */
+async function operate(environment: Readonly<Record<string, string>>): Promise<void> {
+  await aimAtQueues(STAGE);
+  await sqs.send(
+    new SendMessageCommand({
+      QueueUrl: process.env.COMMANDS_QUEUE_URL,
+      MessageGroupId: "nobody",
+      MessageDeduplicationId: randomUUID(),
+      MessageBody: "{not json",
+    }),
+  );
+  const tool = (name: string, ...args: string[]) =>
+    program(name, [`scripts/${name}.ts`, ...args, "--stage", STAGE], environment);
+  await eventually(async () =>
+    assert.match(await tool("dlq", "list"), /\(no command\) {2}malformed\nDead letters: 1\n/),
+  );
+  assert.match(await tool("dlq", "redrive"), /Sent back: 1\n/);
+  await eventually(async () => assert.match(await tool("dlq", "list"), /Dead letters: 1\n/));
+  assert.match(await tool("requeue", "--older-than", "1h"), /sent again: 0 \(users: 0\)/);
+}
+
+async function eventually(check: () => Promise<void>): Promise<void> {
+  for (const deadline = Date.now() + 30_000; Date.now() < deadline; await setTimeout(500)) {
+    if (
+      await check().then(
+        () => true,
+        () => false,
+      )
+    )
+      return;
+  }
+  await check();
+}
+
+async function changeCurrency(code: string, attribute: string, value: string | boolean) {
+  await dynamo.send(
+    new UpdateCommand({
+      TableName: `antler-${STAGE}-currencies`,
+      Key: { code },
+      UpdateExpression: "SET #attribute = :value",
+      ExpressionAttributeNames: { "#attribute": attribute },
+      ExpressionAttributeValues: { ":value": value },
+    }),
+  );
+}
+
+function serverless(name: string, args: readonly string[], environment: Readonly<Record<string, string>>) {
+  const cli = createRequire(import.meta.url).resolve("serverless/bin/serverless.js");
+  return program(name, [cli, ...args, "--stage", STAGE], environment);
+}
+
+/**
+ * Runs a Node program to its end.
+ *
+ * @returns what it printed
+ */
+async function program(
+  name: string,
+  args: readonly string[],
+  environment: Readonly<Record<string, string>>,
+): Promise<string> {
+  const logFile = join(home, `${name}.log`);
+  const log = openSync(logFile, "w");
+  const running = startProgram(name, [process.execPath, ...args], environment, log);
+  closeSync(log);
+  stops.push(() => running.stop());
+  const how = await running.ended;
+  stops.pop();
+  const output = readFileSync(logFile, "utf8");
+  if (!how.endsWith("exit code 0")) throw new Error(`${how}:\n${output}`);
+  return output;
+}
+
+/** Does one step and tells how long it took, and what it has to say. */
+async function step<T>(title: string, work: () => Promise<T>): Promise<T> {
+  const beganAtMs = performance.now();
+  const result = await work().catch((error: unknown) => {
+    if (!stopping) console.error(`✗ ${title.padEnd(64)} ${seconds(beganAtMs)}\n`);
+    throw error;
+  });
+  console.log(`✓ ${title.padEnd(64)} ${seconds(beganAtMs)}`);
+  if (typeof result === "string" && !result.startsWith(endpoint)) console.log(result.replaceAll(/^(?=.)/gm, "    "));
+  return result;
+}
+
+const seconds = (sinceMs: number) => `${((performance.now() - sinceMs) / 1000).toFixed(1).padStart(6)} s`;
+
+/** Ends what was started, the last first. */
+async function stopAll(): Promise<void> {
+  stopping = true;
+  for (const stop of stops.reverse()) await stop();
+  rmSync(temporary, { recursive: true, force: true });
+}
+
+async function fail(error: unknown): Promise<never> {
+  await stopAll();
+  console.error(error instanceof Error ? error.message : error);
+  console.error(`\nThe end of the emulator's log (all logs are in ${relative(ROOT, home)}):`);
+  console.error(tail(emulatorLog));
+  process.exit(1);
+}
+
+function tail(file: string): string {
+  try {
+    return readFileSync(file, "utf8").slice(-LOG_TAIL_CHARACTERS);
+  } catch {
+    return "(it never started)";
+  }
+}
+
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+  process.on(signal, async () => {
+    if (stopping) return;
+    await stopAll();
+    rmSync(home, { recursive: true, force: true });
+    process.exit(1);
+  });
+}
+
+mkdirSync(home, { recursive: true });
+try {
+  await main();
+  await stopAll();
+  rmSync(home, { recursive: true, force: true });
+  console.log(`\nThe deploy works. ${seconds(startedAtMs).trim()}`);
+} catch (error) {
+  if (!stopping) await fail(error);
+}

@@ -1,0 +1,271 @@
+import { randomUUID } from "node:crypto";
+import {
+  DeleteMessageBatchCommand,
+  ReceiveMessageCommand,
+  SendMessageCommand,
+  type Message as SqsMessage,
+} from "@aws-sdk/client-sqs";
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { sqs } from "../../lib/aws/clients.ts";
+import { type ReceivedLetter, sqsDeadLetters } from "../../lib/aws/deadLetters.ts";
+import { ports } from "../../lib/aws/ports.ts";
+import { consume } from "../../lib/ledger/consume.ts";
+import { decodeMessage } from "../../lib/ledger/message.ts";
+import { type DeadLetterQueue, redrive } from "../../lib/ledger/redrive.ts";
+import { submit } from "../../lib/ledger/submit.ts";
+import { type Engines, startEngines } from "../support/engines.ts";
+import { run } from "../support/stack.ts";
+
+/** `npm run dlq` on real engines. */
+let engines: Engines;
+
+beforeAll(async () => {
+  engines = await startEngines("dynoxide");
+});
+
+beforeEach(async () => {
+  await engines.stopSqs();
+  await engines.restartSqs();
+});
+
+afterAll(() => engines.stop());
+
+const dlq = (...args: string[]) => run("scripts/dlq.ts", [...args, "--stage", "test"], {});
+const newUser = () => `user-${randomUUID()}`;
+
+/** What the queue hands out next, taken out of it. */
+async function takeOut(queueUrl: string): Promise<SqsMessage[]> {
+  const { Messages = [] } = await sqs.send(
+    new ReceiveMessageCommand({
+      QueueUrl: queueUrl,
+      MaxNumberOfMessages: 10,
+      MessageSystemAttributeNames: ["All"],
+      MessageAttributeNames: ["All"],
+    }),
+  );
+  if (Messages.length > 0) {
+    const Entries = Messages.map(({ ReceiptHandle }, index) => ({ Id: String(index), ReceiptHandle }));
+    await sqs.send(new DeleteMessageBatchCommand({ QueueUrl: queueUrl, Entries }));
+  }
+  return Messages;
+}
+
+async function takeOutAll(queueUrl: string): Promise<SqsMessage[]> {
+  const all: SqsMessage[] = [];
+  for (let next = await takeOut(queueUrl); next.length > 0; next = await takeOut(queueUrl)) all.push(...next);
+  return all;
+}
+
+const toRecord = ({ MessageId = "", Body = "", Attributes }: SqsMessage) => ({
+  recordId: MessageId,
+  groupId: Attributes?.MessageGroupId ?? "",
+  body: Body,
+});
+
+/** Accepts commands and puts them among the dead letters, as a consumer that fails for ever would. */
+async function accept(userId: string, count: number): Promise<string[]> {
+  const ids: string[] = [];
+  for (let step = 1; step <= count; step++) {
+    const submitted = await submit(
+      {
+        userId,
+        idempotencyKey: `key-${step}`,
+        type: "deposit",
+        currency: "USD",
+        amount: `${step}.00`,
+        reference: undefined,
+        metadata: undefined,
+        requestId: "request-1",
+      },
+      ports,
+    );
+    if (submitted.accepted) ids.push(submitted.transaction.id);
+  }
+  return ids;
+}
+
+async function setAllAside(): Promise<void> {
+  for (const message of await takeOutAll(engines.queueUrl)) {
+    await ports.queue.sendToDeadLetters(toRecord(message), "refused_by_store");
+  }
+}
+
+function setAsideRaw(userId: string, body: string) {
+  return sqs.send(
+    new SendMessageCommand({
+      QueueUrl: engines.deadLetterQueueUrl,
+      MessageGroupId: userId,
+      MessageDeduplicationId: randomUUID(),
+      MessageBody: body,
+    }),
+  );
+}
+
+/** Runs the consumer on all that waits. */
+async function consumeAll(): Promise<void> {
+  const observer = { committed() {}, retried() {}, deadLettered() {}, failed() {} };
+  const records = (await takeOutAll(engines.queueUrl)).map(toRecord);
+  expect(await consume(records, { ...ports, observer })).toEqual([]);
+}
+
+const idsOf = (messages: readonly SqsMessage[], userId: string) =>
+  messages
+    .filter(({ Attributes }) => Attributes?.MessageGroupId === userId)
+    .map(({ Body = "" }) => decodeMessage(Body)?.command.id ?? Body);
+
+describe("npm run dlq -- list and show", () => {
+  test("say that there is nothing", async () => {
+    expect(await dlq("list")).toEqual({ code: 0, output: "Dead letters: 0\n" });
+    expect(await dlq("redrive")).toEqual({ code: 0, output: "Sent back: 0\n" });
+    const { code, output } = await dlq("show", "nothing");
+    expect({ code, lines: output.trim().split("\n") }).toEqual({
+      code: 1,
+      lines: [expect.stringContaining("No dead letter nothing")],
+    });
+  });
+
+  test("tell who, what and why, and give everything back in its order", async () => {
+    const alice = newUser();
+    const [first = "", second = ""] = await accept(alice, 2);
+    await setAllAside();
+    await setAsideRaw("nobody", "{not json");
+
+    for (let time = 1; time <= 2; time++) {
+      const { code, output } = await dlq("list");
+      expect(code).toBe(0);
+      expect(output).toContain("Dead letters: 3");
+      expect(output.indexOf(first)).toBeGreaterThan(0);
+      expect(output.indexOf(second)).toBeGreaterThan(output.indexOf(first));
+      expect(output).toMatch(new RegExp(`${alice}  ${first}  refused_by_store`));
+      expect(output).toMatch(/nobody {2}\(no command\) {2}failed in every delivery/);
+    }
+
+    const shown = await dlq("show", second);
+    expect(shown.code).toBe(0);
+    expect(shown.output).toMatch(/command +deposit 2\.00 USD/);
+    expect(shown.output).toMatch(/now +pending/);
+    expect(shown.output).toMatch(/by request request-1/);
+    const [, messageId = ""] = /message +(\S+)/.exec(shown.output) ?? [];
+    expect((await dlq("show", messageId)).output).toBe(shown.output);
+
+    const left = await takeOutAll(engines.deadLetterQueueUrl);
+    expect(idsOf(left, alice)).toEqual([first, second]);
+    expect(left).toHaveLength(3);
+  });
+});
+
+describe("npm run dlq -- redrive", () => {
+  test("sends everything back in each user's order, minutes after it was first sent too", async () => {
+    const [alice, bob] = [newUser(), newUser()];
+    const ofAlice = await accept(alice, 23);
+    const ofBob = await accept(bob, 2);
+    await setAllAside();
+
+    const { code, output } = await dlq("redrive");
+    expect(code).toBe(0);
+    expect(output).toContain("Sent back: 25\n");
+    for (const id of [...ofAlice, ...ofBob]) expect(output).toContain(id);
+    expect(await takeOutAll(engines.deadLetterQueueUrl)).toEqual([]);
+    const waiting = await takeOutAll(engines.queueUrl);
+    expect(idsOf(waiting, alice)).toEqual(ofAlice);
+    expect(idsOf(waiting, bob)).toEqual(ofBob);
+  });
+
+  test("--user sends back this user's only; the others keep their places and are not hidden", async () => {
+    const [alice, bob] = [newUser(), newUser()];
+    const ofAlice = await accept(alice, 12);
+    const ofBob = await accept(bob, 3);
+    await setAllAside();
+
+    expect((await dlq("redrive", "--user", bob)).output).toContain("Sent back: 3\n");
+    expect(idsOf(await takeOutAll(engines.queueUrl), bob)).toEqual(ofBob);
+    expect(idsOf(await takeOutAll(engines.deadLetterQueueUrl), alice)).toEqual(ofAlice);
+    expect((await dlq("redrive", "--user", "nobody")).output).toBe("Sent back: 0\n");
+  });
+
+  test("of what was decided meanwhile moves nothing, and of what was not decides it", async () => {
+    const alice = newUser();
+    await accept(alice, 2);
+    const messages = await takeOutAll(engines.queueUrl);
+    for (const message of messages) await ports.queue.sendToDeadLetters(toRecord(message), "refused_by_store");
+    const observer = { committed() {}, retried() {}, deadLettered() {}, failed() {} };
+    await consume(messages.slice(0, 1).map(toRecord), { ...ports, observer });
+    expect(await ports.store.readWallet(alice)).toEqual({ sequence: 1, balances: new Map([["USD", 100n]]) });
+
+    expect((await dlq("redrive")).output).toContain("Sent back: 2\n");
+    await consumeAll();
+    expect(await ports.store.readWallet(alice)).toEqual({ sequence: 2, balances: new Map([["USD", 300n]]) });
+  });
+
+  test("that is killed after it sent and before it removed is made good by the next", async () => {
+    const alice = newUser();
+    await accept(alice, 3);
+    await setAllAside();
+    const real = sqsDeadLetters(30);
+    const killed: DeadLetterQueue<ReceivedLetter> = {
+      ...real,
+      remove: () => Promise.reject(new Error("killed")),
+    };
+    await expect(redrive(killed, undefined, () => {})).rejects.toThrow("killed");
+    await consumeAll();
+    expect(await ports.store.readWallet(alice)).toMatchObject({ sequence: 1 });
+
+    expect((await dlq("redrive")).output).toContain("Sent back: 3\n");
+    await consumeAll();
+    expect(await ports.store.readWallet(alice)).toEqual({ sequence: 3, balances: new Map([["USD", 600n]]) });
+    expect(await takeOutAll(engines.deadLetterQueueUrl)).toEqual([]);
+  });
+
+  test("that can't send stops there, so that nothing goes ahead of it", async () => {
+    const alice = newUser();
+    const ids = await accept(alice, 3);
+    await setAllAside();
+    const real = sqsDeadLetters(30);
+    let sends = 0;
+    const failing: DeadLetterQueue<ReceivedLetter> = {
+      ...real,
+      sendBack: (letter) => (++sends === 2 ? Promise.reject(new Error("no connection")) : real.sendBack(letter)),
+    };
+    await expect(redrive(failing, undefined, () => {})).rejects.toThrow("no connection");
+    expect(idsOf(await takeOutAll(engines.queueUrl), alice)).toEqual(ids.slice(0, 1));
+    expect(idsOf(await takeOutAll(engines.deadLetterQueueUrl), alice)).toEqual(ids.slice(1));
+  });
+
+  test("of poison that comes back at once ends, and leaves it there", async () => {
+    await setAsideRaw("nobody", "{not json");
+    const real = sqsDeadLetters(30);
+    const busy: DeadLetterQueue<ReceivedLetter> = {
+      ...real,
+      async remove(letter) {
+        await real.remove(letter);
+        await consumeAll();
+      },
+    };
+    expect(await redrive(busy, undefined, () => {})).toEqual({ cameBack: 1 });
+    expect(idsOf(await takeOutAll(engines.deadLetterQueueUrl), "nobody")).toEqual(["{not json"]);
+  });
+});
+
+describe("npm run dlq", () => {
+  test.each([
+    [[]],
+    [["list", "more"]],
+    [["list", "--user", "alice"]],
+    [["show"]],
+    [["redrive", "--user", ""]],
+    [["list", "--all"]],
+  ])("with the arguments %j says how it is used", async (args) => {
+    const { code, output } = await run("scripts/dlq.ts", args, {});
+    expect({ code, lines: output.trim().split("\n") }).toEqual({
+      code: 1,
+      lines: [expect.stringMatching(/^Usage: npm run dlq/)],
+    });
+  });
+
+  test("says in one line that there is no such stage, or no local stack", async () => {
+    const elsewhere = await run("scripts/dlq.ts", ["list", "--stage", "elsewhere"], {});
+    expect(elsewhere).toEqual({ code: 1, output: expect.stringMatching(/^There is no queue antler-elsewhere-.*\n$/) });
+    const stopped = await run("scripts/dlq.ts", ["list"], { AWS_PORT: "1", AWS_ENDPOINT_URL: "" });
+    expect(stopped).toEqual({ code: 1, output: expect.stringMatching(/^The local stack does not run.*\n$/) });
+  });
+});

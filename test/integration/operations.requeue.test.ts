@@ -1,0 +1,176 @@
+import { randomUUID } from "node:crypto";
+import { DeleteMessageBatchCommand, ReceiveMessageCommand } from "@aws-sdk/client-sqs";
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { sqs } from "../../lib/aws/clients.ts";
+import { ports } from "../../lib/aws/ports.ts";
+import { consume } from "../../lib/ledger/consume.ts";
+import { fingerprintOf, transactionId } from "../../lib/ledger/identity.ts";
+import { Unavailable } from "../../lib/ledger/ports.ts";
+import { requeue } from "../../lib/ledger/requeue.ts";
+import { submit } from "../../lib/ledger/submit.ts";
+import { type Engines, startEngines } from "../support/engines.ts";
+import { run } from "../support/stack.ts";
+
+/** `npm run requeue` on real engines. */
+let engines: Engines;
+
+beforeAll(async () => {
+  engines = await startEngines("dynoxide");
+});
+
+beforeEach(async () => {
+  await engines.stopSqs();
+  await engines.restartSqs();
+});
+
+afterAll(() => engines.stop());
+
+const MINUTE_MS = 60_000;
+const tool = (...args: string[]) => run("scripts/requeue.ts", [...args, "--stage", "test"], {});
+const newUser = () => `user-${randomUUID()}`;
+
+/** A deposit that was stored as pending so long ago, and whose message is nowhere. */
+async function lose(userId: string, amountMinor: bigint, ageMs: number) {
+  const content = {
+    type: "deposit" as const,
+    currency: "USD",
+    amountMinor,
+    reference: undefined,
+    metadata: undefined,
+  };
+  const transaction = {
+    ...content,
+    id: transactionId(userId, randomUUID()),
+    userId,
+    exponent: 2,
+    fingerprint: fingerprintOf(content),
+    createdAt: new Date(Date.now() - ageMs).toISOString(),
+    settlement: undefined,
+  };
+  await ports.store.putPending(transaction);
+  return transaction;
+}
+
+/** Runs the consumer on all that waits. */
+async function consumeAll(): Promise<number> {
+  const observer = { committed() {}, retried() {}, deadLettered() {}, failed() {} };
+  for (let count = 0; ; ) {
+    const { Messages = [] } = await sqs.send(
+      new ReceiveMessageCommand({ QueueUrl: engines.queueUrl, MaxNumberOfMessages: 10 }),
+    );
+    if (Messages.length === 0) return count;
+    const records = Messages.map(({ MessageId = "", Body = "" }) => ({ recordId: MessageId, groupId: "", body: Body }));
+    expect(await consume(records, { ...ports, observer })).toEqual([]);
+    const Entries = Messages.map(({ ReceiptHandle }, index) => ({ Id: String(index), ReceiptHandle }));
+    await sqs.send(new DeleteMessageBatchCommand({ QueueUrl: engines.queueUrl, Entries }));
+    count += Messages.length;
+  }
+}
+
+async function amountsOf(userId: string): Promise<bigint[]> {
+  const { transactions } = await ports.store.readHistory(userId, {
+    limit: 100,
+    beforeSequence: undefined,
+    currency: undefined,
+    status: undefined,
+  });
+  return transactions.map(({ amountMinor }) => amountMinor).reverse();
+}
+
+describe("npm run requeue", () => {
+  test("says that there is nothing", async () => {
+    expect(await tool("--older-than", "10m")).toEqual({
+      code: 0,
+      output: "Pending for longer than 10m and sent again: 0 (users: 0)\n",
+    });
+  });
+
+  test("completes what was put and never sent", async () => {
+    const alice = newUser();
+    await engines.stopSqs();
+    const submission = {
+      userId: alice,
+      idempotencyKey: "key-1",
+      type: "deposit" as const,
+      currency: "USD",
+      amount: "5.00",
+      reference: undefined,
+      metadata: undefined,
+      requestId: "request-1",
+    };
+    await expect(submit(submission, ports)).rejects.toThrow(Unavailable);
+    await engines.restartSqs();
+
+    expect((await tool("--older-than", "0s")).output).toContain("sent again: 1 (users: 1)");
+    await consumeAll();
+    expect(await ports.store.readWallet(alice)).toEqual({ sequence: 1, balances: new Map([["USD", 500n]]) });
+    expect(await submit(submission, ports)).toMatchObject({ accepted: true, replayed: true });
+    expect(await consumeAll()).toBe(0);
+  });
+
+  test("sends each user's in the order in which they were made, and leaves younger ones alone", async () => {
+    const [alice, bob] = [newUser(), newUser()];
+    for (const minutes of [30, 90, 60, 120, 11]) await lose(alice, BigInt(minutes), minutes * MINUTE_MS);
+    for (const minutes of [20, 40]) await lose(bob, BigInt(minutes), minutes * MINUTE_MS);
+    const young = await lose(alice, 1n, 9 * MINUTE_MS);
+
+    expect((await tool("--older-than", "10m")).output).toContain("sent again: 7 (users: 2)");
+    expect(await consumeAll()).toBe(7);
+    expect(await amountsOf(alice)).toEqual([120n, 90n, 60n, 30n, 11n]);
+    expect(await amountsOf(bob)).toEqual([40n, 20n]);
+    expect(await ports.store.findTransaction(alice, young.id)).toMatchObject({ settlement: undefined });
+  });
+
+  test("twice, or of what still waits in the queue, moves no money twice and changes no order", async () => {
+    const alice = newUser();
+    const first = await lose(alice, 100n, 30 * MINUTE_MS);
+    const second = await lose(alice, 50n, 20 * MINUTE_MS);
+    for (const { id, userId, type, currency, amountMinor, fingerprint, createdAt } of [first, second]) {
+      const command = { id, userId, type, currency, amountMinor };
+      await ports.queue.send({ command, fingerprint, acceptedAt: createdAt, requestId: "request-1" });
+    }
+    await tool("--older-than", "10m");
+    await tool("--older-than", "10m");
+    await consumeAll();
+    await tool("--older-than", "10m");
+    await consumeAll();
+    expect(await amountsOf(alice)).toEqual([100n, 50n]);
+    expect(await ports.store.readWallet(alice)).toEqual({ sequence: 2, balances: new Map([["USD", 150n]]) });
+  });
+
+  test("sends nothing of a user ahead of what could not be sent", async () => {
+    const [alice, bob] = [newUser(), newUser()];
+    const lost = [await lose(alice, 1n, 3), await lose(alice, 2n, 2), await lose(bob, 3n, 1)];
+    const sent: string[] = [];
+    const queue = {
+      ...ports.queue,
+      async send({ command }: Parameters<typeof ports.queue.send>[0]) {
+        if (command.id === lost[0]?.id) throw new Unavailable("no connection");
+        sent.push(command.userId);
+      },
+    };
+    async function* pending() {
+      yield* lost;
+    }
+    expect(await requeue(pending(), queue)).toMatchObject({
+      transactions: 1,
+      users: 2,
+      failures: [{ userId: alice, unsent: 2 }],
+    });
+    expect(sent).toEqual([bob]);
+  });
+
+  test.each([
+    [[]],
+    [["--older-than"]],
+    [["--older-than", "10"]],
+    [["--older-than", "ten minutes"]],
+    [["--older-than", "10m", "--user", "alice"]],
+  ])("with the arguments %j says how it is used", async (args) => {
+    const { code, output } = await run("scripts/requeue.ts", args, {});
+    expect({ code, lines: output.trim().split("\n") }).toEqual({
+      code: 1,
+      lines: [expect.stringMatching(/^Usage: npm run requeue/)],
+    });
+  });
+});
