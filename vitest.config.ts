@@ -2,7 +2,7 @@ import { defineConfig } from "vitest/config";
 
 export default defineConfig({
   test: {
-    env: { POWERTOOLS_LOG_LEVEL: "SILENT" },
+    env: { POWERTOOLS_LOG_LEVEL: "SILENT", POWERTOOLS_METRICS_DISABLED: "true" },
     // Tests with a stack of their own mostly wait for it.
     maxWorkers: 3,
     projects: [
@@ -26,6 +26,23 @@ export default defineConfig({
           include: ["test/end-to-end/*.test.ts"],
           globalSetup: "test/support/sharedStack.ts",
           testTimeout: 120_000,
+          hookTimeout: 60_000,
+        },
+      },
+      {
+        test: {
+          name: "attack",
+          include: ["test/attack/*.test.ts"],
+          globalSetup: "test/support/sharedStack.ts",
+          testTimeout: 120_000,
+          hookTimeout: 60_000,
+        },
+      },
+      {
+        test: {
+          name: "simulation",
+          include: ["test/simulation/*.test.ts"],
+          testTimeout: 300_000,
           hookTimeout: 60_000,
         },
       },

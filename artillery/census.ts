@@ -1,5 +1,5 @@
 import { setTimeout } from "node:timers/promises";
-import { z } from "zod";
+import * as z from "zod";
 import { type Accepted, inParallel } from "./wallets.ts";
 
 /** What became of the commands of a load, from the histories of all its users. */

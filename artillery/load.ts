@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parse } from "yaml";
-import { z } from "zod";
+import * as z from "zod";
 import { type Census, takeCensus } from "./census.ts";
 import { percentile, readReport } from "./report.ts";
 import { type Ground, openWallets } from "./wallets.ts";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 
 /** Artillery's report, as far as it is read here; all times are milliseconds. */
 const reportSchema = z.object({

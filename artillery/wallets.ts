@@ -1,5 +1,5 @@
 import { randomInt, randomUUID } from "node:crypto";
-import { z } from "zod";
+import * as z from "zod";
 import { issueToken } from "../localstack/identityProvider.ts";
 import { readSettings } from "../localstack/settings.ts";
 

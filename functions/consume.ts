@@ -1,6 +1,7 @@
 import type { SQSBatchResponse, SQSEvent } from "aws-lambda";
 import { ports } from "../lib/aws/ports.ts";
 import { consume } from "../lib/ledger/consume.ts";
+import { publishMetrics, record } from "../lib/metrics.ts";
 import { consumerTelemetry } from "../lib/telemetry.ts";
 
 /** The commands queue. Records that it names as failed are delivered again; it deletes the others. */
@@ -10,6 +11,11 @@ export const handler = async (event: SQSEvent): Promise<SQSBatchResponse> => {
     groupId: attributes.MessageGroupId ?? messageId,
     body,
   }));
-  const failed = await consume(records, { ...ports, observer: consumerTelemetry });
-  return { batchItemFailures: failed.map((itemIdentifier) => ({ itemIdentifier })) };
+  record("DeliverySize", records.length, {});
+  try {
+    const failed = await consume(records, { ...ports, observer: consumerTelemetry });
+    return { batchItemFailures: failed.map((itemIdentifier) => ({ itemIdentifier })) };
+  } finally {
+    publishMetrics();
+  }
 };

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { COMMAND_TYPES } from "../domain/command.ts";
 import { REJECTION_CODES } from "../domain/rejection.ts";
 import type { Settlement, Transaction } from "../domain/transaction.ts";

@@ -15,8 +15,12 @@ export const ADMIN_SCOPE = "wallets:admin";
 const ALGORITHMS = ["RS256", "PS256", "ES256", "EdDSA"];
 const CLOCK_TOLERANCE_SECONDS = 5;
 const KEY_SET_TIMEOUT_MS = 2000;
+/** RFC 6750, section 2.1. What parses the token is more patient and skips white space. */
+const TOKEN = /^[A-Za-z0-9._~+/-]+=*$/;
 /** A token is a few hundred bytes; parsing a huge one is work that nobody signed for. */
 const TOKEN_LENGTH_MAX = 8192;
+const CHALLENGE = 'Bearer realm="antler"';
+const INVALID_TOKEN = `${CHALLENGE}, error="invalid_token"`;
 
 let keySet: { readonly url: string; readonly getKey: JWTVerifyGetKey } | undefined;
 
@@ -35,7 +39,8 @@ function getKeyFrom(url: string): JWTVerifyGetKey {
  */
 export async function authenticate(authorization: string | undefined): Promise<Caller> {
   const token = /^Bearer +([^ ]+)$/i.exec(authorization ?? "")?.[1];
-  if (!token || token.length > TOKEN_LENGTH_MAX) throw unauthorized('Bearer realm="antler"');
+  if (!token || token.length > TOKEN_LENGTH_MAX) throw unauthorized(CHALLENGE);
+  if (!TOKEN.test(token)) throw unauthorized(INVALID_TOKEN);
   try {
     const { payload } = await jwtVerify(token, getKeyFrom(setting("JWT_JWKS_URL")), {
       algorithms: ALGORITHMS,
@@ -46,7 +51,7 @@ export async function authenticate(authorization: string | undefined): Promise<C
     });
     return toCaller(payload);
   } catch (error) {
-    if (isTokenError(error)) throw unauthorized('Bearer realm="antler", error="invalid_token"', error);
+    if (isTokenError(error)) throw unauthorized(INVALID_TOKEN, error);
     if (error instanceof errors.JOSEError || error instanceof TypeError) {
       throw new HttpProblem("unavailable", { headers: { "retry-after": "1" }, cause: error });
     }

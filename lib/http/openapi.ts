@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { createDocument, type ZodOpenApiOperationObject, type ZodOpenApiResponseObject } from "zod-openapi";
 import { ADMIN_SCOPE } from "./authenticate.ts";
 import { PROBLEMS, type ProblemCode } from "./problem.ts";

@@ -1,3 +1,4 @@
+import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { HttpProblem } from "./problem.ts";
 import { readIdempotencyKey, readJson, readQuery, readUserId, readWaitSeconds } from "./request.ts";
@@ -187,6 +188,48 @@ describe("readJson", () => {
     const problem = bodyProblem(body);
     expect(problem.code).toBe("validation_failed");
     expect(JSON.stringify(problem.options.errors)).toContain("__proto__");
+  });
+
+  it.each([
+    ["in the body", '{"currency":"USD","amount":"1","amount":"2"}'],
+    ["twice the same", '{"currency":"USD","amount":"1","amount":"1"}'],
+    ["spelled with an escape", '{"currency":"USD","amount":"1","am\\u006funt":"2"}'],
+    ["in the metadata", '{"currency":"USD","amount":"1","metadata":{"a":"b","a":"c"}}'],
+    ["in an array", '[{"a":1,"a":2}]'],
+    ["behind a string with quotes and colons", '{"reference":"\\":{\\\\","amount":"1","amount":"2"}'],
+  ])("refuses a field that is given twice, %s", (_where, body) => {
+    expect(bodyProblem(body)).toMatchObject({ code: "malformed_json", message: "A field is given twice" });
+  });
+
+  it("takes no JSON for one with a field twice, whatever its strings hold", () => {
+    const strings = fc.string({ unit: fc.constantFrom('"', "\\", ":", "{", "}", ",", "a", "\n", "é") });
+    const { json } = fc.letrec((tie) => ({
+      json: fc.oneof(
+        { depthSize: "small" },
+        fc.constantFrom(null, true, 1),
+        strings,
+        fc.array(tie("json")),
+        fc.dictionary(strings, tie("json")),
+      ),
+    }));
+    fc.assert(
+      fc.property(json, fc.constantFrom(0, 2), (value, space) => {
+        expect(bodyProblem(JSON.stringify(value, undefined, space)).code).toBe("validation_failed");
+      }),
+    );
+  });
+
+  it.each(["gzip", "br", "GZIP", "identity, gzip", "aes128gcm"])(
+    "refuses a body with Content-Encoding %s",
+    (encoding) => {
+      const event = httpEvent({ method: "POST", headers: { "content-encoding": encoding }, body: BODY });
+      expect(problemOf(() => readJson(event, movementBody)).code).toBe("unsupported_media_type");
+    },
+  );
+
+  it.each(["reference", "metadata"])("refuses half of a surrogate pair in the %s", (field) => {
+    const value = { reference: '"\\ud83d"', metadata: '{"a":"x\\ude00"}' }[field];
+    expect(bodyProblem(`{"currency":"USD","amount":"1","${field}":${value}}`).code).toBe("validation_failed");
   });
 
   it("takes __proto__ for a value, which is only text", () => {

@@ -1,5 +1,5 @@
 import type { APIGatewayProxyEventV2 } from "aws-lambda";
-import type { z } from "zod";
+import type * as z from "zod";
 import { type FieldError, HttpProblem } from "./problem.ts";
 import { userId as userIdSchema } from "./schemas.ts";
 
@@ -39,24 +39,44 @@ export function readWaitSeconds({ headers }: APIGatewayProxyEventV2): number | u
 export function readJson<T>(event: APIGatewayProxyEventV2, schema: z.ZodType<T>): T {
   const mediaType = (event.headers["content-type"] ?? "application/json").split(";", 1)[0]?.trim().toLowerCase();
   if (mediaType !== "application/json") throw new HttpProblem("unsupported_media_type");
-  const body = Buffer.from(event.body ?? "", event.isBase64Encoded ? "base64" : "utf8");
+  const encoding = event.headers["content-encoding"]?.trim().toLowerCase() || "identity";
+  if (encoding !== "identity") {
+    throw new HttpProblem("unsupported_media_type", { detail: "The body must come without a Content-Encoding" });
+  }
+  // serverless-offline hands over a body of `false` or `0` as that value and not as its text.
+  const body = Buffer.from(String(event.body ?? ""), event.isBase64Encoded ? "base64" : "utf8");
   if (body.byteLength > BODY_BYTES_MAX) throw new HttpProblem("payload_too_large");
   return checked(schema, parseJson(body), (path, detail) => ({ pointer: pointerTo(path), detail }));
 }
 
 function parseJson(body: Buffer): unknown {
+  let fields = 0;
+  function visit(this: unknown, key: string, value: unknown): unknown {
+    // zod leaves a key of this name out of a record and says nothing; what a client sends is kept or refused.
+    if (key === "__proto__") {
+      throw new HttpProblem("validation_failed", { errors: [{ detail: "no field may have the name __proto__" }] });
+    }
+    if (!Array.isArray(this)) fields++;
+    return value;
+  }
   try {
-    return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(body), refuseProto);
+    const text = new TextDecoder("utf-8", { fatal: true }).decode(body);
+    const value = JSON.parse(text, visit);
+    // The visit's last field is the value as a whole, which has no name.
+    if (countNames(text) !== fields - 1) throw new HttpProblem("malformed_json", { detail: "A field is given twice" });
+    return value;
   } catch (error) {
     if (error instanceof HttpProblem) throw error;
     throw new HttpProblem("malformed_json");
   }
 }
 
-/** A reviver. zod leaves a key of this name out of a record and says nothing; what a client sends is kept or refused. */
-function refuseProto(key: string, value: unknown): unknown {
-  if (key !== "__proto__") return value;
-  throw new HttpProblem("validation_failed", { errors: [{ detail: "no field may have the name __proto__" }] });
+/**
+ * The names of fields in a text that is JSON: a colon stands behind each, and nowhere else outside of a string. JSON.parse
+ * keeps the last of two fields of one name; whoever checked the request before may have read the first (RFC 7493).
+ */
+function countNames(json: string): number {
+  return json.replaceAll(/"(?:[^"\\]|\\.)*"/g, "").split(":").length - 1;
 }
 
 type Path = readonly PropertyKey[];

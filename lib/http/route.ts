@@ -24,8 +24,9 @@ export function userRoute() {
 /** One line and one figure a request; the line is under the id that also goes to the client and through the queue. */
 function requestLog(): Middleware {
   const startedAtMs = new WeakMap<HttpEvent, number>();
-  const finish: NonNullable<Middleware["after"]> = ({ event: { routeKey: route }, event, context, response }) => {
+  const finish: NonNullable<Middleware["after"]> = ({ event, context, response }) => {
     const requestId = context.awsRequestId;
+    const route = event.routeKey;
     const durationMs = performance.now() - (startedAtMs.get(event) ?? 0);
     const { statusCode: status = 500, headers } = response ?? {};
     const transactionId = /[^/]+$/.exec(String(headers?.location ?? ""))?.[0];

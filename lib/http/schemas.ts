@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { COMMAND_TYPES } from "../domain/command.ts";
 import { REJECTION_CODES } from "../domain/rejection.ts";
 import { HISTORY_LIMIT_MAX } from "../ledger/ports.ts";
@@ -24,17 +24,19 @@ const decimal = z
   .max(80)
   .meta({ description: "Decimal string with at most the currency's digits after the point", example: "12.34" });
 
+/** UTF-8, and so the table, has no half of a surrogate pair; JSON's escapes can spell one. */
+const text = z.string().refine((value) => value.isWellFormed(), "must be well-formed Unicode");
+
 const METADATA_KEYS_MAX = 50;
 const metadata = z
-  .record(z.string().regex(/^[A-Za-z0-9_.:-]{1,40}$/), z.string().max(500))
+  .record(z.string().regex(/^[A-Za-z0-9_.:-]{1,40}$/), text.max(500))
   .refine((pairs) => Object.keys(pairs).length <= METADATA_KEYS_MAX, `must have at most ${METADATA_KEYS_MAX} keys`)
   .meta({
     description: `Up to ${METADATA_KEYS_MAX} pairs of your own: keys of 1 to 40 characters, values of at most 500`,
     example: { orderId: "A-1001" },
   });
 
-const reference = z
-  .string()
+const reference = text
   .min(1)
   .max(140)
   .meta({ description: "A text of your own, such as an invoice number", example: "invoice 4711" });

@@ -336,6 +336,15 @@ describe("a record that can't be applied", () => {
     expect(yen("alice")).toBe(10n);
   });
 
+  it.each(["before", "after"])("and comes %s the right record of its id does not take that along", async (place) => {
+    const right = await given("alice", "+10");
+    const poison = forged(right, { fingerprint: "another" });
+
+    expect(await consume(place === "before" ? [poison, right] : [right, poison], ports)).toEqual([]);
+    expect(yen("alice")).toBe(10n);
+    expect(deadLetters().map(([recordId]) => recordId)).toEqual(place === "before" ? [poison.recordId] : []);
+  });
+
   it("and names another user's transaction moves nobody's money", async () => {
     const alices = await given("alice", "+10");
     const poison = forged(alices, { userId: "mallory" });

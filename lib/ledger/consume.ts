@@ -62,9 +62,11 @@ function group(records: readonly QueueRecord[]): { entriesByUser: Entry[][]; mal
     }
     const { userId, id } = message.command;
     const entries = users.get(userId) ?? new Map<string, Entry>();
-    const twin = entries.get(id);
+    // A record of other content under the same id is no twin: it must not take the right one along when it is set aside.
+    const content = `${id} ${message.fingerprint}`;
+    const twin = entries.get(content);
     entries.set(
-      id,
+      content,
       twin ? { message: twin.message, records: [...twin.records, record] } : { message, records: [record] },
     );
     users.set(userId, entries);
@@ -95,6 +97,9 @@ async function orFailed(
  * @throws Unavailable when it did not come to an end within its attempts and its time
  */
 async function settle(entries: readonly Entry[], deadlineMs: number, ports: ConsumePorts): Promise<void> {
+  // Where two records claim one transaction one of them is wrong, and one write does not take both.
+  const ids = new Set(entries.map(({ message }) => message.command.id));
+  if (ids.size < entries.length) return settleOneByOne(entries, "", deadlineMs, ports);
   let open = entries;
   let lastReason = "no time left";
   for (let attempt = 1; attempt <= ATTEMPTS_MAX && ports.clock.now().getTime() < deadlineMs; attempt++) {

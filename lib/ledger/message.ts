@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { COMMAND_TYPES, type Command } from "../domain/command.ts";
 
 /** What travels through the queue: all that the consumer needs to decide without reading the transaction. */

@@ -86,15 +86,18 @@ export interface QueueRecord {
   readonly body: string;
 }
 
-export type DeadLetterReason =
+export const DEAD_LETTER_REASONS = [
   /** The body is not a message of this version of the ledger. */
-  | "malformed"
+  "malformed",
   /** No transaction with this id was accepted. */
-  | "unknown_transaction"
+  "unknown_transaction",
   /** The transaction that was accepted under this id has other content. */
-  | "content_mismatch"
+  "content_mismatch",
   /** The store refuses to write the decision. */
-  | "refused_by_store";
+  "refused_by_store",
+] as const;
+
+export type DeadLetterReason = (typeof DEAD_LETTER_REASONS)[number];
 
 export interface Clock {
   now(): Date;
@@ -110,7 +113,7 @@ export const RETRY_CAUSES = [
   "unavailable",
 ] as const;
 
-export interface Retry {
+interface Retry {
   readonly cause: (typeof RETRY_CAUSES)[number];
   readonly detail: string;
   readonly requestIds: readonly string[];
@@ -119,10 +122,7 @@ export interface Retry {
 /** Told of what happens in the consumer; must not throw. */
 export interface ConsumerObserver {
   /** One write stands: the user's commands and what became of each. */
-  committed(
-    decided: readonly { readonly message: Message; readonly decision: Decision }[],
-    decidedAt: Date,
-  ): void;
+  committed(decided: readonly { readonly message: Message; readonly decision: Decision }[], decidedAt: Date): void;
   /** A user's commands are read, decided and written once more. */
   retried(userId: string, retry: Retry): void;
   deadLettered(record: QueueRecord, reason: DeadLetterReason, detail: string): void;

@@ -1,11 +1,11 @@
 import type { SQSBatchResponse, SQSEvent } from "aws-lambda";
 import type { FaultSource } from "./faults.ts";
+import type { Invoked } from "./invocation.ts";
 import type { Judge } from "./judge.ts";
 import type { Plan } from "./plan.ts";
 import { Random } from "./random.ts";
 import type { Scheduler } from "./scheduler.ts";
 import type { QueuedMessage, SqsModel } from "./sqs/model.ts";
-import type { Invoked } from "./world.ts";
 
 interface Surroundings {
   readonly plan: Plan;
@@ -14,7 +14,6 @@ interface Surroundings {
   readonly sqs: SqsModel;
   readonly judge: Judge;
   readonly queueUrl: string;
-  readonly refusedIds: ReadonlySet<string>;
   invoke(label: string, event: SQSEvent): Promise<Invoked<SQSBatchResponse>>;
 }
 
@@ -77,7 +76,7 @@ export class Consumers {
     batch: readonly QueuedMessage[],
     { value, invocation, touched }: Extract<Invoked<SQSBatchResponse>, { kind: "answered" }>,
   ): void {
-    const { faults, sqs, judge, queueUrl, refusedIds } = this.#around;
+    const { faults, sqs, judge, queueUrl } = this.#around;
     const failed = new Set((value.batchItemFailures ?? []).map(({ itemIdentifier }) => itemIdentifier));
     const known = new Set(batch.map(({ messageId }) => messageId));
     if ([...failed].some((id) => !known.has(id))) {
@@ -86,8 +85,12 @@ export class Consumers {
     }
     for (const message of batch) {
       const { messageId, groupId } = message;
-      if (!failed.has(messageId)) judge.acknowledged(message, refusedIds);
-      else if (!invocation.harmedUsers.has(groupId) && !invocation.harmedUsers.has(undefined) && !touched.has(groupId)) {
+      if (!failed.has(messageId)) judge.acknowledged(message);
+      else if (
+        !invocation.harmedUsers.has(groupId) &&
+        !invocation.harmedUsers.has(undefined) &&
+        !touched.has(groupId)
+      ) {
         judge.fail("users apart", `${label} reports ${messageId} of ${groupId} as failed, and nothing failed for it`);
       }
     }

@@ -1,4 +1,4 @@
-import { type KeyObject, verify } from "node:crypto";
+import { type JsonWebKey, type KeyObject, verify, type webcrypto } from "node:crypto";
 import { signingKeys } from "./identity.ts";
 import { currentInvocation } from "./invocation.ts";
 
@@ -15,8 +15,8 @@ let virtualNowMs: (() => number) | undefined;
 export async function virtualizeThread(): Promise<void> {
   const RealDate = Date;
   globalThis.Date = class extends RealDate {
-    constructor(...parts: [] | [string | number | Date]) {
-      super(...(parts.length === 0 ? [nowMs()] : parts));
+    constructor(value?: string | number | Date) {
+      super(value ?? nowMs());
     }
     static override now(): number {
       return nowMs();
@@ -39,8 +39,8 @@ export async function virtualizeThread(): Promise<void> {
 }
 
 async function virtualizeSubtle(): Promise<void> {
-  const keys = new Map<CryptoKey, { readonly x: string; readonly publicKey: KeyObject }>();
-  const imported = new Map<string, CryptoKey>();
+  const keys = new Map<webcrypto.CryptoKey, { readonly x: string; readonly publicKey: KeyObject }>();
+  const imported = new Map<string, webcrypto.CryptoKey>();
   for (const { jwk, publicKey } of Object.values(signingKeys)) {
     const key = await crypto.subtle.importKey("jwk", jwk, { name: "Ed25519" }, false, ["verify"]);
     const x = String(jwk.x);
@@ -53,7 +53,7 @@ async function virtualizeSubtle(): Promise<void> {
       value: async (_format: string, jwk: JsonWebKey) => imported.get(String(jwk.x)),
     },
     verify: {
-      value: async (_algorithm: unknown, key: CryptoKey, signature: Uint8Array, data: Uint8Array) => {
+      value: async (_algorithm: unknown, key: webcrypto.CryptoKey, signature: Uint8Array, data: Uint8Array) => {
         const { x, publicKey } = keys.get(key) ?? {};
         if (!publicKey) throw new Error("The simulator does not know this key");
         const memo = `${x}.${Buffer.from(signature).toString("base64")}.${Buffer.from(data).toString("base64")}`;

@@ -18,7 +18,7 @@ export class FaultSource {
     this.#crashAt = new Set(faults.crashAt);
   }
 
-  /** How many awaits the functions came to so far. */
+  /** How many awaits the functions came to while something could go wrong. */
   get awaits(): number {
     return this.#awaits;
   }
@@ -34,7 +34,8 @@ export class FaultSource {
 
   /** Whether a function dies at the await that it has come to. */
   crashesAt(place: string): boolean {
-    const counted = this.#crashAt.has(++this.#awaits) && !this.#stopped;
+    if (this.#stopped) return false;
+    const counted = this.#crashAt.has(++this.#awaits);
     if (counted) this.injected.push(`crash ${place}`);
     return counted || this.strikes("crash", place);
   }

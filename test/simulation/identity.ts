@@ -18,7 +18,11 @@ function fixedKey(kid: string, fill: number): SigningKey {
   return { privateKey, publicKey, jwk: { ...publicKey.export({ format: "jwk" }), kid, alg: "EdDSA", use: "sig" } };
 }
 
-export const signingKeys = { first: fixedKey("first", 1), second: fixedKey("second", 2), stranger: fixedKey("first", 3) };
+export const signingKeys = {
+  first: fixedKey("first", 1),
+  second: fixedKey("second", 2),
+  stranger: fixedKey("first", 3),
+};
 
 export interface TokenOptions {
   readonly subject: string;

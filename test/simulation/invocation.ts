@@ -1,10 +1,16 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import type { Random } from "./random.ts";
-import type { World } from "./world.ts";
+
+/** What a function finds outside of itself. */
+export interface Host {
+  send(invocation: Invocation, command: object): Promise<object>;
+  sleep(invocation: Invocation, delayMs: number): Promise<void>;
+  fetchKeySet(invocation: Invocation): Promise<Response>;
+}
 
 /** One run of a function. Everything that it asks for carries it along, so that it can be struck down at any await. */
 export interface Invocation {
-  readonly world: World;
+  readonly world: Host;
   readonly label: string;
   readonly random: Random;
   readonly skewMs: number;
@@ -22,3 +28,15 @@ export interface Invocation {
 }
 
 export const currentInvocation = new AsyncLocalStorage<Invocation>();
+
+/** How an invocation ended, as its caller sees it. */
+export type Invoked<T> =
+  | {
+      readonly kind: "answered";
+      readonly value: T;
+      readonly invocation: Invocation;
+      /** Users whose wallets others wrote in the meantime. */
+      readonly touched: ReadonlySet<string>;
+    }
+  | { readonly kind: "failed"; readonly error: unknown; readonly invocation: Invocation }
+  | { readonly kind: "lost"; readonly how: "crash" | "timeout"; readonly invocation: Invocation };

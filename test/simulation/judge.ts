@@ -70,7 +70,10 @@ const DECISION_ATTRIBUTES = new Set(["status", "sequence", "balanceAfterMinor", 
  */
 export class Judge {
   violation: Violation | undefined;
+  /** Transactions that the store will never take a decision of. */
+  readonly refusedIds = new Set<string>();
   readonly #nowMs: () => number;
+  readonly #onStored: (movement: Movement, id: string) => void;
   readonly #commands = new Map<string, CommandRecord>();
   readonly #byId = new Map<string, CommandRecord>();
   readonly #status = new Map<string, string>();
@@ -78,8 +81,9 @@ export class Judge {
   readonly #histories = new Map<string, Decided[]>();
   readonly #poison = new Map<string, { readonly how: string; setAside: boolean }>();
 
-  constructor(nowMs: () => number) {
+  constructor(nowMs: () => number, onStored: (movement: Movement, id: string) => void) {
     this.#nowMs = nowMs;
+    this.#onStored = onStored;
   }
 
   fail(invariant: Invariant, detail: string): void {
@@ -159,7 +163,9 @@ export class Judge {
     const record = this.#commands.get(`${userId} ${text(item, "reference")}`);
     const content = record?.contents.find(
       ({ type, currency, amountMinor }) =>
-        type === text(item, "type") && currency === text(item, "currency") && String(amountMinor) === item.amountMinor?.N,
+        type === text(item, "type") &&
+        currency === text(item, "currency") &&
+        String(amountMinor) === item.amountMinor?.N,
     );
     if (!record || !content) {
       this.fail("stored as asked", `nobody asked for ${JSON.stringify(item)}`);
@@ -171,10 +177,13 @@ export class Judge {
     const taken = this.#byId.get(`${userId} ${id}`);
     if (taken) this.fail("one effect per key", `${id} stands for ${taken.key} and for ${record.key}`);
     for (const [name, other] of this.#byId) {
-      if (other === record) this.fail("one effect per key", `${userId} ${record.key} is stored as ${name} and as ${id}`);
+      if (other === record)
+        this.fail("one effect per key", `${userId} ${record.key} is stored as ${name} and as ${id}`);
     }
     this.#byId.set(`${userId} ${id}`, record);
     this.#status.set(`${userId} ${id}`, "pending");
+    if (content.refusedByStore) this.refusedIds.add(id);
+    this.#onStored(content, id);
   }
 
   #checkDecision(before: Item, after: Item, settled: { userId: string; decided: Decided }[]): void {
@@ -271,7 +280,7 @@ export class Judge {
   }
 
   /** A message arrived in the dead-letter queue. */
-  deadLettered(message: QueuedMessage, refusedIds: ReadonlySet<string>): void {
+  deadLettered(message: QueuedMessage): void {
     const id = idIn(message.body);
     const record = this.#byId.get(`${message.groupId} ${id}`);
     if (record) record.deadLettered = true;
@@ -280,24 +289,26 @@ export class Judge {
     const poison = this.#poison.get(message.body);
     const { reason } = message.attributes;
     if (poison) {
-      if (poison.how !== reason) {
+      // A forged record of a transaction that the store refuses has two reasons to be set aside.
+      if (poison.how !== reason && !this.refusedIds.has(id)) {
         this.fail("every poison set aside", `a ${poison.how} record is set aside as ${reason}`);
       }
       poison.setAside = true;
-    } else if (!refusedIds.has(id) || reason !== "refused_by_store") {
+    } else if (!this.refusedIds.has(id) || reason !== "refused_by_store") {
       this.fail("set aside only what can't be applied", `${message.groupId} ${id} is set aside as ${reason}`);
     }
   }
 
   /** The queue deletes a message because a consumer said that it is done. */
-  acknowledged(message: QueuedMessage, refusedIds: ReadonlySet<string>): void {
+  acknowledged(message: QueuedMessage): void {
     const id = idIn(message.body);
     const poison = this.#poison.get(message.body);
     const status = this.statusOf(message.groupId, id);
     if (poison) {
       const done = poison.setAside || (poison.how === "content_mismatch" && status !== "pending");
-      if (!done) this.fail("every poison set aside", `a ${poison.how} record of ${message.groupId} is acknowledged only`);
-    } else if (status !== "posted" && status !== "rejected" && !refusedIds.has(id)) {
+      if (!done)
+        this.fail("every poison set aside", `a ${poison.how} record of ${message.groupId} is acknowledged only`);
+    } else if (status !== "posted" && status !== "rejected" && !this.refusedIds.has(id)) {
       this.fail("acknowledged only what is done", `${message.groupId} ${id} is acknowledged and ${status}`);
     }
   }

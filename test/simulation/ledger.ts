@@ -1,14 +1,20 @@
 import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { compileFunction } from "node:vm";
-import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2, Context, SQSBatchResponse, SQSEvent } from "aws-lambda";
+import type {
+  APIGatewayProxyEventV2,
+  APIGatewayProxyStructuredResultV2,
+  Context,
+  SQSBatchResponse,
+  SQSEvent,
+} from "aws-lambda";
 import { build, type Plugin } from "esbuild";
 import type { Clock, CurrencyList } from "../../lib/ledger/ports.ts";
 import { currentInvocation } from "./invocation.ts";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 
-export const ROUTES = ["deposit", "withdraw", "balances", "transactions", "transaction", "currencies"] as const;
+const ROUTES = ["deposit", "withdraw", "balances", "transactions", "transaction", "currencies"] as const;
 export type Route = (typeof ROUTES)[number];
 
 type HttpHandler = (event: APIGatewayProxyEventV2, context: Context) => Promise<APIGatewayProxyStructuredResultV2>;

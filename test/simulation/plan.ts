@@ -1,3 +1,6 @@
+export const COMMANDS_URL = "https://sqs.example/commands.fifo";
+export const DEAD_LETTERS_URL = "https://sqs.example/dead-letters.fifo";
+
 /** What goes wrong in a run, each by itself on or off. */
 export const FAULT_KINDS = [
   /** A function dies before or after one of its awaits. */
@@ -45,7 +48,7 @@ export interface Faults {
   readonly skewMs: number;
   /** How far the index and eventually consistent reads fall behind, at most. */
   readonly lagMs: number;
-  /** Every this many awaits of all functions, counted over the whole run, a crash: for exhaustive runs. */
+  /** Awaits at which a function dies, counted from 1 over all functions of the run: for exhaustive runs. */
   readonly crashAt: readonly number[];
   /** Single faults that shrinking found to be of no importance. */
   readonly spared: readonly string[];
@@ -80,7 +83,12 @@ export interface Movement extends Timed {
   readonly retriesAfterMs: readonly number[];
   /** The store will never take a decision of this command. */
   readonly refusedByStore: boolean;
+  /** A forged record under its id is in the queue before its own. */
+  readonly forgedAhead: boolean;
 }
+
+/** Why a record can't be applied. */
+export type Poison = "malformed" | "unknown_transaction" | "content_mismatch";
 
 export type Operation =
   | Movement
@@ -99,7 +107,7 @@ export type Operation =
       readonly body: Readonly<Record<string, unknown>>;
       readonly code: string;
     })
-  | (Timed & { readonly kind: "poison"; readonly how: "malformed" | "unknown_transaction" | "content_mismatch" })
+  | (Timed & { readonly kind: "poison"; readonly how: Poison })
   | (Timed & { readonly kind: "switch"; readonly currency: string; readonly enabled: boolean })
   | (Timed & { readonly kind: "redrive" });
 
@@ -113,12 +121,16 @@ export interface Plan {
     readonly batchMax: number;
     readonly consumersMax: number;
     readonly latencyMs: number;
+    /** After how many deliveries the queue gives up; with few, a consumer may still be at work on what is set aside. */
+    readonly receivesMax: number;
     /** Items in a page of DynamoDB's answers, at most. */
     readonly pageItemsMax: number;
     /** A warm container is taken again with this probability. */
     readonly warm: number;
     /** Whether what is in the dead-letter queue at the end goes back for another try. */
     readonly redriveAtEnd: boolean;
+    /** Whether everybody reads everything at the end, through the API. */
+    readonly readAllAtEnd: boolean;
     /** Whether a function that runs for too long is stopped, or lives on beside its successor. */
     readonly functionTimeouts: boolean;
   };

@@ -15,9 +15,9 @@ const ATTEMPTS_MAX = 2;
 const REQUEST_TIMEOUT_MS = 1500;
 const LATE_EFFECT_MS_MAX = 4000;
 const STALL_MS_MIN = 61_000;
-const STALL_MS_MAX = 200_000;
+const STALL_MS_MAX = 700_000;
 /** No answer takes longer in good times. */
-export const SLOW_MS = 500;
+const SLOW_MS = 500;
 
 type Answer = { readonly ok: true; readonly value: object } | { readonly ok: false; readonly error: Error };
 
@@ -42,6 +42,10 @@ interface Surroundings {
   readonly latencyMs: number;
   /** Ids of transactions that the store never takes a decision of. */
   readonly refusedIds: ReadonlySet<string>;
+  /** Comes to an await: true when the invocation dies there. */
+  dies(invocation: Invocation, place: string): boolean;
+  /** A planted fault struck an invocation, where it deals with a user or with what concerns all. */
+  harmed(invocation: Invocation, userId: string | undefined): void;
   /** Whose request the service is at. */
   acting(invocation: Invocation | undefined): void;
   note(text: string): void;
@@ -57,18 +61,13 @@ export class Services {
   }
 
   send(invocation: Invocation, command: object): Promise<object> {
-    const { faults } = this.#around;
     const ask = this.#askOf(invocation, command);
     return new Promise((resolve, reject) => {
       if (invocation.dead) return;
-      if (faults.crashesAt(`${ask.label} before`)) {
-        invocation.die("crash");
-        return;
-      }
+      if (this.#around.dies(invocation, `${ask.label} before`)) return;
       this.#attempt(invocation, ask, 1, (answer) => {
-        if (invocation.dead) return;
-        if (faults.crashesAt(`${ask.label} after`)) invocation.die("crash");
-        else if (answer.ok) resolve(answer.value);
+        if (invocation.dead || this.#around.dies(invocation, `${ask.label} after`)) return;
+        if (answer.ok) resolve(answer.value);
         else reject(answer.error);
       });
     });
@@ -95,52 +94,48 @@ export class Services {
     const { random } = invocation;
     const arrivesMs = random.latencyMs(latencyMs);
     const returnsMs = random.latencyMs(latencyMs);
-    const harm = () => {
-      invocation.harmed = true;
-      invocation.harmedUsers.add(ask.userId);
-    };
+    const harm = () => this.#around.harmed(invocation, ask.userId);
     const fail = (error: Error, afterMs: number) => {
       harm();
-      scheduler.after(afterMs, () => deliver({ ok: false, error }));
+      scheduler.after(afterMs, () => {
+        harm();
+        deliver({ ok: false, error });
+      });
     };
+    const deliverAfter = (afterMs: number) => (answer: Answer) => scheduler.after(afterMs, () => deliver(answer));
     const arrive = (afterMs: number, then: (answer: Answer) => void, disturb?: Disturb) =>
       scheduler.after(afterMs, () => then(this.#act(invocation, ask, place, disturb)));
 
     const outage = faults.outageFor(ask.userId, scheduler.nowMs);
-    if (outage) {
-      if (outage.how === "timeout") return fail(timeout(), REQUEST_TIMEOUT_MS);
-      return fail(outage.how === "throttle" ? throttle() : serverError(), arrivesMs + returnsMs);
-    }
-    if (faults.strikes("noEffect", place)) {
-      const error = random.pick([timeout, serverError, refused])();
-      return fail(error, error.name === "TimeoutError" ? REQUEST_TIMEOUT_MS : arrivesMs + returnsMs);
-    }
-    if (ask.writes && faults.strikes("lostAnswer", place)) {
+    const failure = outage
+      ? FAILURES[outage.how]()
+      : faults.strikes("noEffect", place)
+        ? random.pick([timeout, serverError, refused])()
+        : undefined;
+    if (failure) {
+      fail(failure, waitsMs(failure, arrivesMs + returnsMs));
+    } else if (ask.writes && faults.strikes("lostAnswer", place)) {
       const error = random.pick([timeout, serverError, reset])();
-      const waitsMs = error.name === "TimeoutError" ? REQUEST_TIMEOUT_MS : arrivesMs + returnsMs;
-      return arrive(arrivesMs, () => fail(error, waitsMs - arrivesMs));
-    }
-    if (ask.writes && faults.strikes("lateEffect", place)) {
+      arrive(arrivesMs, () => fail(error, waitsMs(error, arrivesMs + returnsMs) - arrivesMs));
+    } else if (ask.writes && faults.strikes("lateEffect", place)) {
       arrive(REQUEST_TIMEOUT_MS + random.next() * LATE_EFFECT_MS_MAX, () => {});
-      return fail(timeout(), REQUEST_TIMEOUT_MS);
-    }
-    const throttled = faults.strikes("throttle", place);
-    const conflicted = !throttled && ask.writes && faults.strikes("conflict", place);
-    if (throttled || conflicted) {
+      fail(timeout(), REQUEST_TIMEOUT_MS);
+    } else if (faults.strikes("throttle", place)) {
       harm();
-      if (!ask.transacts || random.chance(0.3)) {
-        return fail(conflicted && !ask.transacts ? conflict() : throttle(), arrivesMs + returnsMs);
-      }
-      const code = conflicted ? "TransactionConflict" : random.pick(["ThrottlingError", "ProvisionedThroughputExceeded"]);
-      return arrive(arrivesMs, (answer) => scheduler.after(returnsMs, () => deliver(answer)), spoil(code, random));
-    }
-    let backMs = returnsMs;
-    if (faults.strikes("stall", place)) {
+      if (!ask.transacts || random.chance(0.3)) fail(throttle(), arrivesMs + returnsMs);
+      else arrive(arrivesMs, deliverAfter(returnsMs), spoil(random.pick(THROTTLES), random));
+    } else if (ask.writes && faults.strikes("conflict", place)) {
+      harm();
+      if (!ask.transacts) fail(conflict(), arrivesMs + returnsMs);
+      else arrive(arrivesMs, deliverAfter(returnsMs), spoil("TransactionConflict", random));
+    } else if (ask.userId !== undefined && faults.strikes("stall", place)) {
+      // Not a scan: what stands still is one container, and no other invocation can wait for it there.
       invocation.slowed = true;
       harm();
-      backMs += STALL_MS_MIN + random.next() * (STALL_MS_MAX - STALL_MS_MIN);
+      arrive(arrivesMs, deliverAfter(STALL_MS_MIN + random.next() * (STALL_MS_MAX - STALL_MS_MIN)));
+    } else {
+      arrive(arrivesMs, deliverAfter(returnsMs));
     }
-    arrive(arrivesMs, (answer) => scheduler.after(backMs, () => deliver(answer)));
   }
 
   #act(invocation: Invocation, ask: Ask, place: string, disturb: Disturb | undefined): Answer {
@@ -211,6 +206,14 @@ function isRetried(error: Error): boolean {
   const status = "$metadata" in error ? (error.$metadata as { httpStatusCode?: number }).httpStatusCode : 0;
   return (status ?? 0) >= 500 || "code" in error || ["TimeoutError", "ThrottlingException"].includes(error.name);
 }
+
+/** Nobody knows that there is no answer before the time is over. */
+function waitsMs(error: Error, latencyMs: number): number {
+  return error.name === "TimeoutError" ? REQUEST_TIMEOUT_MS : latencyMs;
+}
+
+const THROTTLES = ["ThrottlingError", "ProvisionedThroughputExceeded"];
+const FAILURES = { timeout, throttle, error: serverError };
 
 function timeout(): Error {
   return Object.assign(new Error("The request timed out"), { name: "TimeoutError" });

@@ -1,24 +1,19 @@
 import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2, Context, SQSBatchResponse } from "aws-lambda";
-import { Clients } from "./clients.ts";
 import { Consumers } from "./consumers.ts";
 import { DynamoModel } from "./dynamo/model.ts";
 import { useClock } from "./environment.ts";
 import { FaultSource } from "./faults.ts";
 import { AUDIENCE, ISSUER, signingKeys } from "./identity.ts";
-import { currentInvocation, type Invocation } from "./invocation.ts";
+import { currentInvocation, type Host, type Invocation, type Invoked } from "./invocation.ts";
 import { Judge, type Violation } from "./judge.ts";
 import type { Ledger, Route } from "./ledger.ts";
-import { CURRENCIES, type Plan } from "./plan.ts";
+import { COMMANDS_URL, CURRENCIES, DEAD_LETTERS_URL, type Movement, type Plan, type Poison } from "./plan.ts";
 import { Random } from "./random.ts";
 import { Scheduler } from "./scheduler.ts";
 import { Services } from "./services.ts";
 import { SqsModel } from "./sqs/model.ts";
 
-export const COMMANDS_URL = "https://sqs.example/commands.fifo";
-export const DEAD_LETTERS_URL = "https://sqs.example/dead-letters.fifo";
-
 const VISIBILITY_TIMEOUT_MS = 60_000;
-const RECEIVES_MAX = 5;
 const STEPS_MAX = 200_000;
 const FUNCTION_TIMEOUT_MS = 10_000;
 const WAITING_FUNCTION_TIMEOUT_MS = 25_000;
@@ -37,18 +32,6 @@ const ENVIRONMENT = {
   POWERTOOLS_METRICS_DISABLED: "true",
   AWS_REGION: "us-east-1",
 };
-
-/** How an invocation ended, as its caller sees it. */
-export type Invoked<T> =
-  | {
-      readonly kind: "answered";
-      readonly value: T;
-      readonly invocation: Invocation;
-      /** Users whose wallets others wrote in the meantime. */
-      readonly touched: ReadonlySet<string>;
-    }
-  | { readonly kind: "failed"; readonly error: unknown; readonly invocation: Invocation }
-  | { readonly kind: "lost"; readonly how: "crash" | "timeout"; readonly invocation: Invocation };
 
 /** A Lambda execution environment: it serves one invocation at a time and keeps its modules' state between them. */
 interface Container {
@@ -91,16 +74,14 @@ export interface Outcome {
   readonly decided: number;
 }
 
-/** One run of a plan. */
-export class World {
+/** Everything around the functions for one run of a plan: services, queue, database, clock and judge. */
+export class World implements Host {
   readonly plan: Plan;
   readonly scheduler = new Scheduler();
   readonly faults: FaultSource;
   readonly judge: Judge;
   readonly dynamo: DynamoModel;
   readonly sqs: SqsModel;
-  /** Ids of transactions whose decision the store refuses. */
-  readonly refusedIds = new Set<string>();
   readonly #services: Services;
   readonly #consumers: Consumers;
   readonly #random: Random;
@@ -121,20 +102,20 @@ export class World {
     const nowMs = () => scheduler.nowMs;
     this.#random = new Random(plan.seed, "world");
     this.faults = new FaultSource(plan.seed, plan.faults);
-    this.judge = new Judge(nowMs);
+    this.judge = new Judge(nowMs, (movement, id) => this.#stored(movement, id));
     this.dynamo = this.#makeDynamo();
     this.sqs = new SqsModel(
       [
         {
           url: COMMANDS_URL,
           visibilityTimeoutMs: VISIBILITY_TIMEOUT_MS,
-          redrive: { deadLetterUrl: DEAD_LETTERS_URL, maxReceiveCount: RECEIVES_MAX },
+          redrive: { deadLetterUrl: DEAD_LETTERS_URL, maxReceiveCount: plan.settings.receivesMax },
         },
         { url: DEAD_LETTERS_URL, visibilityTimeoutMs: VISIBILITY_TIMEOUT_MS },
       ],
       nowMs,
       (url, message) => {
-        if (url === DEAD_LETTERS_URL) this.judge.deadLettered(message, this.refusedIds);
+        if (url === DEAD_LETTERS_URL) this.judge.deadLettered(message);
         else this.#consumers.wake();
       },
     );
@@ -144,7 +125,9 @@ export class World {
       dynamo: this.dynamo,
       sqs: this.sqs,
       latencyMs: plan.settings.latencyMs,
-      refusedIds: this.refusedIds,
+      refusedIds: this.judge.refusedIds,
+      dies: (invocation, place) => this.#dies(invocation, place),
+      harmed: (invocation, userId) => this.#harmed(invocation, userId),
       acting: (invocation) => {
         this.#acting = invocation;
       },
@@ -157,19 +140,22 @@ export class World {
       sqs: this.sqs,
       judge: this.judge,
       queueUrl: COMMANDS_URL,
-      refusedIds: this.refusedIds,
       invoke: (label, event) =>
         this.invoke<SQSBatchResponse>(label, FUNCTION_TIMEOUT_MS, (ledger) => ledger.consume(event)),
     });
   }
 
-  async run(): Promise<Outcome> {
+  /**
+   * Begins one phase after the other, each once nothing is left to happen, until something is wrong.
+   *
+   * @param phases what the clients do
+   */
+  async run(phases: Iterable<() => void>): Promise<Outcome> {
     const { scheduler, judge } = this;
     useClock(() => scheduler.nowMs);
     Object.assign(process.env, ENVIRONMENT);
-    const clients = new Clients(this);
     try {
-      for (const phase of clients.phases()) {
+      for (const phase of phases) {
         phase();
         await scheduler.run(STEPS_MAX, () => judge.violation !== undefined);
       }
@@ -233,8 +219,8 @@ export class World {
         work(container.ledger).then(
           (value) => {
             if (invocation.dead) return;
-            if (this.faults.crashesAt(`${label} end`)) invocation.die("crash");
-            else end({ kind: "answered", value, invocation, touched }, container);
+            if (!this.#dies(invocation, `${label} end`))
+              end({ kind: "answered", value, invocation, touched }, container);
           },
           (error) => {
             if (!invocation.dead) end({ kind: "failed", error, invocation }, container);
@@ -265,9 +251,7 @@ export class World {
     const place = `${invocation.label}/${++invocation.awaits} sleep`;
     return new Promise((resolve) => {
       this.scheduler.after(delayMs, () => {
-        if (invocation.dead) return;
-        if (this.faults.crashesAt(place)) invocation.die("crash");
-        else resolve();
+        if (!invocation.dead && !this.#dies(invocation, place)) resolve();
       });
     });
   }
@@ -276,10 +260,8 @@ export class World {
     const place = `${invocation.label}/${++invocation.awaits} key set`;
     return new Promise((resolve, reject) => {
       this.scheduler.after(invocation.random.latencyMs(this.plan.settings.latencyMs), () => {
-        if (invocation.dead) return;
-        if (this.faults.crashesAt(place)) {
-          invocation.die("crash");
-        } else if (this.faults.keySetUnreachable(this.scheduler.nowMs)) {
+        if (invocation.dead || this.#dies(invocation, place)) return;
+        if (this.faults.keySetUnreachable(this.scheduler.nowMs)) {
           invocation.harmed = true;
           if (invocation.random.chance(0.5)) reject(new TypeError("fetch failed"));
           else resolve(new Response("", { status: 500 }));
@@ -310,8 +292,42 @@ export class World {
     if (this.#tracing) this.#trace.push(line);
   }
 
-  wakeConsumers(): void {
-    this.#consumers.wake();
+  /** What an invocation left under way when it answered goes on in a container that lives. */
+  #dies(invocation: Invocation, place: string): boolean {
+    if (!this.#touched.has(invocation) || !this.faults.crashesAt(place)) return false;
+    invocation.die("crash");
+    return true;
+  }
+
+  #harmed(invocation: Invocation, userId: string | undefined): void {
+    invocation.harmed = true;
+    invocation.harmedUsers.add(userId);
+    // What an invocation left under way when it answered, its successors in the container may wait for.
+    if (this.#touched.has(invocation)) return;
+    for (const running of this.#touched.keys()) running.harmed = true;
+  }
+
+  /** A transaction has just been stored; its message is still to come. */
+  #stored({ forgedAhead, id: name, userId }: Movement, id: string): void {
+    if (forgedAhead) this.poison(userId, id, "content_mismatch", name);
+  }
+
+  /** Puts a record into the queue that no consumer can do anything with. */
+  poison(userId: string, id: string, how: Poison, name: string): void {
+    const message = {
+      version: 1,
+      type: "deposit",
+      id,
+      userId,
+      currency: "USD",
+      amountMinor: "1000000",
+      fingerprint: "forged",
+      acceptedAt: "2030-01-01T00:00:00.000Z",
+      requestId: name,
+    };
+    const body = how === "malformed" ? `{"version":1,"poison":"${name}"` : JSON.stringify(message);
+    this.judge.poisons(body, how);
+    this.sqs.send(COMMANDS_URL, { groupId: userId, deduplicationId: `poison ${name}`, body, attributes: {} });
   }
 
   #publishedKeys() {
@@ -371,7 +387,12 @@ export class World {
       },
     );
     for (const { code, name, exponent, enabled } of CURRENCIES) {
-      const Item = { code: { S: code }, name: { S: name }, exponent: { N: String(exponent) }, enabled: { BOOL: enabled } };
+      const Item = {
+        code: { S: code },
+        name: { S: name },
+        exponent: { N: String(exponent) },
+        enabled: { BOOL: enabled },
+      };
       model.put({ TableName: "currencies", Item });
     }
     return model;

@@ -1,6 +1,12 @@
 import type { AttributeValue, CancellationReason } from "@aws-sdk/client-dynamodb";
 import { GetCommand, PutCommand, QueryCommand, ScanCommand, TransactWriteCommand } from "@aws-sdk/lib-dynamodb";
-import { type marshallOptions, type NativeAttributeValue, marshall, unmarshall, type unmarshallOptions } from "@aws-sdk/util-dynamodb";
+import {
+  marshall,
+  type marshallOptions,
+  type NativeAttributeValue,
+  unmarshall,
+  type unmarshallOptions,
+} from "@aws-sdk/util-dynamodb";
 import type { DynamoModel, Item } from "./model.ts";
 
 type Native = Record<string, NativeAttributeValue>;
@@ -20,8 +26,11 @@ type Request = (model: DynamoModel, disturb?: (reasons: CancellationReason[]) =>
  * @param token what the SDK puts into a transaction that has no token of its own; the same for every attempt of one send
  */
 export function prepare(command: unknown, translation: Translation, token: string): Request {
-  const toWire = (native: Native): Item => marshall(native, translation.marshallOptions);
-  const fromWire = (item: Record<string, AttributeValue>): Native => unmarshall(item, translation.unmarshallOptions);
+  // The client sets these two in the options that it was given; here they are what a whole item needs.
+  const marshallOptions = { ...translation.marshallOptions, convertTopLevelContainer: false as const };
+  const unmarshallOptions = { ...translation.unmarshallOptions, convertWithoutMapWrapper: false };
+  const toWire = (native: Native): Item => marshall(native, marshallOptions);
+  const fromWire = (item: Record<string, AttributeValue>): Native => unmarshall(item, unmarshallOptions);
   const wireValues = (values: Native | undefined) => values && { ExpressionAttributeValues: toWire(values) };
 
   if (command instanceof PutCommand) {
@@ -46,8 +55,13 @@ export function prepare(command: unknown, translation: Translation, token: strin
     return (model, disturb) => model.transactWrite(wired, disturb);
   }
   if (command instanceof QueryCommand) {
-    const { ExpressionAttributeValues: values, KeyConditions: _, QueryFilter: __, ExclusiveStartKey: ___, ...input } =
-      command.input;
+    const {
+      ExpressionAttributeValues: values,
+      KeyConditions: _,
+      QueryFilter: __,
+      ExclusiveStartKey: ___,
+      ...input
+    } = command.input;
     const wired = { ...input, ...wireValues(values) };
     return (model) => fromPage(model.query(wired), fromWire);
   }
@@ -59,6 +73,9 @@ export function prepare(command: unknown, translation: Translation, token: strin
   throw new Error("The model does not know this command");
 }
 
-function fromPage({ Items, LastEvaluatedKey }: { Items: Item[]; LastEvaluatedKey?: Item }, fromWire: (item: Item) => Native) {
+function fromPage(
+  { Items, LastEvaluatedKey }: { Items: Item[]; LastEvaluatedKey?: Item },
+  fromWire: (item: Item) => Native,
+) {
   return { Items: Items.map(fromWire), ...(LastEvaluatedKey && { LastEvaluatedKey: fromWire(LastEvaluatedKey) }) };
 }

@@ -119,8 +119,8 @@ export class DynamoModel {
   ): object {
     const { TransactItems = [], ClientRequestToken: token } = input;
     const request = JSON.stringify(TransactItems);
-    if (token !== undefined && this.#wasDone(token, request)) return {};
-    if (TransactItems.length > TRANSACTION_ITEMS_MAX) throw validation("Member must have length less than or equal to 100");
+    if (TransactItems.length > TRANSACTION_ITEMS_MAX)
+      throw validation("Member must have length less than or equal to 100");
 
     const checked = TransactItems.map(({ Update }) => {
       if (!Update) throw new Error("The model knows only updates in a transaction");
@@ -140,6 +140,7 @@ export class DynamoModel {
     if (touched.size < checked.length) {
       throw validation("Transaction request cannot include multiple operations on one item");
     }
+    if (token !== undefined && this.#wasDone(token, request)) return {};
     const reasons = disturb(
       checked.map(({ holds, returned }) =>
         holds
@@ -218,7 +219,12 @@ export class DynamoModel {
   }
 
   #write(
-    writes: readonly { readonly table: Table; readonly key: string; readonly before: Item | undefined; readonly after: Item }[],
+    writes: readonly {
+      readonly table: Table;
+      readonly key: string;
+      readonly before: Item | undefined;
+      readonly after: Item;
+    }[],
   ): void {
     const atMs = this.#surroundings.nowMs();
     for (const { table, key, after } of writes) {
@@ -289,7 +295,9 @@ function keyOf({ hash, range }: KeySchema, item: Item): string {
   const parts = [hash, ...(range === undefined ? [] : [range])].map((name) => item[name]?.S);
   if (parts.some((part) => part === undefined)) throw validation("The provided key element does not match the schema");
   if (parts.includes("")) {
-    throw validation("One or more parameter values are not valid. The AttributeValue for a key attribute cannot contain an empty string value");
+    throw validation(
+      "One or more parameter values are not valid. The AttributeValue for a key attribute cannot contain an empty string value",
+    );
   }
   return JSON.stringify(parts);
 }
@@ -300,7 +308,9 @@ function pickKeys(item: Item, schemas: readonly KeySchema[]): Item {
 }
 
 function normalize(item: Item): Item {
-  return validated(() => Object.fromEntries(Object.entries(item).map(([name, value]) => [name, normalizeValue(value)])));
+  return validated(() =>
+    Object.fromEntries(Object.entries(item).map(([name, value]) => [name, normalizeValue(value)])),
+  );
 }
 
 function normalizeValue(value: AttributeValue): AttributeValue {

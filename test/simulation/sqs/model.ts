@@ -28,7 +28,7 @@ interface Queue {
   readonly sentBefore: Map<string, { readonly atMs: number; readonly messageId: string }>;
 }
 
-export const DEDUPLICATION_MS = 5 * 60_000;
+const DEDUPLICATION_MS = 5 * 60_000;
 
 /**
  * SQS FIFO in high-throughput mode: order and deduplication by message group, a group locked while one of its messages is

@@ -1,0 +1,209 @@
+import { type ChildProcess, execFileSync, spawn } from "node:child_process";
+import { randomUUID } from "node:crypto";
+import { once } from "node:events";
+import { existsSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout } from "node:timers/promises";
+import { parseArgs } from "node:util";
+import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
+import { DynamoDBDocumentClient, GetCommand, ScanCommand } from "@aws-sdk/lib-dynamodb";
+import { freePorts } from "../test/support/stack.ts";
+import { cpuOf } from "./processes.ts";
+import { type Due, openWallets, send, WORKLOADS, type Workload } from "./workloads.ts";
+
+/**
+ * `npm run bench [-- --runs 3] [--only W1,W2] [--vs GIT-REF]`: starts a stack of its own for every run, loads it, counts what
+ * the table says was decided, and checks the books. With `--vs` another version of the code is measured in turn with this
+ * one, so that both meet the same machine.
+ */
+const ROOT = join(import.meta.dirname, "..");
+const WARM_UP_SECONDS = 4;
+
+interface Result {
+  readonly version: string;
+  readonly workload: string;
+  /** Commands that the table says were decided, a second of the load. */
+  readonly decidedPerSecond: number;
+  readonly requestsPerSecond: number;
+  readonly errors: number;
+  readonly answerP50Ms: number;
+  readonly answerP99Ms: number;
+  /** From the time that a request was due to its `postedAt`, in an open loop. */
+  readonly postedP99Ms: number | undefined;
+  /** Milliseconds of CPU for a request, by process. */
+  readonly cpuMs: Readonly<Record<string, number>>;
+}
+
+const { values } = parseArgs({
+  options: { runs: { type: "string", default: "3" }, only: { type: "string" }, vs: { type: "string" } },
+});
+const workloads = WORKLOADS.filter(({ name }) => !values.only || values.only.split(",").includes(name));
+const versions = [{ version: "here", folder: ROOT }];
+if (values.vs) versions.push({ version: values.vs, folder: checkOut(values.vs) });
+
+const results: Result[] = [];
+for (const workload of workloads) {
+  for (let round = 1; round <= Number(values.runs); round++) {
+    for (const { version, folder } of versions) {
+      const result = await measure(version, folder, workload);
+      results.push(result);
+      console.log(describe(result));
+    }
+  }
+}
+mkdirSync(join(ROOT, ".antler"), { recursive: true });
+writeFileSync(join(ROOT, ".antler/bench.json"), JSON.stringify(results, undefined, 2));
+console.log(`\n${table(results)}`);
+
+async function measure(version: string, folder: string, workload: Workload): Promise<Result> {
+  const run = randomUUID();
+  const ports = await freePorts("API_PORT", "AWS_PORT", "DYNAMODB_PORT", "METRICS_PORT");
+  const environment = { ...process.env, ...ports, ANTLER_BENCH: run };
+  const stack = spawn(process.execPath, ["localstack/start.ts"], { cwd: folder, env: environment, stdio: "pipe" });
+  try {
+    await untilReady(stack);
+    const apiUrl = `http://127.0.0.1:${ports.API_PORT}`;
+    const books = new Books(Number(ports.DYNAMODB_PORT));
+    await send(workload, await openWallets(workload), apiUrl, WARM_UP_SECONDS);
+    await books.untilStill();
+
+    const wallets = await openWallets(workload);
+    const [decidedBefore, cpuBefore] = [await books.decided(), cpuOf(run)];
+    const startedMs = performance.now();
+    const sent = await send(workload, wallets, apiUrl, workload.seconds);
+    const seconds = (performance.now() - startedMs) / 1000;
+    const decided = (await books.decided()) - decidedBefore;
+    const cpuAfter = cpuOf(run);
+    await books.untilStill();
+    const verified = spawn(process.execPath, ["scripts/verify.ts"], {
+      cwd: folder,
+      env: environment,
+      stdio: "inherit",
+    });
+    const [exitCode] = await once(verified, "exit");
+    if (exitCode !== 0) throw new Error(`The books of ${workload.name} do not verify`);
+
+    return {
+      version,
+      workload: workload.name,
+      decidedPerSecond: decided / seconds,
+      requestsPerSecond: sent.requests / seconds,
+      errors: sent.errors,
+      answerP50Ms: percentile(sent.latenciesMs, 50),
+      answerP99Ms: percentile(sent.latenciesMs, 99),
+      postedP99Ms: sent.due.length > 0 ? percentile(await books.postedAfterMs(sent.due), 99) : undefined,
+      cpuMs: Object.fromEntries(
+        [...cpuAfter].map(([part, ms]) => [part, (ms - (cpuBefore.get(part) ?? 0)) / sent.requests]),
+      ),
+    };
+  } finally {
+    stack.kill("SIGINT");
+    await once(stack, "exit");
+  }
+}
+
+/** The stack's tables. */
+class Books {
+  readonly #dynamo: DynamoDBDocumentClient;
+
+  constructor(port: number) {
+    const credentials = { accessKeyId: "local", secretAccessKey: "local" };
+    const client = new DynamoDBClient({ endpoint: `http://127.0.0.1:${port}`, region: "us-east-1", credentials });
+    this.#dynamo = DynamoDBDocumentClient.from(client);
+  }
+
+  /** Every decision takes the next number of its wallet's sequence. */
+  async decided(): Promise<number> {
+    let sum = 0;
+    let start: Record<string, unknown> | undefined;
+    do {
+      const page = await this.#dynamo.send(
+        new ScanCommand({ TableName: "antler-local-wallets", ConsistentRead: true, ExclusiveStartKey: start }),
+      );
+      sum += (page.Items ?? []).reduce((total, { sequence }) => total + sequence, 0);
+      start = page.LastEvaluatedKey;
+    } while (start);
+    return sum;
+  }
+
+  async untilStill(): Promise<void> {
+    for (let before = -1, now = await this.decided(); now !== before; before = now, now = await this.decided()) {
+      await setTimeout(500);
+    }
+  }
+
+  async postedAfterMs(due: readonly Due[]): Promise<number[]> {
+    return Promise.all(
+      due.map(async ({ userId, transactionId, dueAtMs }) => {
+        const { Item } = await this.#dynamo.send(
+          new GetCommand({ TableName: "antler-local-transactions", Key: { userId, id: transactionId } }),
+        );
+        return Date.parse(Item?.postedAt) - dueAtMs;
+      }),
+    );
+  }
+}
+
+async function untilReady(stack: ChildProcess): Promise<void> {
+  let output = "";
+  for (const stream of [stack.stdout, stack.stderr]) stream?.on("data", (chunk) => (output += chunk));
+  while (!output.includes("Antler is ready")) {
+    if (stack.exitCode !== null) throw new Error(`The stack ended: ${output}`);
+    await setTimeout(50);
+  }
+}
+
+/** Another version of the code, beside this one and on the same packages. */
+function checkOut(ref: string): string {
+  const folder = join(ROOT, ".antler", "bench-versus");
+  rmSync(folder, { recursive: true, force: true });
+  execFileSync("git", ["worktree", "prune"], { cwd: ROOT });
+  execFileSync("git", ["worktree", "add", "--detach", folder, ref], { cwd: ROOT, stdio: "ignore" });
+  if (!existsSync(join(folder, "node_modules"))) symlinkSync(join(ROOT, "node_modules"), join(folder, "node_modules"));
+  mkdirSync(join(folder, ".antler"), { recursive: true });
+  symlinkSync(join(ROOT, ".antler/identity-key.json"), join(folder, ".antler/identity-key.json"));
+  return folder;
+}
+
+function percentile(samples: readonly number[], percent: number): number {
+  const sorted = [...samples].sort((a, b) => a - b);
+  return sorted[Math.min(sorted.length - 1, Math.floor((sorted.length * percent) / 100))] ?? Number.NaN;
+}
+
+function describe({ version, workload, cpuMs, ...figures }: Result): string {
+  const numbers = Object.entries(figures).flatMap(([name, value]) =>
+    value === undefined ? [] : [`${name} ${value.toFixed(1)}`],
+  );
+  const cpu = Object.entries(cpuMs).map(([part, ms]) => `${part} ${ms.toFixed(2)}`);
+  return `${workload} ${version}: ${numbers.join(", ")}; CPU ms a request: ${cpu.join(", ")}`;
+}
+
+/** Medians, and the least and the most of the runs. */
+function table(all: readonly Result[]): string {
+  const rows = workloads.flatMap(({ name, what }) =>
+    versions.map(({ version }) => {
+      const runs = all.filter((result) => result.workload === name && result.version === version);
+      const decided = runs.map(({ decidedPerSecond }) => decidedPerSecond);
+      const spread = `${Math.min(...decided).toFixed(0)}–${Math.max(...decided).toFixed(0)}`;
+      const posted = runs.flatMap(({ postedP99Ms }) => (postedP99Ms === undefined ? [] : [postedP99Ms]));
+      const cells = [
+        `${name}: ${what}`,
+        version,
+        percentile(decided, 50).toFixed(0),
+        spread,
+        percentile(
+          runs.map(({ answerP99Ms }) => answerP99Ms),
+          50,
+        ).toFixed(0),
+        posted.length > 0 ? percentile(posted, 50).toFixed(0) : "",
+        String(runs.reduce((sum, { errors }) => sum + errors, 0)),
+      ];
+      return `| ${cells.join(" | ")} |`;
+    }),
+  );
+  return [
+    "| workload | version | decided a second | runs | answer p99 ms | posted p99 ms | errors |",
+    "|---|---|---|---|---|---|---|",
+    ...rows,
+  ].join("\n");
+}

@@ -1,0 +1,75 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { METRICS, type Measurement, measurements, publishMetrics, record } from "./metrics.ts";
+
+const heard: Measurement[] = [];
+const listen = (measurement: unknown) => void heard.push(measurement as Measurement);
+const log = vi.spyOn(console, "log");
+
+/** What CloudWatch would find in the log. */
+const documents = () => log.mock.calls.map(([line]) => JSON.parse(line));
+
+beforeEach(() => {
+  heard.length = 0;
+  log.mockReset().mockReturnValue();
+  vi.stubEnv("POWERTOOLS_METRICS_NAMESPACE", "Antler");
+  vi.stubEnv("POWERTOOLS_SERVICE_NAME", "antler-test");
+  vi.stubEnv("POWERTOOLS_METRICS_DISABLED", "false");
+  // Makes Powertools write to the console that this test watches.
+  vi.stubEnv("POWERTOOLS_DEV", "true");
+});
+
+afterEach(() => {
+  publishMetrics();
+  measurements.unsubscribe(listen);
+  vi.unstubAllEnvs();
+});
+
+describe("what is recorded", () => {
+  it("is written for CloudWatch at the end of the invocation, a document for each set of labels", () => {
+    record("Commands", 1, { type: "deposit", currency: "USD", outcome: "posted" });
+    record("Commands", 1, { type: "deposit", currency: "USD", outcome: "posted" });
+    record("Commands", 1, { type: "deposit", currency: "EUR", outcome: "posted" });
+    record("FoldSize", 2, {});
+    record("FoldSize", 1, {});
+    record("DecisionDelay", 0.025, {});
+    expect(log).not.toHaveBeenCalled();
+
+    publishMetrics();
+
+    const [dollars, euros, whole] = documents();
+    expect(documents()).toHaveLength(3);
+    expect(dollars).toMatchObject({ type: "deposit", currency: "USD", outcome: "posted", Commands: [1, 1] });
+    expect(euros).toMatchObject({ currency: "EUR", Commands: 1 });
+    expect(whole).toMatchObject({ service: "antler-test", FoldSize: [2, 1], DecisionDelay: 0.025 });
+    const [directive] = whole._aws.CloudWatchMetrics;
+    expect(directive).toMatchObject({ Namespace: "Antler", Dimensions: [["service"]] });
+    expect(directive.Metrics).toContainEqual({ Name: "DecisionDelay", Unit: "Seconds" });
+    expect(dollars._aws.CloudWatchMetrics[0].Dimensions).toEqual([["service", "type", "currency", "outcome"]]);
+  });
+
+  it("is written once", () => {
+    record("FailedRecords", 3, {});
+    publishMetrics();
+    publishMetrics();
+    expect(documents()).toHaveLength(1);
+  });
+
+  it("goes to whoever listens in this process, and then to no log", () => {
+    measurements.subscribe(listen);
+    record("Retries", 1, { cause: "conflict" });
+    publishMetrics();
+    expect(heard).toEqual([{ name: "Retries", value: 1, labels: { cause: "conflict" } }]);
+    expect(log).not.toHaveBeenCalled();
+  });
+});
+
+describe("the figures", () => {
+  it("have names and labels as Prometheus wants them, and no label that a user, a command or an amount could fill", () => {
+    const bounded = ["route", "status", "type", "currency", "outcome", "code", "cause", "reason"];
+    for (const { prometheus, kind, labels, unit } of Object.values(METRICS)) {
+      expect(prometheus).toMatch(kind === "counter" ? /^antler_[a-z_]+_total$/ : /^antler_[a-z_]+$/);
+      expect(prometheus.endsWith("_seconds")).toBe(unit === "Seconds");
+      expect(bounded).toEqual(expect.arrayContaining([...labels]));
+    }
+  });
+});

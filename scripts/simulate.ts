@@ -1,0 +1,110 @@
+import { parseArgs } from "node:util";
+import { PLANTED_BUGS } from "../test/simulation/plantedBugs.ts";
+import { type Caught, row, writeTable } from "../test/simulation/plantedBugsTable.ts";
+import { makeRunner } from "../test/simulation/run.ts";
+import { describe, shrink } from "../test/simulation/shrink.ts";
+import { Workers } from "../test/simulation/workers.ts";
+import { planOf } from "../test/simulation/workload.ts";
+
+const USAGE = `Runs the ledger's real functions against models of SQS and DynamoDB, under a virtual clock, with faults.
+
+  npm run simulate -- --seeds 10000             many histories, from seed 1 on
+  npm run simulate -- --seeds 10000 --seed 500  the same from seed 500 on
+  npm run simulate -- --seed 500                one history, made shorter if it breaks something
+  npm run simulate -- --planted-bugs            looks for every planted bug and writes docs/reference/planted-bugs.md`;
+
+const SEEDS_A_JOB = 25;
+const BUG_SEEDS_MAX = 500;
+
+const { values } = parseArgs({
+  options: {
+    seeds: { type: "string" },
+    seed: { type: "string" },
+    "planted-bugs": { type: "boolean" },
+    help: { type: "boolean", short: "h" },
+  },
+});
+
+process.env.POWERTOOLS_LOG_LEVEL = "SILENT";
+process.env.POWERTOOLS_METRICS_DISABLED = "true";
+
+if (values.help) console.log(USAGE);
+else if (values["planted-bugs"]) await findPlantedBugs();
+else if (values.seed !== undefined && values.seeds === undefined) await replay(whole(values.seed));
+else await simulate(whole(values.seed ?? "1"), whole(values.seeds ?? "1000"));
+
+function whole(text: string): number {
+  if (/^[0-9]{1,9}$/.test(text)) return Number(text);
+  console.error(`${text} is not a whole number\n\n${USAGE}`);
+  process.exit(2);
+}
+
+async function simulate(from: number, count: number): Promise<void> {
+  const workers = new Workers();
+  const startedAtMs = performance.now();
+  const sums = { runs: 0, decided: 0, faults: 0 };
+  let broken: number | undefined;
+  const jobs: Promise<void>[] = [];
+  for (let seed = from; seed < from + count; seed += SEEDS_A_JOB) {
+    const size = Math.min(SEEDS_A_JOB, from + count - seed);
+    jobs.push(
+      workers.do({ kind: "seeds", from: seed, count: size }).then((result) => {
+        sums.runs += result.runs;
+        sums.decided += result.decided;
+        sums.faults += result.faults;
+        if (result.broken) broken = Math.min(broken ?? result.broken.seed, result.broken.seed);
+        progress(sums, count, startedAtMs);
+      }),
+    );
+  }
+  // The first seed that breaks something ends it; the others need not be waited for.
+  const found = new Promise<void>((resolve) => {
+    for (const job of jobs) void job.then(() => broken !== undefined && resolve());
+  });
+  await Promise.race([Promise.all(jobs), found]);
+  await workers.close();
+  process.stdout.write("\n");
+  if (broken !== undefined) await replay(broken);
+}
+
+function progress(
+  { runs, decided, faults }: Record<"runs" | "decided" | "faults", number>,
+  count: number,
+  startedAtMs: number,
+) {
+  const perMinute = Math.round((runs / (performance.now() - startedAtMs)) * 60_000);
+  const line = `${runs} of ${count} seeds, ${perMinute} a minute, ${decided} commands decided, ${faults} faults`;
+  if (process.stdout.isTTY) process.stdout.write(`\r\x1b[K${line}`);
+  else if (runs === count || runs % 1000 < SEEDS_A_JOB) process.stdout.write(`${line}\n`);
+}
+
+async function replay(seed: number): Promise<void> {
+  const run = await makeRunner();
+  const outcome = await run(planOf(seed));
+  if (!outcome.violation) {
+    console.log(`Seed ${seed} holds: ${outcome.decided} commands decided, ${outcome.injected.length} faults`);
+    return;
+  }
+  console.error(
+    `Seed ${seed} breaks "${outcome.violation.invariant}". Replay it with: npm run simulate -- --seed ${seed}`,
+  );
+  console.error(describe(await shrink(planOf(seed), run)));
+  process.exitCode = 1;
+}
+
+async function findPlantedBugs(): Promise<void> {
+  const workers = new Workers();
+  const results = await Promise.all(
+    PLANTED_BUGS.map(async (bug): Promise<Caught | undefined> => {
+      const job = { kind: "bug", name: bug.name, firstSeed: undefined, seedsMax: BUG_SEEDS_MAX } as const;
+      const { broken } = await workers.do(job);
+      const caught = broken && { bug, seed: broken.seed, invariant: broken.violation.invariant };
+      process.stdout.write(caught ? row(caught) : `NOT CAUGHT by ${BUG_SEEDS_MAX} seeds: ${bug.name}\n`);
+      return caught;
+    }),
+  );
+  await workers.close();
+  const caught = results.filter((result) => result !== undefined);
+  if (caught.length === PLANTED_BUGS.length) await writeTable(caught);
+  else process.exitCode = 1;
+}

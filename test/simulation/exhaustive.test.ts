@@ -1,0 +1,21 @@
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { Workers } from "./workers.ts";
+
+let workers: Workers;
+beforeAll(() => {
+  workers = new Workers();
+});
+afterAll(() => workers.close());
+
+test("three users' ten commands survive a crash at every await, and at every pair of awaits", async () => {
+  const { awaits, broken } = await workers.do({ kind: "crash", at: [] });
+  expect(broken).toBeUndefined();
+  const results = await Promise.all(
+    Array.from({ length: awaits }, (_, index) => workers.do({ kind: "crashes", first: index + 1 })),
+  );
+  expect(results.flatMap((result) => result.broken ?? [])).toEqual([]);
+  const runs = results.reduce((sum, result) => sum + result.runs, 0);
+  expect(awaits).toBeGreaterThan(50);
+  expect(runs).toBeGreaterThan((awaits * awaits) / 2);
+  process.stdout.write(`${awaits} awaits, ${runs} histories with one or two crashes\n`);
+});

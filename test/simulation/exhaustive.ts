@@ -1,0 +1,59 @@
+import { type Movement, noFaults, type Operation, type Plan } from "./plan.ts";
+
+const USERS = ["alice", "bob", "carol"];
+
+type Step = readonly [userId: string, type: Movement["type"], amountMinor: bigint, key: string];
+
+/** Funds that run out, a rejection, a balance that comes to zero, and one key used twice. */
+const STEPS: readonly Step[] = [
+  ["alice", "deposit", 500n, "first"],
+  ["bob", "withdrawal", 100n, "first"],
+  ["alice", "withdrawal", 300n, "second"],
+  ["carol", "deposit", 100n, "first"],
+  ["alice", "withdrawal", 300n, "third"],
+  ["bob", "deposit", 250n, "second"],
+  ["alice", "deposit", 500n, "first"],
+  ["carol", "withdrawal", 100n, "second"],
+  ["bob", "withdrawal", 250n, "third"],
+  ["alice", "withdrawal", 200n, "fourth"],
+];
+const STEP_MS = 12;
+
+/** The same ten commands of three users, with functions that die at the given awaits. */
+export function smallHistory(crashAt: readonly number[]): Plan {
+  const operations = STEPS.map(
+    ([userId, type, amountMinor, key], index): Operation => ({
+      kind: "movement",
+      id: `step${index + 1}`,
+      atMs: index * STEP_MS,
+      userId,
+      type,
+      currency: "USD",
+      amountMinor,
+      key,
+      asAdmin: false,
+      waitSeconds: 0,
+      retriesAfterMs: [],
+      refusedByStore: false,
+      forgedAhead: false,
+    }),
+  );
+  return {
+    seed: 1,
+    users: USERS,
+    operations,
+    faults: { ...noFaults, crashAt },
+    settings: {
+      batchMax: 4,
+      consumersMax: 2,
+      latencyMs: 3,
+      receivesMax: 5,
+      pageItemsMax: 1000,
+      warm: 1,
+      redriveAtEnd: false,
+      // With pairs there are thousands of histories, and the judge reads the database itself.
+      readAllAtEnd: crashAt.length < 2,
+      functionTimeouts: true,
+    },
+  };
+}

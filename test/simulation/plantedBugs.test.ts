@@ -1,0 +1,36 @@
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { PLANTED_BUGS } from "./plantedBugs.ts";
+import { type Caught, readSeeds, row } from "./plantedBugsTable.ts";
+import { Workers } from "./workers.ts";
+
+const SEEDS_MAX = 500;
+
+const seeds = await readSeeds();
+const caught: Caught[] = [];
+let workers: Workers;
+beforeAll(() => {
+  workers = new Workers();
+});
+afterAll(async () => {
+  await workers.close();
+  process.stdout.write(caught.map(row).sort().join(""));
+});
+
+test("docs/reference/planted-bugs.md has them all, and no other", () => {
+  expect([...seeds.keys()]).toEqual(PLANTED_BUGS.map(({ name }) => name));
+});
+
+test("a failing history is made as short as it can be read", async () => {
+  const name = "commands of one delivery are all decided against its start";
+  const { broken } = await workers.do({ kind: "shrink", name, seed: seeds.get(name) ?? 1 });
+  expect(broken?.operations).toBeLessThanOrEqual(3);
+});
+
+describe.concurrent(`every planted bug is caught within ${SEEDS_MAX} seeds`, () => {
+  test.each(PLANTED_BUGS)("$name", async (bug) => {
+    const { name } = bug;
+    const { broken } = await workers.do({ kind: "bug", name, firstSeed: seeds.get(name), seedsMax: SEEDS_MAX });
+    expect(broken).toBeDefined();
+    if (broken) caught.push({ bug, seed: broken.seed, invariant: broken.violation.invariant });
+  });
+});

@@ -1,0 +1,318 @@
+import type { Edit } from "./ledger.ts";
+
+/** A small wrong version of the ledger, of the kind that passes a review. */
+export interface PlantedBug {
+  readonly name: string;
+  readonly edits: readonly Edit[];
+}
+
+type Change = readonly [search: string, replace: string];
+
+function edits(file: string, changes: readonly Change[]): Edit[] {
+  return changes.map(([search, replace]) => ({ file, search, replace }));
+}
+
+function bug(name: string, file: string, ...changes: readonly Change[]): PlantedBug {
+  return { name, edits: edits(file, changes) };
+}
+
+const STORE = "lib/aws/store.ts";
+const CONSUME = "lib/ledger/consume.ts";
+const SUBMIT = "lib/ledger/submit.ts";
+const WALLET = "lib/domain/wallet.ts";
+const ROUTE = "lib/http/route.ts";
+
+const WITHOUT_SEQUENCE = [
+  ['before ? "#sequence = :before" : "attribute_not_exists(userId)"', "...[]"],
+  ['...(before && { ":before": before.sequence }),', ""],
+  ["ConditionExpression: [\n        ...[],", 'ConditionExpression: [\n        "attribute_not_exists(nothing)",'],
+] as const;
+
+const KEPT_WALLET = [
+  [
+    "const before = await store.readWallet(userId);",
+    "const before = readBefore.get(userId) ?? (await store.readWallet(userId));\n    if (before) readBefore.set(userId, before);",
+  ],
+  ["async function decideAndCommit(", "const readBefore = new Map<string, Wallet>();\nasync function decideAndCommit("],
+  ["import { emptyWallet, fold }", "import { emptyWallet, fold, type Wallet }"],
+] as const;
+
+export const PLANTED_BUGS: readonly PlantedBug[] = [
+  // The writes and their conditions
+  bug("the wallet's write does not look at the sequence", STORE, ...WITHOUT_SEQUENCE),
+  {
+    name: "the wallet's write does not look at the sequence, and the wallet is one that was read before",
+    edits: [...edits(STORE, WITHOUT_SEQUENCE), ...edits(CONSUME, KEPT_WALLET)],
+  },
+  bug(
+    "a decision is written over a decision",
+    STORE,
+    ['"#status = :pending AND fingerprint = :fingerprint"', '"fingerprint = :fingerprint"'],
+    ['":pending": "pending",', ""],
+  ),
+  bug(
+    "a decision does not look at the fingerprint",
+    STORE,
+    ['"#status = :pending AND fingerprint = :fingerprint"', '"#status = :pending"'],
+    ['":fingerprint": fingerprints.get(id),', ""],
+  ),
+  bug("a transaction that is there is put again", STORE, [
+    'ConditionExpression: "attribute_not_exists(id)",\n          ReturnValuesOnConditionCheckFailure: "ALL_OLD",',
+    "",
+  ]),
+  bug("the wallet is written as it was before the decisions", STORE, [
+    '":balances": Object.fromEntries(wallet.balances)',
+    '":balances": Object.fromEntries(before ? before.balances : wallet.balances)',
+  ]),
+  bug("every decision is written as posted", STORE, ['":status": outcome.status,', '":status": "posted",']),
+  bug("a cancelled transaction counts as committed", STORE, [
+    '? { kind: "conflict", reason: codes.join(", ") }',
+    '? { kind: "committed" }',
+  ]),
+  bug("a throttle among the cancellation reasons counts as a refusal", STORE, [
+    'code === "ConditionalCheckFailed" || isPassing(code)',
+    'code === "ConditionalCheckFailed"',
+  ]),
+  bug("a transaction that nobody accepted counts as decided", STORE, [
+    'foreign.set(id, "unknown_transaction")',
+    "settled.add(id)",
+  ]),
+  bug("a record that does not match what was accepted is dropped", STORE, [
+    'foreign.set(id, "content_mismatch")',
+    "settled.add(id)",
+  ]),
+  bug("a decided transaction counts as a mismatch", STORE, [
+    "else settled.add(id);",
+    'else foreign.set(id, "content_mismatch");',
+  ]),
+  bug("the wallet is read eventually", STORE, [
+    'TableName: setting("WALLETS_TABLE"), Key: { userId }, ConsistentRead: true',
+    'TableName: setting("WALLETS_TABLE"), Key: { userId }',
+  ]),
+  bug("a transaction is read eventually", STORE, ["Key: { userId, id }, ConsistentRead: true", "Key: { userId, id }"]),
+  bug("the history skips a transaction between two pages", STORE, [
+    "before = found.length > wanted ? transactions.at(-1)?.settlement?.sequence",
+    "before = found.length > wanted ? found.at(-1)?.settlement?.sequence",
+  ]),
+  bug("the history repeats a transaction between two pages", STORE, [
+    '"#sequence < :before"',
+    '"#sequence <= :before"',
+  ]),
+  bug("the history ends where a page does", STORE, ["|| LastEvaluatedKey !== undefined", ""]),
+  bug(
+    "a cursor carries its user along",
+    "functions/transactions.ts",
+    [
+      "page.nextBeforeSequence === undefined ? null : writeCursor(page.nextBeforeSequence)",
+      'page.nextBeforeSequence === undefined ? null : writeCursor(page.nextBeforeSequence) + "." + readUserId(event)',
+    ],
+    ["readCursor(cursor)", 'readCursor(cursor?.split(".")[0])'],
+    [
+      "ports.store.readHistory(readUserId(event),",
+      'ports.store.readHistory(cursor?.split(".").slice(1).join(".") || readUserId(event),',
+    ],
+  ),
+
+  // The decision
+  bug("money is added as floats", WALLET, [
+    "balanceMinor + deltaOf(command)",
+    "BigInt(Number(balanceMinor) + Number(deltaOf(command)))",
+  ]),
+  bug("the last cent can't be withdrawn", WALLET, ["balanceAfterMinor < 0n)", "balanceAfterMinor <= 0n)"]),
+  bug("a withdrawal may take more than there is", WALLET, [
+    'if (balanceAfterMinor < 0n) return "insufficient_funds";',
+    "",
+  ]),
+  bug("the limit of a balance is not checked", WALLET, [
+    'if (balanceAfterMinor > MINOR_UNITS_MAX) return "balance_limit";',
+    "",
+  ]),
+  bug("a rejection takes no sequence number", WALLET, [
+    "sequence: wallet.sequence + 1,",
+    "sequence: wallet.sequence + (rejection ? 0 : 1),",
+  ]),
+  bug("a rejection shows the balance that it was denied", WALLET, [
+    "balanceAfterMinor: rejection ? balanceMinor : balanceAfterMinor",
+    "balanceAfterMinor",
+  ]),
+  bug(
+    "a rejection moves the money",
+    WALLET,
+    [
+      'decision.outcome.status === "posted"\n      ? new Map(wallet.balances).set(decision.currency, decision.balanceAfterMinor)\n      : wallet.balances',
+      "new Map(wallet.balances).set(decision.currency, decision.balanceAfterMinor)",
+    ],
+    ["balanceAfterMinor: rejection ? balanceMinor : balanceAfterMinor", "balanceAfterMinor"],
+  ),
+  bug("currencies are mixed up", WALLET, [
+    "return wallet.balances.get(currency) ?? 0n;",
+    "return wallet.balances.get(currency) ?? [...wallet.balances.values()][0] ?? 0n;",
+  ]),
+  bug("commands of one delivery are all decided against its start", WALLET, [
+    "const decision = decide(wallet, command);",
+    "const decision = { ...decide(start, command), sequence: wallet.sequence + 1 };",
+  ]),
+
+  // The consumer
+  bug("a failure is acknowledged", CONSUME, ["return recordIds;", "return [];"]),
+  bug("one user's failure fails the whole delivery", CONSUME, [
+    "return failed.flat();",
+    "return failed.flat().length > 0 ? records.map(({ recordId }) => recordId) : [];",
+  ]),
+  bug("after a failure the rest of the group goes on", CONSUME, ["return recordIds;", "return recordIds.slice(0, 1);"]),
+  bug("commands of one user are decided last first", CONSUME, [
+    "[...users.values()].map((entries) => [...entries.values()])",
+    "[...users.values()].map((entries) => [...entries.values()].reverse())",
+  ]),
+  bug(
+    "users are told apart without their case",
+    CONSUME,
+    [
+      "const entries = users.get(userId) ?? new Map<string, Entry>();",
+      "const entries = users.get(userId.toLowerCase()) ?? new Map<string, Entry>();",
+    ],
+    ["users.set(userId, entries);", "users.set(userId.toLowerCase(), entries);"],
+  ),
+  bug("a malformed record is reported as failed", CONSUME, [
+    'setAside([record], "malformed", "", ports)',
+    'Promise.reject(new Error("malformed"))',
+  ]),
+  bug("a malformed record is dropped", CONSUME, ['setAside([record], "malformed", "", ports)', "Promise.resolve()"]),
+  bug("a mismatch is dropped", CONSUME, [
+    "for (const [id, reason] of foreign) {",
+    "for (const [id, reason] of [...foreign].slice(1)) {",
+  ]),
+  bug("a forged record takes the right one along", CONSUME, [
+    "message.fingerprint}`;",
+    "message.fingerprint.length * 0}`;",
+  ]),
+  bug("what was decided before stays in the fold", CONSUME, [
+    "!settled.has(command.id) && !foreign.has(command.id)",
+    "!foreign.has(command.id)",
+  ]),
+  bug("a refused command takes its neighbours along", CONSUME, [
+    "if (only && others.length === 0) return setAside(only.records",
+    "if (only) return setAside(entries.flatMap((entry) => entry.records)",
+  ]),
+  bug("a rejection is delivered again", CONSUME, [
+    'if (result.kind === "committed") {',
+    'if (result.kind === "committed") {\n      if (folded.decisions.some(({ outcome }) => outcome.status === "rejected")) throw new Error("rejected");',
+  ]),
+  bug("the consumer tries for ever", CONSUME, [
+    "attempt <= ATTEMPTS_MAX && ports.clock.now().getTime() < deadlineMs",
+    "attempt > 0",
+  ]),
+  bug("the wallet is kept from one delivery to the next", CONSUME, ...KEPT_WALLET),
+  {
+    name: "a withdrawal may take more than there is, and the store does not look either",
+    edits: [
+      ...edits(WALLET, [['if (balanceAfterMinor < 0n) return "insufficient_funds";', ""]]),
+      ...edits(STORE, [["const needs = [...needMinor]", "const needs = [...needMinor].slice(needMinor.size)"]]),
+    ],
+  },
+  bug("an error that passes is taken for one that stays", CONSUME, [
+    'if (error instanceof Unavailable) return { kind: "unavailable", reason: error.message } as const;',
+    'if (error instanceof Unavailable) return { kind: "refused", detail: error.message } as const;',
+  ]),
+  bug("a dead letter is sent without waiting for it", CONSUME, [
+    "await queue.sendToDeadLetters(record, reason);",
+    "queue.sendToDeadLetters(record, reason).catch(() => {});",
+  ]),
+
+  // Accepting
+  bug("the answer does not wait for the queue", SUBMIT, ["await ports.queue.send({", "ports.queue.send({"]),
+  bug("the command is sent before it is stored", SUBMIT, [
+    "const existing = currency.enabled",
+    "const { id, fingerprint, createdAt } = offered;\n  await ports.queue.send({ command: { type, id, userId, currency: code, amountMinor }, fingerprint, acceptedAt: createdAt, requestId });\n  const existing = currency.enabled",
+  ]),
+  bug("the answer does not wait for the store", SUBMIT, [
+    "? await ports.store.putPending(offered)",
+    "? void ports.store.putPending(offered).catch(() => {})",
+  ]),
+  bug("a pending transaction is not sent again", SUBMIT, ["if (!transaction.settlement) {", "if (!existing) {"]),
+  bug("the key's content is not compared", SUBMIT, [
+    'if (transaction.fingerprint !== offered.fingerprint) return { accepted: false, problem: "idempotency_key_reused" };',
+    "",
+  ]),
+  bug(
+    "a disabled currency takes new commands",
+    SUBMIT,
+    ["const existing = currency.enabled\n", "const existing = currency\n"],
+    ["!existing && !currency.enabled", "!existing && !currency"],
+  ),
+  bug("a failed send is answered all the same", "lib/aws/queue.ts", [
+    "throw new Unavailable(`Send a message:",
+    "if (!(error instanceof Error)) throw new Unavailable(`Send a message:",
+  ]),
+  bug("every command is a group of its own", "lib/aws/queue.ts", ["MessageGroupId: userId,", "MessageGroupId: id,"]),
+  bug("keys are told apart without their case", "lib/ledger/identity.ts", [
+    "JSON.stringify([userId, idempotencyKey])",
+    "JSON.stringify([userId, idempotencyKey.toLowerCase()])",
+  ]),
+  bug("a transaction's id is a new one every time", "lib/ledger/identity.ts", [
+    "JSON.stringify([userId, idempotencyKey])",
+    "JSON.stringify([userId, idempotencyKey, Math.random()])",
+  ]),
+  bug("the fingerprint leaves the amount out", "lib/ledger/identity.ts", [
+    "JSON.stringify([type, currency, amountMinor.toString(), reference ?? null, pairs])",
+    "JSON.stringify([type, currency, reference ?? null, pairs])",
+  ]),
+  bug("an amount is parsed as a float", "lib/domain/money.ts", [
+    'BigInt(whole + fraction.padEnd(exponent, "0"))',
+    "BigInt(Math.round(Number(decimal) * 10 ** exponent))",
+  ]),
+  bug("the digits after the point lose their zeros", "lib/domain/money.ts", [
+    'fraction.padEnd(exponent, "0")',
+    "fraction",
+  ]),
+
+  // The API
+  bug("a wallet is open to whose name begins alike", ROUTE, [
+    "owner !== caller.subject",
+    "!owner?.startsWith(caller.subject)",
+  ]),
+  bug("a wallet is open to whose name differs by case", ROUTE, [
+    "owner !== caller.subject",
+    "owner?.toLowerCase() !== caller.subject.toLowerCase()",
+  ]),
+  bug("any scope of wallets will do", "lib/http/authenticate.ts", [
+    'new Set(typeof scope === "string" ? scope.split(" ") : [])',
+    'new Set(typeof scope === "string" && scope.includes("wallets") ? [ADMIN_SCOPE] : [])',
+  ]),
+  bug("one route does not ask who calls", "functions/transaction.ts", [
+    'import { userRoute } from "../lib/http/route.ts"',
+    'import { publicRoute as userRoute } from "../lib/http/route.ts"',
+  ]),
+  bug("the audience of a token is not checked", "lib/http/authenticate.ts", ['audience: setting("JWT_AUDIENCE"),', ""]),
+  bug("an expired token is good", "lib/http/authenticate.ts", [
+    "const CLOCK_TOLERANCE_SECONDS = 5;",
+    "const CLOCK_TOLERANCE_SECONDS = 5000;",
+  ]),
+  bug("a key set that can't be read is the token's fault", "lib/http/authenticate.ts", [
+    'throw new HttpProblem("unavailable", { headers: { "retry-after": "1" }, cause: error });',
+    "throw unauthorized('Bearer realm=\"antler\"', error);",
+  ]),
+  bug("a currency list that could not be read is kept", "lib/aws/currencies.ts", [
+    "if (kept?.currencies === currencies) kept = undefined;",
+    "",
+  ]),
+  bug("balances come from the history", "functions/balances.ts", [
+    "await readBalances(userId, ports)",
+    `await readBalances(userId, { ...ports, store: { ...ports.store, readWallet: async () => {
+      const { transactions } = await ports.store.readHistory(userId, { limit: 100, beforeSequence: undefined, currency: undefined, status: undefined });
+      const balances = new Map<string, bigint>();
+      for (const { currency, settlement } of transactions) {
+        if (settlement && !balances.has(currency)) balances.set(currency, settlement.balanceAfterMinor);
+      }
+      return { sequence: transactions[0]?.settlement?.sequence ?? 0, balances };
+    } } })`,
+  ]),
+  bug("a replay does not say that it is one", "lib/http/movement.ts", [
+    '...(submitted.replayed && { "idempotency-replayed": "true" }),',
+    "",
+  ]),
+  bug("a rejection that was waited for is answered as posted", "lib/http/movement.ts", [
+    "if (waitSeconds && view.rejection) {",
+    "if (!waitSeconds && view.rejection) {",
+  ]),
+];

@@ -1,0 +1,43 @@
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { Workers } from "./workers.ts";
+
+/**
+ * Seeds that once broke something. They stay, whatever the workload makes of them later; the bug itself stays among the
+ * planted ones.
+ */
+const REGRESSIONS = [
+  // A forged record took the right one with the same id along to the dead-letter queue: both were in one delivery.
+  1,
+];
+
+const SEEDS = 2000;
+const SEEDS_A_JOB = 50;
+
+let workers: Workers;
+beforeAll(() => {
+  workers = new Workers();
+});
+afterAll(() => workers.close());
+
+test(`every promise holds in ${SEEDS} seeds`, async () => {
+  const starts = Array.from({ length: SEEDS / SEEDS_A_JOB }, (_, index) => 1 + index * SEEDS_A_JOB);
+  const results = await Promise.all(starts.map((from) => workers.do({ kind: "seeds", from, count: SEEDS_A_JOB })));
+  // Replay one with: npm run simulate -- --seed S
+  expect(results.flatMap(({ broken }) => broken ?? [])).toEqual([]);
+  expect(results.reduce((sum, { runs }) => sum + runs, 0)).toBe(SEEDS);
+  // A simulator in which nothing happens would be content with everything.
+  expect(results.reduce((sum, { decided }) => sum + decided, 0)).toBeGreaterThan(5 * SEEDS);
+  expect(results.reduce((sum, { faults }) => sum + faults, 0)).toBeGreaterThan(5 * SEEDS);
+});
+
+test.each(REGRESSIONS)("seed %i, which once broke something, holds", async (seed) => {
+  expect(await workers.do({ kind: "seeds", from: seed, count: 1 })).toMatchObject({ runs: 1, broken: undefined });
+});
+
+test("the same seed gives the very same run, whatever ran before it and wherever", async () => {
+  const [alone] = (await workers.do({ kind: "seeds", from: 42, count: 1 })).digests;
+  const others = new Workers(1);
+  const after = await others.do({ kind: "seeds", from: 33, count: 10 }).finally(() => others.close());
+  expect(after.digests.at(-1)).toBe(alone);
+  expect(new Set(after.digests).size).toBe(10);
+});
