@@ -33,12 +33,14 @@ const environment = z.object({
   API_URL: z.url().optional(),
   LOAD_RATE: countOf.optional(),
   LOAD_SECONDS: countOf.optional(),
+  /** Where Artillery's own figures go for Prometheus to scrape. */
+  PUSHGATEWAY_URL: z.url().optional(),
 });
 
 /** The scenarios' `config`, with what the environment says put over it. */
 function readConfig() {
   const given = Object.fromEntries(Object.entries(process.env).filter(([, value]) => value !== ""));
-  const { API_URL, LOAD_RATE, LOAD_SECONDS } = environment.parse(given);
+  const { API_URL, LOAD_RATE, LOAD_SECONDS, PUSHGATEWAY_URL } = environment.parse(given);
   const { target, phases } = scenarios.parse(parse(readFileSync(SCENARIOS_FILE, "utf8"))).config;
   const [first, ...others] = phases;
   const steady = {
@@ -46,7 +48,13 @@ function readConfig() {
     duration: LOAD_SECONDS ?? first.duration,
     ...(LOAD_RATE && { arrivalRate: LOAD_RATE, rampTo: LOAD_RATE }),
   };
-  return { target: (API_URL ?? target).replace(/\/+$/, ""), phases: [steady, ...others] as const };
+  return {
+    target: (API_URL ?? target).replace(/\/+$/, ""),
+    phases: [steady, ...others] as const,
+    ...(PUSHGATEWAY_URL && {
+      plugins: { "publish-metrics": [{ type: "prometheus", pushgateway: PUSHGATEWAY_URL }] },
+    }),
+  };
 }
 
 async function isHealthy(apiUrl: string): Promise<boolean> {

@@ -2,12 +2,14 @@ import Lambda from "serverless-offline/lambda";
 import { seedCurrencies } from "../infra/seed.ts";
 import type { Serverless, SqsEvent } from "../infra/serverless.ts";
 import { mapEventSource } from "./eventSourceMapping.ts";
+import { serveMetrics } from "./metrics.ts";
 import { type PhysicalIds, provision, resolve } from "./provision.ts";
+import { readSettings } from "./settings.ts";
 
 /**
  * Gives serverless-offline what it lacks for this service: the template's tables and queues, the currencies, names in
- * place of `!Ref` and `!GetAtt` in the functions' environments, and the queue's event source mapping. All of it stands
- * before the API listens.
+ * place of `!Ref` and `!GetAtt` in the functions' environments, the queue's event source mapping, and figures for
+ * Prometheus. All of it stands before the API listens.
  */
 export default class LocalStackPlugin {
   readonly hooks = {
@@ -16,7 +18,7 @@ export default class LocalStackPlugin {
   };
 
   readonly #serverless: Serverless;
-  #stops: (() => Promise<void>)[] = [];
+  #stops: (() => unknown)[] = [];
 
   constructor(serverless: Serverless) {
     this.#serverless = serverless;
@@ -29,9 +31,17 @@ export default class LocalStackPlugin {
     for (const definition of Object.values(service.functions)) {
       definition.environment = resolve(definition.environment ?? {}, ids) as Record<string, unknown>;
     }
-    this.#stops = Object.entries(service.functions).flatMap(([key, { events }]) =>
+    const stopMetrics = await serveMetrics(
+      {
+        commands: String(resolve({ Ref: "CommandsQueue" }, ids)),
+        dead_letters: String(resolve({ Ref: "DeadLetterQueue" }, ids)),
+      },
+      readSettings(process.env),
+    );
+    const stopMappings = Object.entries(service.functions).flatMap(([key, { events }]) =>
       events.flatMap(({ sqs }) => (sqs ? [this.#map(key, sqs, ids)] : [])),
     );
+    this.#stops = [...stopMappings, stopMetrics];
   }
 
   #map(functionKey: string, event: SqsEvent, ids: PhysicalIds): () => Promise<void> {

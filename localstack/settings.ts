@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 
 /** A setting that can't be used; its message is all that a person needs. */
 export class SettingError extends Error {
@@ -11,12 +11,15 @@ const port = z.coerce.number("must be a port number").int().min(1).max(65535);
 const schema = z
   .object({
     API_PORT: port.default(4000),
-    /** Address that the API listens on; everything else stays on the loopback interface. */
+    /** Address that the API listens on; everything else but the metrics stays on the loopback interface. */
     API_HOST: z.string().min(1).default("127.0.0.1"),
     /** The embedded SQS. */
     AWS_PORT: port.default(4566),
     /** The embedded DynamoDB; by default beside SQS. */
     DYNAMODB_PORT: port.optional(),
+    /** Figures for Prometheus. */
+    METRICS_PORT: port.default(9464),
+    METRICS_HOST: z.string().min(1).default("127.0.0.1"),
     DYNAMODB_ENGINE: z.enum(["dynoxide", "dynamodb-local"]).optional(),
     /** Folder that keeps tables and queues; without it they live in memory. */
     DATA_DIR: z.string().min(1).optional(),

@@ -58,6 +58,8 @@ async function start(): Promise<void> {
       JWT_ISSUER: settings.JWT_ISSUER,
       JWT_AUDIENCE: settings.JWT_AUDIENCE,
       LOG_LEVEL: settings.LOG_LEVEL,
+      METRICS_PORT: String(settings.METRICS_PORT),
+      METRICS_HOST: settings.METRICS_HOST,
       POWERTOOLS_DEV: "false",
     },
     log,
@@ -70,9 +72,10 @@ async function start(): Promise<void> {
 }
 
 async function refuseTakenPorts(settings: Settings): Promise<void> {
-  const { API_PORT, API_HOST, AWS_PORT, DYNAMODB_PORT, AWS_ENDPOINT_URL } = settings;
+  const { API_PORT, API_HOST, METRICS_PORT, METRICS_HOST, AWS_PORT, DYNAMODB_PORT, AWS_ENDPOINT_URL } = settings;
   const wanted = [
     { name: "API_PORT", port: API_PORT, host: API_HOST },
+    { name: "METRICS_PORT", port: METRICS_PORT, host: METRICS_HOST },
     ...(AWS_ENDPOINT_URL
       ? []
       : [
@@ -116,7 +119,8 @@ async function untilHealthy({ API_PORT }: Settings): Promise<void> {
   throw new Error(`The API did not get healthy within ${READY_TIMEOUT_MS / 1000} s`);
 }
 
-function welcome({ API_PORT, AWS_ENDPOINT_URL, AWS_PORT, DYNAMODB_PORT, DATA_DIR }: Settings, logFile: string): string {
+function welcome(settings: Settings, logFile: string): string {
+  const { API_PORT, METRICS_PORT, AWS_ENDPOINT_URL, AWS_PORT, DYNAMODB_PORT, DATA_DIR } = settings;
   const api = `http://localhost:${API_PORT}`;
   const kept = DATA_DIR ? `kept in ${DATA_DIR}` : "in memory; set DATA_DIR to keep them";
   return `
@@ -125,6 +129,7 @@ Antler is ready.
   API          ${api}    (try it at ${api}/docs)
   SQS          ${AWS_ENDPOINT_URL ?? `http://127.0.0.1:${AWS_PORT}`}
   DynamoDB     ${AWS_ENDPOINT_URL ?? `http://127.0.0.1:${DYNAMODB_PORT}`}
+  Metrics      http://localhost:${METRICS_PORT}/metrics
   Data         ${AWS_ENDPOINT_URL ? "where AWS_ENDPOINT_URL says" : kept}
   Log          ${logFile}
 

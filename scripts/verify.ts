@@ -5,7 +5,10 @@ import { formatAmount } from "../lib/domain/money.ts";
 import { verify } from "../lib/ledger/verify.ts";
 import { aimAt } from "./target.ts";
 
-/** `npm run verify [-- --stage STAGE]`: exits 1 when a wallet is not what its history makes it. */
+/**
+ * `npm run verify [-- --stage STAGE]`: exits 1 when a wallet is not what its history makes it. With PUSHGATEWAY_URL set, the
+ * result goes to that push gateway too, for the dashboard.
+ */
 const { values } = parseArgs({ options: { stage: { type: "string", default: "local" } } });
 aimAt(values.stage);
 
@@ -22,7 +25,24 @@ try {
     differences.length === 0 ? "Every wallet is the fold of its history." : `${differences.length} wallets differ.`,
   );
   process.exitCode = differences.length === 0 ? 0 : 1;
+  if (process.env.PUSHGATEWAY_URL) await publish(process.env.PUSHGATEWAY_URL, wallets, differences.length);
 } catch (error) {
   console.error(`The ledger can't be read: ${error instanceof Error ? error.message : String(error)}`);
   process.exitCode = 1;
+}
+
+async function publish(gatewayUrl: string, wallets: number, differences: number): Promise<void> {
+  const figures = {
+    antler_verify_wallets: wallets,
+    antler_verify_differences: differences,
+    antler_verify_timestamp_seconds: Math.floor(Date.now() / 1000),
+  };
+  const body = Object.entries(figures).map(([name, value]) => `# TYPE ${name} gauge\n${name} ${value}\n`);
+  const job = new URL("/metrics/job/verify", gatewayUrl);
+  try {
+    const response = await fetch(job, { method: "PUT", body: body.join("") });
+    if (!response.ok) throw new Error(await response.text());
+  } catch (error) {
+    console.error(`The push gateway did not take the result: ${String(error)}`);
+  }
 }

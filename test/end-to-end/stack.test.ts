@@ -32,7 +32,10 @@ function dataDir(): string {
 
 /** Starts a stack that is to refuse, and returns what it says. */
 async function refusal(environment: Readonly<Record<string, string>>): Promise<{ code: number; output: string }> {
-  const child = launch({ ...(await freePorts("API_PORT", "AWS_PORT", "DYNAMODB_PORT")), ...environment });
+  const child = launch({
+    ...(await freePorts("API_PORT", "AWS_PORT", "DYNAMODB_PORT", "METRICS_PORT")),
+    ...environment,
+  });
   const output = collect(child);
   const [code] = await once(child, "close");
   return { code, output: output() };
@@ -67,7 +70,7 @@ describe("npm start refuses, in one clear line and with exit code 1,", () => {
     });
     const address = server.address();
     const port = String(typeof address === "object" ? address?.port : "");
-    for (const name of ["API_PORT", "AWS_PORT", "DYNAMODB_PORT"]) {
+    for (const name of ["API_PORT", "AWS_PORT", "DYNAMODB_PORT", "METRICS_PORT"]) {
       expect(await refusal({ [name]: port })).toEqual({
         code: 1,
         output: `Port ${port} is taken: set ${name} to a free one\n`,

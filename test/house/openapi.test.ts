@@ -1,7 +1,7 @@
 import { globSync, readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { parse } from "yaml";
-import { z } from "zod";
+import * as z from "zod";
 import { printOpenApi } from "../../lib/http/openapi.ts";
 import { PROBLEMS } from "../../lib/http/problem.ts";
 

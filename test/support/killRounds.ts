@@ -87,9 +87,11 @@ export async function killRounds({ rounds, seed, folder, log = () => {} }: Optio
       continue;
     }
     const stack = await startStack(environment);
+    const dead = new AbortController();
+    // What the kill before left open comes first; that also loads the functions, so that the second of load is one.
+    await Promise.all(users.map((user) => sendUnanswered(user, stack, dead.signal, tally)));
     const before = count(users);
     const loadMs = random.int(700, 1500);
-    const dead = new AbortController();
     const load = users.map((user) => work(user, stack, dead.signal, tally));
     await setTimeout(loadMs);
     kill(victim, stack, marker);
@@ -103,7 +105,7 @@ export async function killRounds({ rounds, seed, folder, log = () => {} }: Optio
 
   const stack = await startStack(environment);
   try {
-    for (const user of users) await sendUnanswered(user, stack, new AbortController().signal, tally);
+    await Promise.all(users.map((user) => sendUnanswered(user, stack, new AbortController().signal, tally)));
     log(`all ${count(users)} commands are accepted; waiting until they are decided`);
     const deadline = Date.now() + SETTLE_MS;
     let [posted, rejected] = [0, 0];
@@ -139,9 +141,8 @@ function count(users: readonly User[]): number {
   return users.reduce((sum, { commands }) => sum + commands.length, 0);
 }
 
-/** Sends what was not answered, then one new command after the other until the stack is dead. */
+/** One new command after the other until the stack is dead. */
 async function work(user: User, stack: Stack, dead: AbortSignal, tally: Tally): Promise<void> {
-  await sendUnanswered(user, stack, dead, tally);
   while (!dead.aborted) await sendNew(user, stack, dead, tally);
 }
 

@@ -1,0 +1,21 @@
+# The local stack without its engines: the API in front of the SQS and DynamoDB that AWS_ENDPOINT_URL names; see
+# docker-compose.yml. It is not what runs on AWS: that is Lambda, and `npm run deploy`.
+FROM node:24.21.0-bookworm-slim
+
+WORKDIR /app
+RUN chown node:node /app
+USER node
+
+COPY --chown=node:node package.json package-lock.json ./
+COPY --chown=node:node patches patches
+RUN npm ci --no-audit --no-fund && npm cache clean --force
+
+COPY --chown=node:node . .
+# A volume that is mounted here takes over the owner.
+RUN mkdir -p .antler
+
+ENV API_HOST=0.0.0.0 METRICS_HOST=0.0.0.0 SLS_TELEMETRY_DISABLED=1
+EXPOSE 4000 9464
+HEALTHCHECK --interval=5s --timeout=5s --start-period=60s --retries=6 \
+  CMD ["node", "-e", "fetch('http://127.0.0.1:4000/v1/health').then(({ ok }) => process.exit(ok ? 0 : 1), () => process.exit(1))"]
+CMD ["node", "localstack/start.ts"]
