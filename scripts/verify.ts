@@ -3,17 +3,19 @@ import { dynamoBooks } from "../lib/aws/books.ts";
 import { ports } from "../lib/aws/ports.ts";
 import { formatAmount } from "../lib/domain/money.ts";
 import { verify } from "../lib/ledger/verify.ts";
+import { command, Refusal } from "./command.ts";
 import { aimAt } from "./target.ts";
 
 /**
  * `npm run verify [-- --stage STAGE]`: exits 1 when a wallet is not what its history makes it. With PUSHGATEWAY_URL set, the
  * result goes to that push gateway too, for the dashboard.
  */
-const { values } = parseArgs({ options: { stage: { type: "string", default: "local" } } });
-aimAt(values.stage);
-
-try {
-  const { wallets, posted, rejected, pending, totalsMinor, differences } = await verify(dynamoBooks);
+await command("Usage: npm run verify [-- --stage STAGE]", async () => {
+  const { values } = parseArgs({ options: { stage: { type: "string", default: "local" } } });
+  aimAt(values.stage);
+  const { wallets, posted, rejected, pending, totalsMinor, differences } = await verify(dynamoBooks).catch((error) => {
+    throw new Refusal(`The ledger can't be read: ${error instanceof Error ? error.message : String(error)}`);
+  });
   const currencies = await ports.currencies.list();
   console.log(`${wallets} wallets, ${posted} posted, ${rejected} rejected, ${pending} pending`);
   for (const { code, exponent } of currencies) {
@@ -26,10 +28,7 @@ try {
   );
   process.exitCode = differences.length === 0 ? 0 : 1;
   if (process.env.PUSHGATEWAY_URL) await publish(process.env.PUSHGATEWAY_URL, wallets, differences.length);
-} catch (error) {
-  console.error(`The ledger can't be read: ${error instanceof Error ? error.message : String(error)}`);
-  process.exitCode = 1;
-}
+});
 
 async function publish(gatewayUrl: string, wallets: number, differences: number): Promise<void> {
   const figures = {
