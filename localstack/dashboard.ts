@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { z } from "zod";
+import * as z from "zod";
 
 /** The Grafana dashboard as far as it matters outside of Grafana: its panels and what each asks of Prometheus. */
 const panelSchema = z.object({

@@ -79,13 +79,22 @@ function dynamoLocalCommand({ DYNAMODB_PORT, DATA_DIR }: DynamoSettings): string
   ];
 }
 
-/** Starts the embedded SQS in this process. */
+/**
+ * Starts the embedded SQS in this process.
+ *
+ * @throws SettingError when its file in DATA_DIR can't be opened, on a full disk for instance
+ */
 export async function startSqs({ AWS_PORT, AWS_REGION, DATA_DIR }: Settings) {
-  return startFauxqs({
-    port: AWS_PORT,
-    logger: false,
-    listenHost: "127.0.0.1",
-    defaultRegion: AWS_REGION,
-    ...(DATA_DIR && { dataDir: join(DATA_DIR, "sqs") }),
-  });
+  try {
+    return await startFauxqs({
+      port: AWS_PORT,
+      logger: false,
+      listenHost: "127.0.0.1",
+      defaultRegion: AWS_REGION,
+      ...(DATA_DIR && { dataDir: join(DATA_DIR, "sqs") }),
+    });
+  } catch (error) {
+    if (!(DATA_DIR && error instanceof Error && "code" in error && error.code === "ERR_SQLITE_ERROR")) throw error;
+    throw new SettingError(`DATA_DIR=${DATA_DIR}: the queue can't be opened there (${error.message})`);
+  }
 }

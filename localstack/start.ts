@@ -32,7 +32,9 @@ async function start(): Promise<void> {
   stops.push(() => rmSync(buildFolder, { recursive: true, force: true }));
   const log = openSync(logFile, "w");
 
-  if (!settings.AWS_ENDPOINT_URL) {
+  if (settings.AWS_ENDPOINT_URL) {
+    await untilReachable(settings.AWS_ENDPOINT_URL);
+  } else {
     const sqs = await startSqs(settings);
     stops.push(() => sqs.stop());
     const dynamo = await startDynamo(settings, process.env, log);
@@ -103,6 +105,21 @@ function stopWhenEnded(ended: Promise<string>, logFile: string): void {
     console.error(`${how}. The end of ${logFile}:\n${readFileSync(logFile, "utf8").slice(-2000)}`);
     return stopAll(1);
   });
+}
+
+/** Somebody else's SQS and DynamoDB may start at the same time as this. */
+async function untilReachable(endpoint: string): Promise<void> {
+  const deadlineMs = Date.now() + READY_TIMEOUT_MS;
+  while (Date.now() < deadlineMs) {
+    try {
+      await fetch(endpoint, { signal: AbortSignal.timeout(5000) });
+      return;
+    } catch {
+      // It does not listen yet.
+    }
+    await setTimeout(200);
+  }
+  throw new SettingError(`AWS_ENDPOINT_URL=${endpoint}: nothing answered there for ${READY_TIMEOUT_MS / 1000} s`);
 }
 
 async function untilHealthy({ API_PORT }: Settings): Promise<void> {

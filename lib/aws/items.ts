@@ -48,7 +48,9 @@ export function toWallet(item: unknown): { userId: string; wallet: Wallet } {
   return { userId, wallet: { sequence, balances: new Map(Object.entries(balances)) } };
 }
 
-export function toPendingItem(transaction: Transaction): z.input<typeof transactionItem> {
+export function toPendingItem(
+  transaction: Transaction,
+): Omit<z.input<typeof transactionItem>, "metadata"> & { metadata: ReadonlyMap<string, string> | undefined } {
   const { userId, id, type, currency, exponent, amountMinor, reference, metadata, fingerprint, createdAt } =
     transaction;
   return {
@@ -59,7 +61,8 @@ export function toPendingItem(transaction: Transaction): z.input<typeof transact
     exponent: BigInt(exponent),
     amountMinor,
     reference,
-    metadata,
+    // As a map: the client takes an object with a key `constructor` for an instance of a class, and refuses it.
+    metadata: metadata && new Map(Object.entries(metadata)),
     fingerprint,
     createdAt,
     status: "pending",

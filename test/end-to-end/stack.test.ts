@@ -1,17 +1,17 @@
 import { spawnSync } from "node:child_process";
 import { randomUUID } from "node:crypto";
 import { once } from "node:events";
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
-import { createServer as createHttpServer, request } from "node:http";
+import { mkdtempSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { setTimeout } from "node:timers/promises";
 import { PutCommand } from "@aws-sdk/lib-dynamodb";
 import { describe, expect, inject, onTestFinished, test } from "vitest";
 import { dynamo } from "../../lib/aws/clients.ts";
 import { Client, newUser, transactionIn } from "../support/client.ts";
-import { collect, freePorts, launch, run, type Stack, startStack } from "../support/stack.ts";
+import { startFrontOf } from "../support/front.ts";
+import { commandOf, processesWith, refusedStart, untilNoProcessWith } from "../support/processes.ts";
+import { freePorts, run, type Stack, startStack } from "../support/stack.ts";
 
 const ROOT = join(import.meta.dirname, "../..");
 const onLinux = process.platform === "linux";
@@ -30,37 +30,6 @@ function dataDir(): string {
   return folder;
 }
 
-/** Starts a stack that is to refuse, and returns what it says. */
-async function refusal(environment: Readonly<Record<string, string>>): Promise<{ code: number; output: string }> {
-  const child = launch({
-    ...(await freePorts("API_PORT", "AWS_PORT", "DYNAMODB_PORT", "METRICS_PORT")),
-    ...environment,
-  });
-  const output = collect(child);
-  const [code] = await once(child, "close");
-  return { code, output: output() };
-}
-
-/** Processes whose environment has the marker: all that a stack has started, however deep. */
-function processesWith(marker: string): string[] {
-  return readdirSync("/proc").filter((pid) => {
-    if (!/^\d+$/.test(pid)) return false;
-    try {
-      return readFileSync(`/proc/${pid}/environ`, "utf8").includes(marker);
-    } catch {
-      return false;
-    }
-  });
-}
-
-async function untilNoProcessWith(marker: string): Promise<void> {
-  const deadline = Date.now() + 15_000;
-  while (processesWith(marker).length > 0) {
-    if (Date.now() > deadline) throw new Error(`Left behind: ${processesWith(marker)}`);
-    await setTimeout(50);
-  }
-}
-
 describe("npm start refuses, in one clear line and with exit code 1,", () => {
   test("a port that is taken", async () => {
     const server = createServer().listen(0, "127.0.0.1");
@@ -71,7 +40,7 @@ describe("npm start refuses, in one clear line and with exit code 1,", () => {
     const address = server.address();
     const port = String(typeof address === "object" ? address?.port : "");
     for (const name of ["API_PORT", "AWS_PORT", "DYNAMODB_PORT", "METRICS_PORT"]) {
-      expect(await refusal({ [name]: port })).toEqual({
+      expect(await refusedStart({ [name]: port })).toEqual({
         code: 1,
         output: `Port ${port} is taken: set ${name} to a free one\n`,
       });
@@ -84,19 +53,19 @@ describe("npm start refuses, in one clear line and with exit code 1,", () => {
     ["AWS_ENDPOINT_URL", "localhost", /^AWS_ENDPOINT_URL=localhost: .+\n$/],
     ["LOG_LEVEL", "loud", /^LOG_LEVEL=loud: .+\n$/],
   ])("the setting %s=%s", async (name, value, message) => {
-    const { code, output } = await refusal({ [name]: value });
+    const { code, output } = await refusedStart({ [name]: value });
     expect(code).toBe(1);
     expect(output).toMatch(message);
   });
 
   test("an engine that needs Java where there is none", async () => {
-    const { code, output } = await refusal({ DYNAMODB_ENGINE: "dynamodb-local", PATH: "/nowhere" });
+    const { code, output } = await refusedStart({ DYNAMODB_ENGINE: "dynamodb-local", PATH: "/nowhere" });
     expect(code).toBe(1);
     expect(output).toMatch(/^DynamoDB Local needs Java 17 or later: .+\n$/);
   });
 
   test("a DATA_DIR that can't be written", async () => {
-    const { code, output } = await refusal({ DATA_DIR: "/dev/null/antler" });
+    const { code, output } = await refusedStart({ DATA_DIR: "/dev/null/antler" });
     expect(code).toBe(1);
     expect(output).toMatch(/^DATA_DIR=\/dev\/null\/antler: .+\n$/);
   });
@@ -227,31 +196,3 @@ describe("npm run token", () => {
     expect([code, usage]).toEqual([1, expect.stringMatching(/^Usage: .+\n$/)]);
   });
 });
-
-/** One endpoint for both services, as LocalStack has it. */
-async function startFrontOf({ environment }: Stack): Promise<string> {
-  const server = createHttpServer((incoming, outgoing) => {
-    const isDynamo = String(incoming.headers["x-amz-target"]).startsWith("DynamoDB");
-    const port = isDynamo ? environment.DYNAMODB_PORT : environment.AWS_PORT;
-    const { method, headers, url: path } = incoming;
-    const forwarded = request({ host: "127.0.0.1", port, method, headers, path }, (answer) => {
-      outgoing.writeHead(answer.statusCode ?? 502, answer.headers);
-      answer.pipe(outgoing);
-    });
-    forwarded.on("error", () => outgoing.destroy());
-    outgoing.on("close", () => forwarded.destroy());
-    incoming.pipe(forwarded);
-  });
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  onTestFinished(() => {
-    server.close();
-    server.closeAllConnections();
-  });
-  const address = server.address();
-  return `http://127.0.0.1:${typeof address === "object" ? address?.port : ""}`;
-}
-
-function commandOf(pid: string): string[] {
-  return readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0");
-}

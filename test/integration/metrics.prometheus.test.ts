@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { describe, expect, onTestFinished, test } from "vitest";
-import { z } from "zod";
+import * as z from "zod";
 import { readPanel, readPanels } from "../../localstack/dashboard.ts";
 import { Client, newUser, problemIn, transactionIn } from "../support/client.ts";
 import { freePorts, run, startStack } from "../support/stack.ts";

@@ -1,5 +1,7 @@
+import { once } from "node:events";
 import { readdirSync, readFileSync } from "node:fs";
 import { setTimeout } from "node:timers/promises";
+import { collect, freePorts, launch } from "./stack.ts";
 
 /** Linux only: processes whose environment has the marker `NAME=value`, which is all that a stack has started. */
 export function processesWith(marker: string): string[] {
@@ -23,4 +25,17 @@ export async function untilNoProcessWith(marker: string): Promise<void> {
 
 export function commandOf(pid: string): string[] {
   return readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0");
+}
+
+/** Starts a stack that is to refuse, and returns what it says. */
+export async function refusedStart(
+  environment: Readonly<Record<string, string>>,
+): Promise<{ code: number; output: string }> {
+  const child = launch({
+    ...(await freePorts("API_PORT", "AWS_PORT", "DYNAMODB_PORT", "METRICS_PORT")),
+    ...environment,
+  });
+  const output = collect(child);
+  const [code] = await once(child, "close");
+  return { code, output: output() };
 }

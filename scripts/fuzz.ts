@@ -1,0 +1,85 @@
+import { spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { ADMIN_SCOPE } from "../lib/http/authenticate.ts";
+import { issueToken } from "../localstack/identityProvider.ts";
+import { startStack } from "../test/support/stack.ts";
+
+/**
+ * `npm run fuzz`: schemathesis reads the OpenAPI document of a stack of its own and sends what the document allows, what
+ * it does not allow, and chains of calls. No answer may be a 5xx or one that the document does not have. The same
+ * requests every time; exits 1 with a finding. Needs Python 3.10 or later for schemathesis, and nothing else.
+ */
+const SCRIPTS = import.meta.dirname;
+const VENV = join(SCRIPTS, "../.venv-fuzz");
+const REQUIREMENTS = join(SCRIPTS, "fuzz-requirements.txt");
+const EXAMPLES_MAX = 100;
+const ALL_MAX_MS = 230_000;
+const CHECKS = [
+  "not_a_server_error",
+  "status_code_conformance",
+  "content_type_conformance",
+  "response_schema_conformance",
+  "response_headers_conformance",
+];
+
+function install(): void {
+  const installed = join(VENV, "installed.txt");
+  const wanted = readFileSync(REQUIREMENTS, "utf8");
+  if (textOf(installed) === wanted) return;
+  console.log("Installing schemathesis into .venv-fuzz …");
+  run("python3", ["-m", "venv", "--clear", VENV]);
+  run(join(VENV, "bin/pip"), ["install", "--quiet", "--disable-pip-version-check", "-r", REQUIREMENTS]);
+  writeFileSync(installed, wanted);
+}
+
+function textOf(file: string): string | undefined {
+  try {
+    return readFileSync(file, "utf8");
+  } catch {
+    return undefined;
+  }
+}
+
+function run(program: string, args: readonly string[]): void {
+  const { status, error } = spawnSync(program, args, { stdio: "inherit" });
+  if (status !== 0) throw new Error(`${program} ${args.join(" ")}: ${error?.message ?? `exit code ${status}`}`);
+}
+
+/** @returns whether the run found nothing */
+async function fuzz(name: string, apiUrl: string, scope: string | undefined, config: readonly string[]) {
+  const token = await issueToken({ subject: "fuzz", scope, issuer: "antler-local", audience: "antler" });
+  console.log(`\n${name}`);
+  const child = spawn(
+    join(VENV, "bin/schemathesis"),
+    [
+      ...config,
+      ...["run", `${apiUrl}/openapi.json`, "--header", `Authorization: Bearer ${token}`],
+      ...["--checks", CHECKS.join(",")],
+      ...["--max-examples", String(EXAMPLES_MAX), "--generation-deterministic", "--continue-on-failure"],
+      ...["--request-timeout", "30", "--warnings", "off", "--no-color"],
+    ],
+    // It leaves a folder of its own where it runs.
+    { cwd: VENV, stdio: ["ignore", "inherit", "inherit"], timeout: Math.max(1, deadlineMs - Date.now()) },
+  );
+  const [code, signal] = await once(child, "exit");
+  if (signal) console.error(`Not done after ${ALL_MAX_MS / 1000} s`);
+  return code === 0;
+}
+
+install();
+const deadlineMs = Date.now() + ALL_MAX_MS;
+const stack = await startStack({ JWT_ISSUER: "antler-local", JWT_AUDIENCE: "antler" });
+try {
+  const { apiUrl } = stack;
+  const ownWallet = await fuzz("A user's token, on the user's own wallet", apiUrl, undefined, [
+    "--config-file",
+    join(SCRIPTS, "fuzz-own-wallet.toml"),
+  ]);
+  const anyWallet = await fuzz(`A token with the scope ${ADMIN_SCOPE}, on any wallet`, apiUrl, ADMIN_SCOPE, []);
+  const noWallet = await fuzz("A user's token, on any wallet", apiUrl, undefined, []);
+  process.exitCode = ownWallet && anyWallet && noWallet ? 0 : 1;
+} finally {
+  await stack.stop();
+}

@@ -1,0 +1,275 @@
+import { randomUUID } from "node:crypto";
+import { beforeAll, describe, expect, inject, test } from "vitest";
+import { Client, newUser, problemIn, transactionIn } from "../support/client.ts";
+import { attack, bearer, codeOf, isOurs, type RawAnswer } from "./attacker.ts";
+
+const apiUrl = inject("apiUrl");
+const alice = new Client(apiUrl, newUser("alice"));
+const bob = new Client(apiUrl, newUser("bob"));
+/** No other wallet holds this. */
+const BOBS_MONEY = "4242.42";
+const PROTOTYPE_NAMES = ["__proto__", "constructor", "toString", "valueOf", "hasOwnProperty", "prototype", "then"];
+let asAlice: Record<string, string>;
+
+beforeAll(async () => {
+  asAlice = await bearer(alice.user);
+  transactionIn(await bob.deposit("USD", BOBS_MONEY, { wait: 10, reference: "bob's secret" }), 201);
+  transactionIn(await alice.deposit("USD", "1.00", { wait: 10 }), 201);
+});
+
+/** Whatever was answered, it is no failure of ours, and it is at most alice's own. */
+function expectHarmless(answer: RawAnswer): void {
+  expect(answer.status).toBeLessThan(500);
+  expect(answer.text).not.toContain(BOBS_MONEY);
+  expect(answer.text).not.toContain("secret");
+  if (answer.status === 200 && isOurs(answer)) expect(JSON.parse(answer.body)).toMatchObject({ userId: alice.user });
+}
+
+describe("a path that plays tricks reaches nobody else's wallet:", () => {
+  const [a, b] = [alice.user, bob.user];
+  const full = (text: string) => [...text].map((letter) => encodeURIComponent(wide(letter))).join("");
+  const wide = (letter: string) => String.fromCodePoint(0xff00 + (letter.codePointAt(0) ?? 0x20) - 0x20);
+
+  test.each([
+    ["up from one's own", `/v1/users/${a}/../${b}/balances`],
+    ["up, encoded", `/v1/users/${a}/%2e%2e/${b}/balances`],
+    ["up, encoded in capitals", `/v1/users/${a}/%2E%2E/${b}/balances`],
+    ["up, half encoded", `/v1/users/${a}/.%2e/${b}/balances`],
+    ["up, with an encoded slash", `/v1/users/${a}%2f..%2f${b}/balances`],
+    ["up, encoded twice", `/v1/users/${a}%252f..%252f${b}/balances`],
+    ["up, with backslashes", `/v1/users/${a}\\..\\${b}/balances`],
+    ["up, with encoded backslashes", `/v1/users/${a}%5c..%5c${b}/balances`],
+    ["up, with a parameter", `/v1/users/${a}/..;/${b}/balances`],
+    ["up, in overlong UTF-8", `/v1/users/${a}/%c0%ae%c0%ae/${b}/balances`],
+    ["up, in overlong slashes", `/v1/users/${a}%c0%af${b}/balances`],
+    ["up, in full-width dots", `/v1/users/${a}/${full("..")}/${b}/balances`],
+    ["up, far", `/v1/users/${a}${"/..".repeat(50)}/v1/users/${b}/balances`],
+    ["the other's name in full-width letters", `/v1/users/${full(b)}/balances`],
+    ["the other's name in capitals", `/v1/users/${b.toUpperCase()}/balances`],
+    [
+      "the other's name, encoded",
+      `/v1/users/${[...b].map((letter) => `%${Buffer.from(letter).toString("hex")}`).join("")}/balances`,
+    ],
+    ["a null byte behind the other's name", `/v1/users/${b}%00/balances`],
+    ["a null byte between the names", `/v1/users/${a}%00${b}/balances`],
+    ["a null byte behind the path", `/v1/users/${b}/balances%00`],
+    ["a line break", `/v1/users/${b}%0d%0aX-User:%20${a}/balances`],
+    ["a dot behind the other's name", `/v1/users/${b}./balances`],
+    ["a space behind the other's name", `/v1/users/${b}%20/balances`],
+    ["a slash at the end", `/v1/users/${b}/balances/`],
+    ["many slashes", `//v1//users//${b}//balances`],
+    ["a fragment", `/v1/users/${b}/balances#/v1/users/${a}/balances`],
+    ["an encoded question mark", `/v1/users/${b}%3fx/balances`],
+    ["another host", `http://localhost/v1/users/${b}/balances`],
+    ["another host of the path's", `//${a}/v1/users/${b}/balances`],
+    ["the user in the query", `/v1/users/${a}/balances?userId=${b}&user=${b}`],
+    ["the user in a matrix", `/v1/users/${a};userId=${b}/balances`],
+    ["both users", `/v1/users/${a},${b}/balances`],
+    ["everybody", "/v1/users/*/balances"],
+    ["nobody", "/v1/users//balances"],
+    ["half an escape", `/v1/users/${b}%/balances`],
+    ["no escape", `/v1/users/${b}%zz/balances`],
+    ["no UTF-8", `/v1/users/%ff%fe/balances`],
+    ["letters beyond ASCII, as they are", `/v1/users/${"\u00e9"}/balances`],
+    ["very long", `/v1/users/${"a".repeat(9000)}/balances`],
+    ["longer than Node's HTTP server reads", `/v1/users/${"a".repeat(20_000)}/balances`],
+    ["a star", "*"],
+    ["the documentation's files", "/docs/..%2f..%2fpackage.json"],
+    ["the documentation's files, up", "/docs/../package.json"],
+    ["the documentation's files, with a null byte", "/docs/swagger-ui.css%00.json"],
+    ["the documentation's prototype", "/docs/__proto__"],
+  ])("%s", async (_name, path) => {
+    for (const method of ["GET", "POST"]) expectHarmless(await attack(method, path, asAlice));
+  });
+
+  test.each(["x-original-url", "x-rewrite-url", "x-forwarded-path", "x-forwarded-prefix", "x-amzn-request-context"])(
+    "the header %s",
+    async (name) => {
+      const answer = await attack("GET", `/v1/users/${alice.user}/balances`, {
+        ...asAlice,
+        [name]: `/v1/users/${bob.user}/balances`,
+      });
+      expect(JSON.parse(answer.body)).toMatchObject({ userId: alice.user });
+      expectHarmless(answer);
+    },
+  );
+
+  test.each(["x-user-id", "x-forwarded-user", "x-amzn-oidc-identity", "x-http-method-override", "from"])(
+    "the header %s, that names the other user",
+    async (name) => {
+      expect(codeOf(await attack("GET", `/v1/users/${bob.user}/balances`, { ...asAlice, [name]: bob.user }))).toBe(
+        "403 forbidden",
+      );
+    },
+  );
+});
+
+describe("names that every object has are names like any other:", () => {
+  test.each(PROTOTYPE_NAMES)("a user of the name %s has a wallet of its own", async (name) => {
+    // Such a user may have money of an earlier run: this test compares.
+    const user = new Client(apiUrl, name);
+    const before = Number(await user.balance("JPY"));
+    const { id } = transactionIn(await user.deposit("JPY", "5", { wait: 10 }), 201);
+    expect(Number(await user.balance("JPY"))).toBe(before + 5);
+    expect((await user.history({ limit: "1" })).data[0]?.id).toBe(id);
+    expect(problemIn(await alice.get("balances", name), 403).code).toBe("forbidden");
+  });
+
+  test.each(PROTOTYPE_NAMES)("a currency of the name %s is unknown", async (name) => {
+    expect(problemIn(await alice.deposit(name, "1.00"), 422).code).toBe("unknown_currency");
+    expect((await alice.history({ currency: name })).data).toEqual([]);
+  });
+
+  test.each(PROTOTYPE_NAMES)("an Idempotency-Key of the name %s is a key", async (key) => {
+    const user = new Client(apiUrl, newUser());
+    const { id } = transactionIn(await user.deposit("JPY", "5", { key, wait: 10 }), 201);
+    expect(transactionIn(await user.deposit("JPY", "5", { key }), 202).id).toBe(id);
+    expect(await user.balance("JPY")).toBe("5");
+  });
+
+  test.each(PROTOTYPE_NAMES.slice(1))("metadata of the name %s is kept as it came", async (name) => {
+    const metadata = { [name]: "x", other: name };
+    const { id } = transactionIn(await alice.deposit("JPY", "5", { metadata, wait: 10 }), 201);
+    expect((await alice.transaction(id)).metadata).toEqual(metadata);
+    expect((await alice.history({ limit: "1" })).data[0]?.metadata).toEqual(metadata);
+  });
+
+  test.each(PROTOTYPE_NAMES)("a parameter of the name %s is unknown", async (name) => {
+    for (const query of [`${name}=1`, `${name}[x]=1`, `limit[${name}]=1`, `limit=1&${name}.limit=2`]) {
+      expect(codeOf(await attack("GET", `/v1/users/${alice.user}/transactions?${query}`, asAlice))).toBe(
+        "422 validation_failed",
+      );
+    }
+  });
+
+  test.each(PROTOTYPE_NAMES)("a header of the name %s means nothing", async (name) => {
+    const answer = await attack("GET", `/v1/users/${alice.user}/balances`, { ...asAlice, [name]: "polluted" });
+    expect(answer.status).toBe(200);
+  });
+
+  test("and after all of it a new user's wallet is as empty as any", async () => {
+    const { userId, sequence, balances } = await new Client(apiUrl, newUser()).balances();
+    expect(userId).toMatch(/^user-/);
+    expect(sequence).toBe(0);
+    expect(balances.every(({ amount }) => /^0(\.0+)?$/.test(amount))).toBe(true);
+  });
+});
+
+describe("a user's name that can't be one is refused, whatever the token says:", () => {
+  test.each([
+    ["a space", "a b"],
+    ["a slash", "a/b"],
+    ["a null byte", "a\0b"],
+    ["a line break", "a\r\nb"],
+    ["letters beyond ASCII", "älice"],
+    ["a letter of no width", "ali\u200bce"],
+    ["writing from right to left", "\u202ealice"],
+    ["a picture", "😀"],
+    ["129 characters", "a".repeat(129)],
+    ["half an escape", "%"],
+    ["quotes", "a'b\"c"],
+    ["JSON", '{"$ne":null}'],
+    ["a path", "../../etc"],
+  ])("%s", async (_name, user) => {
+    for (const scope of [undefined, "wallets:admin"]) {
+      const path = `/v1/users/${encodeURIComponent(user)}`;
+      const headers = await bearer(user, scope);
+      expect(codeOf(await attack("GET", `${path}/balances`, headers))).toBe("422 validation_failed");
+      expect(codeOf(await attack("GET", `${path}/transactions`, headers))).toBe("422 validation_failed");
+    }
+  });
+
+  // A URL has no such names: whoever reads one takes them for steps in the path.
+  test.each([".", ".."])("%s reaches nothing", async (user) => {
+    const headers = await bearer(user, "wallets:admin");
+    for (const name of [user, user.replaceAll(".", "%2e")]) {
+      expect(codeOf(await attack("GET", `/v1/users/${name}/balances`, headers))).toBe("404 not_found");
+    }
+  });
+});
+
+describe("an Idempotency-Key that can't be one is refused:", () => {
+  const body = JSON.stringify({ currency: "USD", amount: "1.00" });
+  const post = (key: string) =>
+    attack(
+      "POST",
+      `/v1/users/${alice.user}/deposits`,
+      [...Object.entries(asAlice), ["content-type", "application/json"], ["idempotency-key", key]],
+      body,
+    );
+
+  test.each([
+    ["letters beyond ASCII", "kl\u00e9"],
+    ["bytes of UTF-8", Buffer.from("ключ").toString("latin1")],
+    ["a tab", "a\tb"],
+    ["256 characters", "k".repeat(256)],
+  ])("%s", async (_name, key) => {
+    expect(codeOf(await post(key))).toBe("400 idempotency_key_invalid");
+  });
+
+  test.each([
+    ["a null byte", "a\0b"],
+    ["a line feed", "a\nb: c"],
+    ["a carriage return", "a\rb"],
+    ["a delete", "a\x7fb"],
+  ])("%s, by Node's HTTP server before our code", async (_name, key) => {
+    const answer = await post(key);
+    expect([answer.status, isOurs(answer)]).toEqual([400, false]);
+  });
+});
+
+describe("a cursor", () => {
+  const of = (text: string) => encodeURIComponent(Buffer.from(text).toString("base64url"));
+  const page = (cursor: string) =>
+    attack("GET", `/v1/users/${alice.user}/transactions?limit=1&cursor=${cursor}`, asAlice);
+
+  test.each([
+    ["negative", of("v1:-1")],
+    ["zero", of("v1:0")],
+    ["minus zero", of("v1:-0")],
+    ["with a leading zero", of("v1:01")],
+    ["a fraction", of("v1:1.5")],
+    ["in exponent form", of("v1:1e3")],
+    ["hexadecimal", of("v1:0x10")],
+    ["infinite", of("v1:Infinity")],
+    ["no number", of("v1:NaN")],
+    ["of 16 digits", of("v1:9007199254740993")],
+    ["of other digits", of("v1:١")],
+    ["with a space", of("v1: 1")],
+    ["with a line", of("v1:1\n")],
+    ["with more behind", of("v1:1,v1:2")],
+    ["of another version", of("v2:1")],
+    ["with another user", of("v1:1:bob")],
+    ["of JSON", of('{"sequence":1}')],
+    ["a prototype's name", "__proto__"],
+    ["a number as it is", "5"],
+    ["empty", ""],
+    ["no base64", "%00%ff"],
+  ])("that is %s is refused", async (_name, cursor) => {
+    expect(codeOf(await page(cursor))).toBe("400 invalid_cursor");
+  });
+
+  test("that is too long is refused", async () => {
+    expect(codeOf(await page("A".repeat(65)))).toBe("422 validation_failed");
+  });
+
+  test("beyond the end shows one's own newest, and no more", async () => {
+    const answer = await page(of("v1:999999999999999"));
+    const { data } = JSON.parse(answer.body);
+    expect(data).toEqual((await alice.history({ limit: "1" })).data);
+  });
+
+  test("of another user shows one's own history", async () => {
+    for (let step = 0; step < 3; step++) await bob.deposit("USD", "1.00", { key: `${step}-${randomUUID()}`, wait: 10 });
+    const { nextCursor } = await bob.history({ limit: "1" });
+    const answer = await page(nextCursor ?? "");
+    expectHarmlessPage(answer);
+    expect(answer.status).toBe(200);
+  });
+
+  function expectHarmlessPage(answer: RawAnswer): void {
+    expect(answer.text).not.toContain(bob.user);
+    expect(answer.text).not.toContain(BOBS_MONEY);
+    for (const { userId } of JSON.parse(answer.body).data) expect(userId).toBe(alice.user);
+  }
+});

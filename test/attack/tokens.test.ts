@@ -1,0 +1,417 @@
+import { createHmac, createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject, sign } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import fc from "fast-check";
+import { importJWK, type JWK, type JWTPayload, SignJWT } from "jose";
+import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
+import { Client, newUser } from "../support/client.ts";
+import { attack, codeOf, isOurs, startTrap, tokenOf } from "./attacker.ts";
+
+const alice = newUser("alice");
+const balances = `/v1/users/${alice}/balances`;
+
+/** The provider's keys. An attacker has the public one: the key set serves it to everybody. */
+let providerJwk: JWK;
+let publicKey: KeyObject;
+let goodToken: string;
+const attacker = generateKeyPairSync("rsa", { modulusLength: 2048 });
+const attackerJwk = attacker.publicKey.export({ format: "jwk" });
+let trap: Awaited<ReturnType<typeof startTrap>>;
+
+beforeAll(async () => {
+  // The first token makes the key pair in a fresh clone.
+  goodToken = await tokenOf(alice);
+  providerJwk = JSON.parse(readFileSync(join(import.meta.dirname, "../../.antler/identity-key.json"), "utf8"));
+  const { n = "", e = "" } = providerJwk;
+  publicKey = createPublicKey({ key: { kty: "RSA", n, e }, format: "jwk" });
+  trap = await startTrap({ keys: [{ ...attackerJwk, kid: "attacker", alg: "RS256", use: "sig" }] });
+  await new Client(inject("apiUrl"), alice).deposit("USD", "7.00", { wait: 10 });
+});
+
+afterAll(() => trap.stop());
+
+const encode = (value: unknown) =>
+  Buffer.from(typeof value === "string" ? value : JSON.stringify(value)).toString("base64url");
+
+function claims(): JWTPayload {
+  const now = Math.floor(Date.now() / 1000);
+  return { sub: alice, iss: "antler-local", aud: "antler", iat: now, exp: now + 3600, scope: "wallets:admin" };
+}
+
+type Signer = (input: string) => Buffer;
+const withAttackersKey: Signer = (input) => sign("sha256", Buffer.from(input), attacker.privateKey);
+const withNothing: Signer = () => Buffer.alloc(0);
+const withSecret =
+  (secret: string | Buffer, hash = "sha256"): Signer =>
+  (input) =>
+    createHmac(hash, secret).update(input).digest();
+
+/** A token of the attacker's; header and payload may be text that is no JSON. */
+function forge(header: unknown, signer: Signer, payload: unknown = claims()): string {
+  const input = `${encode(header)}.${encode(payload)}`;
+  return `${input}.${signer(input).toString("base64url")}`;
+}
+
+/** A token that the provider itself signed, for whoever and whatever it was. */
+async function signedByProvider(change: Record<string, unknown>): Promise<string> {
+  const key = await importJWK(providerJwk, "RS256");
+  const payload: JWTPayload = { ...claims(), scope: undefined, ...change };
+  return new SignJWT(payload).setProtectedHeader({ alg: "RS256", kid: providerJwk.kid ?? "" }).sign(key);
+}
+
+/** Signed with the provider's key, with more in the header than a library would sign. */
+function signedByHand(extra: Readonly<Record<string, unknown>>): string {
+  const key = createPrivateKey({ key: { ...providerJwk }, format: "jwk" });
+  return forge({ alg: "RS256", kid: providerJwk.kid, ...extra }, (input) => sign("sha256", Buffer.from(input), key));
+}
+
+async function present(authorization: string, path = balances) {
+  const answer = await attack("GET", path, { authorization });
+  expect(answer.body).not.toContain("7.00");
+  return answer;
+}
+
+async function expectRefused(token: string): Promise<void> {
+  const answer = await present(`Bearer ${token}`);
+  expect(codeOf(answer)).toBe("401 unauthorized");
+  expect(answer.headers.get("www-authenticate")).toMatch(/^Bearer realm="antler"/);
+}
+
+test("the tokens that the attacks are made from are good", async () => {
+  const mallory = newUser("mallory");
+  for (const token of [
+    goodToken,
+    await signedByProvider({}),
+    await signedByProvider({ sub: mallory, scope: "wallets:admin" }),
+    signedByHand({}),
+  ]) {
+    const answer = await attack("GET", balances, { authorization: `Bearer ${token}` });
+    expect(answer.status).toBe(200);
+    expect(answer.body).toContain("7.00");
+  }
+});
+
+describe("a token without a signature is refused,", () => {
+  test.each(["none", "None", "NONE", "nOnE", "", "null"])("alg %j", async (alg) => {
+    await expectRefused(forge({ alg, kid: providerJwk.kid }, withNothing));
+    await expectRefused(
+      forge({ alg, kid: providerJwk.kid }, () => Buffer.from(goodToken.split(".")[2] ?? "", "base64url")),
+    );
+  });
+
+  test.each([[null], [0], [true], [[]], [["none"]], [["RS256"]], [{}]])("alg %j", async (alg) => {
+    await expectRefused(forge({ alg, kid: providerJwk.kid }, withNothing));
+  });
+
+  test("or with the good one's cut off, cut short or doubled", async () => {
+    const [header = "", payload = "", signature = ""] = goodToken.split(".");
+    for (const token of [
+      `${header}.${payload}.`,
+      `${header}.${payload}`,
+      `${header}.${payload}.${signature.slice(0, -8)}`,
+      `${header}.${payload}.${signature}${signature}`,
+      `${header}.${payload}.${signature}.`,
+      `${header}.${payload}.${signature}.${signature}.${signature}`,
+      `.${payload}.${signature}`,
+      `${header}..${signature}`,
+      "..",
+      `${header}.${encode(claims())}.${signature}`,
+    ]) {
+      await expectRefused(token);
+    }
+  });
+});
+
+describe("a token that an HMAC signs with the public key for a secret is refused,", () => {
+  test.each([
+    ["HS256", "sha256"],
+    ["HS384", "sha384"],
+    ["HS512", "sha512"],
+  ])("%s", async (alg, hash) => {
+    const header = { alg, typ: "JWT", kid: providerJwk.kid };
+    for (const secret of [
+      publicKey.export({ format: "pem", type: "spki" }),
+      publicKey.export({ format: "pem", type: "pkcs1" }),
+      publicKey.export({ format: "der", type: "spki" }),
+      JSON.stringify(publicKey.export({ format: "jwk" })),
+      providerJwk.n ?? "",
+      Buffer.from(providerJwk.n ?? "", "base64url"),
+      "",
+      "secret",
+    ]) {
+      await expectRefused(forge(header, withSecret(secret, hash)));
+    }
+  });
+});
+
+describe("a token that names its own key is refused, and nothing is fetched,", () => {
+  const kids = () => [providerJwk.kid, "attacker", undefined];
+
+  test.each([
+    ["jwk", () => ({ jwk: attackerJwk })],
+    ["jwk with the provider's kid", () => ({ jwk: { ...attackerJwk, kid: providerJwk.kid, alg: "RS256" } })],
+    ["jku", () => ({ jku: trap.url })],
+    ["x5u", () => ({ x5u: trap.url })],
+    ["x5c", () => ({ x5c: [attacker.publicKey.export({ format: "der", type: "spki" }).toString("base64")] })],
+    ["iss as an address", () => ({ iss: trap.url })],
+    ["all of them", () => ({ jwk: attackerJwk, jku: trap.url, x5u: trap.url, x5t: "x" })],
+  ])("%s", async (_name, extra) => {
+    for (const kid of kids()) {
+      await expectRefused(forge({ alg: "RS256", typ: "JWT", kid, ...extra() }, withAttackersKey));
+      await expectRefused(forge({ alg: "RS256", kid, ...extra() }, withAttackersKey, { ...claims(), iss: trap.url }));
+    }
+    expect(trap.requests()).toBe(0);
+  });
+});
+
+describe("a token whose kid is an attack is refused,", () => {
+  test.each([
+    ["a path", "../../../../../../dev/null"],
+    ["a path with a null byte", "../../etc/passwd\0.pem"],
+    ["SQL", "x' UNION SELECT 'secret' -- "],
+    ["a command", "| curl 127.0.0.1"],
+    ["a prototype's name", "__proto__"],
+    ["another prototype's name", "toString"],
+    ["very long", "k".repeat(5000)],
+    ["half of a pair", "\ud800"],
+    ["a number", 0],
+    ["null", null],
+    ["an array", []],
+    ["an object", { toString: "x" }],
+  ])("%s", async (_name, kid) => {
+    await expectRefused(forge({ alg: "RS256", kid }, withAttackersKey));
+    await expectRefused(forge({ alg: "HS256", kid }, withSecret("")));
+    await expectRefused(forge({ alg: "HS256", kid }, withSecret("secret")));
+  });
+
+  test("an address", async () => {
+    await expectRefused(forge({ alg: "RS256", kid: trap.url }, withAttackersKey));
+    expect(trap.requests()).toBe(0);
+  });
+});
+
+describe("a token of another kind is refused:", () => {
+  test.each(["RS384", "RS512", "PS256", "ES256", "EdDSA", "ES256K", "RSA1_5", "dir", "__proto__", "constructor"])(
+    "alg %s over the provider's key",
+    async (alg) => {
+      await expectRefused(forge({ alg, kid: providerJwk.kid }, withAttackersKey));
+    },
+  );
+
+  test.each([
+    ["unknown", { crit: ["http://example.com/x"], "http://example.com/x": true }],
+    ["empty", { crit: [] }],
+    ["no array", { crit: "exp" }],
+    ["of a registered name", { crit: ["alg"] }],
+    ["of a prototype's name", { crit: ["__proto__"] }],
+    ["of b64", { crit: ["b64"], b64: false }],
+  ])("crit %s", async (_name, extra) => {
+    await expectRefused(forge({ alg: "RS256", kid: providerJwk.kid, ...extra }, withAttackersKey));
+    // Even with a right signature: what a token calls critical must be understood.
+    await expectRefused(signedByHand(extra));
+  });
+
+  test.each([
+    ["no JSON", "{"],
+    ["an array", []],
+    ["a text", '"alice"'],
+    ["null", "null"],
+    ["empty", ""],
+    ["deep", "[".repeat(2000)],
+    ["another token", "eyJhbGciOiJub25lIn0.e30."],
+  ])("a payload or header that is %s", async (_name, part) => {
+    await expectRefused(forge({ alg: "RS256", kid: providerJwk.kid }, withAttackersKey, part));
+    await expectRefused(forge(part, withAttackersKey));
+    await expectRefused(forge(part, withNothing));
+  });
+
+  test("a good token in another one", async () => {
+    await expectRefused(forge({ alg: "RS256", cty: "JWT", kid: providerJwk.kid }, withAttackersKey, goodToken));
+    await expectRefused(forge({ alg: "none", cty: "JWT" }, withNothing, goodToken));
+  });
+
+  test("one of JSON, and one that is encrypted", async () => {
+    const [header, payload, signature] = goodToken.split(".");
+    await expectRefused(encode({ protected: header, payload, signature }));
+    await expectRefused(JSON.stringify({ protected: header, payload, signature }));
+    await expectRefused(
+      `${encode({ alg: "dir", enc: "A256GCM" })}..${encode("iv")}.${encode("text")}.${encode("tag")}`,
+    );
+  });
+
+  test("claims given twice under the good one's signature", async () => {
+    const [header = "", payload = "", signature = ""] = goodToken.split(".");
+    const text = Buffer.from(payload, "base64url").toString();
+    const twice = encode(text.replace("{", '{"sub":"somebody",'));
+    const after = encode(text.replace(/\}$/, ',"sub":"somebody"}'));
+    await expectRefused(`${header}.${twice}.${signature}`);
+    await expectRefused(`${header}.${after}.${signature}`);
+  });
+});
+
+describe("a token that the provider signed for something else opens nothing:", () => {
+  test.each([
+    ["another audience", { aud: "another-service" }],
+    ["an audience that starts alike", { aud: "antlers" }],
+    ["no audience", { aud: undefined }],
+    ["an audience of another type", { aud: { antler: true } }],
+    ["another issuer", { iss: "antler-local.example.com" }],
+    ["issuers in an array", { iss: ["antler-local"] }],
+    ["no expiry", { exp: undefined }],
+    ["an expiry in the past", { exp: 1 }],
+    ["an expiry that is a text", { exp: "99999999999" }],
+    ["a start in the future", { nbf: 99_999_999_999 }],
+    ["no subject", { sub: undefined }],
+    ["an empty subject", { sub: "" }],
+    ["null for the subject", { sub: null }],
+  ])("%s", async (_name, change) => {
+    await expectRefused(await signedByProvider(change));
+  });
+
+  test.each([
+    ["an array of the user", [alice]],
+    ["an object that prints as the user", { toString: alice }],
+    ["the user in other letters", alice.toUpperCase()],
+    ["the user and a null byte", `${alice}\0`],
+    ["the user and a space", `${alice} `],
+    ["the user's beginning", alice.slice(0, -1)],
+    ["the user in full-width letters", alice.replace("a", "\uff41")],
+    ["a prototype's name", "__proto__"],
+    ["true", true],
+  ])("a subject that is %s", async (_name, sub) => {
+    expect(codeOf(await present(`Bearer ${await signedByProvider({ sub })}`))).toMatch(/^40[13] /);
+  });
+});
+
+describe("the scope wallets:admin is not had by", () => {
+  test.each([
+    ["a longer name", { scope: "wallets:adminx" }],
+    ["a longer name in front", { scope: "xwallets:admin" }],
+    ["a part", { scope: "wallets" }],
+    ["capitals", { scope: "WALLETS:ADMIN" }],
+    ["a space inside", { scope: "wallets: admin" }],
+    ["a comma", { scope: "openid,wallets:admin" }],
+    ["a tab", { scope: "openid\twallets:admin" }],
+    ["a line", { scope: "openid\nwallets:admin" }],
+    ["a null byte", { scope: "wallets:admin\0" }],
+    ["a space of no width", { scope: "wallets\u200b:admin" }],
+    ["a letter that looks alike", { scope: "wаllets:admin" }],
+    ["a pattern", { scope: "wallets:*" }],
+    ["an array", { scope: ["wallets:admin"] }],
+    ["an array in an array", { scope: [["wallets:admin"]] }],
+    ["an object", { scope: { "wallets:admin": true } }],
+    ["an object with a split of its own", { scope: { split: "wallets:admin", 0: "wallets:admin", length: 1 } }],
+    ["claims of other names", { scp: ["wallets:admin"], scopes: "wallets:admin", permissions: ["wallets:admin"] }],
+    ["a claim below", { claims: { scope: "wallets:admin" }, antler: { scope: "wallets:admin" } }],
+    ["the name of a prototype", { scope: "__proto__ constructor has" }],
+  ])("%s", async (_name, change) => {
+    const token = await signedByProvider({ sub: newUser("mallory"), ...change });
+    expect(codeOf(await present(`Bearer ${token}`))).toBe("403 forbidden");
+  });
+});
+
+describe("the Authorization header is not to be played with:", () => {
+  test.each([
+    ["a tab behind the scheme", (token: string) => `Bearer\t${token}`],
+    ["a tab inside of the signature", (token: string) => `Bearer ${token.slice(0, -9)}\t${token.slice(-9)}`],
+    ["a space inside of the signature", (token: string) => `Bearer ${token.slice(0, -9)} ${token.slice(-9)}`],
+    ["a no-break space behind", (token: string) => `Bearer ${token}\u00a0`],
+    ["quotes", (token: string) => `Bearer "${token}"`],
+    ["another scheme", (token: string) => `Token ${token}`],
+    ["no scheme", (token: string) => token],
+    ["the scheme twice", (token: string) => `Bearer Bearer ${token}`],
+    ["two tokens with a comma", (token: string) => `Bearer ${token}, Bearer ${token}`],
+    ["a parameter", (token: string) => `Bearer token=${token}`],
+    ["a percent sign", (token: string) => `Bearer ${token.replace(".", "%2e")}`],
+    ["nothing but the scheme", () => "Bearer"],
+    ["padding in the middle", (token: string) => `Bearer ${token.replace(".", "=.")}`],
+  ])("%s", async (_name, authorization) => {
+    expect(codeOf(await present(authorization(goodToken)))).toBe("401 unauthorized");
+  });
+
+  test("a token that is huge", async () => {
+    const payload = { ...claims(), padding: "x".repeat(6_000) };
+    await expectRefused(forge({ alg: "RS256", kid: providerJwk.kid }, withAttackersKey, payload));
+    await expectRefused(`${goodToken}${"A".repeat(10_000)}`);
+    await expectRefused(await signedByProvider({ padding: "x".repeat(9_000) }));
+  });
+
+  test("a token beyond 16 KB, which Node's HTTP server refuses before our code", async () => {
+    const answer = await present(`Bearer ${goodToken}${"A".repeat(70_000)}`);
+    expect([answer.status, isOurs(answer)]).toEqual([400, false]);
+  });
+
+  // serverless-offline hands over the last one; API Gateway joins both with a comma, which is no token at all.
+  test("given twice, only one of them counts, and that one has to be good by itself", async () => {
+    const mallory = await tokenOf(newUser("mallory"));
+    const forged = forge({ alg: "none" }, withNothing);
+    for (const last of [`Bearer ${mallory}`, `Bearer ${forged}`, "Bearer", ""]) {
+      const answer = await attack("GET", balances, [
+        ["Authorization", `Bearer ${goodToken}`],
+        ["authorization", last],
+      ]);
+      expect(codeOf(answer)).toMatch(/^40[13] /);
+    }
+  });
+
+  test("the emulator's own header to set claims has no say", async () => {
+    const answer = await attack("GET", balances, {
+      "sls-offline-authorizer-override": JSON.stringify({ jwt: { claims: claims() }, lambda: claims() }),
+    });
+    expect(codeOf(answer)).toBe("401 unauthorized");
+  });
+
+  test("a token in the query, in a cookie or in the body", async () => {
+    expect(codeOf(await attack("GET", `${balances}?access_token=${goodToken}`))).toBe("401 unauthorized");
+    expect(codeOf(await attack("GET", balances, { cookie: `access_token=${goodToken}` }))).toBe("401 unauthorized");
+    const form = { "content-type": "application/x-www-form-urlencoded" };
+    const deposits = `/v1/users/${alice}/deposits`;
+    expect(codeOf(await attack("POST", deposits, form, `access_token=${goodToken}`))).toBe("401 unauthorized");
+  });
+});
+
+describe("at random,", () => {
+  test("a token with one letter of its header or payload changed is refused", async () => {
+    const signed = goodToken.lastIndexOf(".");
+    const changes = fc.record({ at: fc.nat(signed - 1), by: fc.constantFrom(..."Aa0_-.") });
+    await fc.assert(
+      fc.asyncProperty(changes, async ({ at, by }) => {
+        fc.pre(goodToken[at] !== by);
+        await expectRefused(goodToken.slice(0, at) + by + goodToken.slice(at + 1));
+      }),
+      { seed: 5, numRuns: 200 },
+    );
+  });
+
+  test("a token with any header at all is refused", async () => {
+    const names = fc.constantFrom(
+      "alg",
+      "kid",
+      "typ",
+      "cty",
+      "crit",
+      "b64",
+      "jwk",
+      "jku",
+      "x5c",
+      "x5t",
+      "zip",
+      "enc",
+      "p2c",
+    );
+    const header = fc.dictionary(
+      names,
+      fc.oneof(fc.jsonValue({ maxDepth: 2 }), fc.constantFrom("RS256", "ES256", "none")),
+    );
+    await fc.assert(
+      fc.asyncProperty(header, fc.boolean(), async (extra, known) => {
+        const base = known ? { alg: "RS256", kid: providerJwk.kid } : {};
+        const token = forge({ ...base, ...extra }, withAttackersKey);
+        fc.pre(token.length < 8_000);
+        await expectRefused(token);
+      }),
+      { seed: 5, numRuns: 300 },
+    );
+    expect(trap.requests()).toBe(0);
+  });
+});

@@ -1,0 +1,214 @@
+import { randomUUID } from "node:crypto";
+import { once } from "node:events";
+import type { Socket } from "node:net";
+import { setTimeout } from "node:timers/promises";
+import { beforeAll, describe, expect, inject, onTestFinished, test } from "vitest";
+import { Client, newUser, transactionIn } from "../support/client.ts";
+import { attack, bearer, codeOf, dial, isOurs, parseAnswer, sendBytes } from "./attacker.ts";
+
+const apiUrl = inject("apiUrl");
+const alice = new Client(apiUrl, newUser("alice"));
+const VALID = '{"currency":"USD","amount":"1.00"}';
+let asAlice: Record<string, string>;
+let authorization: string;
+
+beforeAll(async () => {
+  asAlice = await bearer(alice.user);
+  authorization = `Authorization: ${asAlice.authorization}`;
+});
+
+/** How many answers a connection got. */
+const answersIn = (text: string) => text.split("HTTP/1.1 ").length - 1;
+
+describe("a flood of headers", () => {
+  const balances = `/v1/users/${alice.user}/balances`;
+  const many = (count: number) => Array.from({ length: count }, (_, index) => [`x-${index}`, "v"] as const);
+
+  test("of 200 is taken", async () => {
+    const answer = await attack("GET", balances, [...many(200), ...Object.entries(asAlice)]);
+    expect(answer.status).toBe(200);
+  });
+
+  test("of one name 200 times does not hide the token", async () => {
+    const same = Array.from({ length: 200 }, () => ["x-a", "v"] as const);
+    expect((await attack("GET", balances, [...same, ...Object.entries(asAlice)])).status).toBe(200);
+    expect(codeOf(await attack("GET", balances, same))).toBe("401 unauthorized");
+  });
+
+  test.each([
+    ["of 3,000", many(3000)],
+    ["of 64 KB in one", [["x-a", "v".repeat(65_536)]] as const],
+    ["of 64 KB in a name", [["x".repeat(65_536), "v"]] as const],
+    ["of 64 KB of cookies", [["cookie", "a=b; ".repeat(13_000)]] as const],
+  ])("%s is refused by Node's HTTP server before our code", async (_name, headers) => {
+    const answer = await attack("GET", balances, [...Object.entries(asAlice), ...headers]);
+    expect([answer.status, isOurs(answer)]).toEqual([400, false]);
+  });
+});
+
+describe("a request whose length is in doubt is refused as a whole, so that nothing is smuggled behind it:", () => {
+  const chunk = `${VALID.length.toString(16)}\r\n${VALID}\r\n0\r\n\r\n`;
+  const smuggled = () => `GET /v1/users/${alice.user}/balances HTTP/1.1\r\nHost: x\r\n${authorization}\r\n\r\n`;
+
+  test.each([
+    ["Content-Length and Transfer-Encoding", ["Content-Length: 4", "Transfer-Encoding: chunked"], chunk],
+    ["Transfer-Encoding and Content-Length", ["Transfer-Encoding: chunked", "Content-Length: 4"], chunk],
+    ["two Content-Length", [`Content-Length: ${VALID.length}`, "Content-Length: 3"], VALID],
+    ["two Content-Length in one", [`Content-Length: ${VALID.length}, 3`], VALID],
+    ["a Content-Length with a sign", [`Content-Length: +${VALID.length}`], VALID],
+    ["a Content-Length below zero", ["Content-Length: -1"], VALID],
+    ["a Content-Length in hexadecimal", ["Content-Length: 0x22"], VALID],
+    ["a Content-Length beyond counting", ["Content-Length: 99999999999999999999"], VALID],
+    ["two Transfer-Encoding", ["Transfer-Encoding: chunked", "Transfer-Encoding: identity"], chunk],
+    ["chunked that is not the last", ["Transfer-Encoding: chunked, identity"], chunk],
+    ["an unknown Transfer-Encoding", ["Transfer-Encoding: xchunked"], chunk],
+    ["a space in front of the colon", ["Transfer-Encoding : chunked", "Content-Length: 4"], chunk],
+    ["a line that is folded", ["Transfer-Encoding:", " chunked", "Content-Length: 4"], chunk],
+    ["a chunk without end", ["Transfer-Encoding: chunked"], "ffffffffffffffffff\r\nx"],
+    ["a chunk of no number", ["Transfer-Encoding: chunked"], `zz\r\n${VALID}\r\n0\r\n\r\n`],
+    ["a chunk below zero", ["Transfer-Encoding: chunked"], `-1\r\n${VALID}\r\n0\r\n\r\n`],
+    [
+      "a chunk with a long extension",
+      ["Transfer-Encoding: chunked"],
+      `22;${"x".repeat(20_000)}\r\n${VALID}\r\n0\r\n\r\n`,
+    ],
+  ])("%s", async (_name, lengths, body) => {
+    const { sequence } = await alice.balances();
+    const head = [
+      `POST /v1/users/${alice.user}/deposits HTTP/1.1`,
+      "Host: x",
+      authorization,
+      "Content-Type: application/json",
+      `Idempotency-Key: ${randomUUID()}`,
+      ...lengths,
+    ];
+    const text = await sendBytes(`${head.join("\r\n")}\r\n\r\n${body}${smuggled()}`);
+    expect(answersIn(text)).toBe(1);
+    expect(parseAnswer(text).status).toBe(400);
+    expect((await alice.balances()).sequence).toBe(sequence);
+  });
+
+  test("a body of a GET is not the next request", async () => {
+    const body = smuggled();
+    const head = ["GET /v1/health HTTP/1.1", "Host: x", `Content-Length: ${body.length}`, "", ""];
+    const last = "GET /v1/currencies HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+    const text = await sendBytes(head.join("\r\n") + body + last);
+    expect(answersIn(text)).toBe(2);
+    expect(text).not.toContain(alice.user);
+  });
+});
+
+describe("what is no HTTP/1.1 gets 400 from Node's HTTP server, or nothing:", () => {
+  test.each([
+    ["HTTP/2", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"],
+    ["TLS", Buffer.from("16030100a5010000a10303", "hex")],
+    ["zeros", Buffer.alloc(4096)],
+    ["lines without a carriage return", "GET /v1/health HTTP/1.1\nHost: x\n\n"],
+    ["no host", "GET /v1/health HTTP/1.1\r\nConnection: close\r\n\r\n"],
+    ["a method that is none", "HACK /v1/health HTTP/1.1\r\nHost: x\r\n\r\n"],
+    ["a method in small letters", "get /v1/health HTTP/1.1\r\nHost: x\r\n\r\n"],
+    ["a null byte in a header", "GET /v1/health HTTP/1.1\r\nHost: x\r\nX-A: a\0b\r\n\r\n"],
+    ["CONNECT", "CONNECT localhost:80 HTTP/1.1\r\nHost: x\r\n\r\n"],
+  ])("%s", async (_name, bytes) => {
+    const text = await sendBytes(bytes);
+    if (text !== "") expect(parseAnswer(text).status).toBe(400);
+  });
+
+  test("an expectation that is unknown", async () => {
+    expect((await attack("GET", "/v1/health", { expect: "the-moon" })).status).toBe(417);
+  });
+});
+
+describe("another method", () => {
+  const paths = [
+    "/v1/health",
+    "/v1/currencies",
+    `/v1/users/${alice.user}/balances`,
+    `/v1/users/${alice.user}/deposits`,
+  ];
+
+  test.each(["PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PROPFIND", "SEARCH"])(
+    "%s is not found anywhere, and gives nothing back of the request",
+    async (method) => {
+      for (const path of paths) {
+        const answer = await attack(method, path, { ...asAlice, "x-echo": "echo-me" }, VALID);
+        expect(codeOf(answer)).toBe("404 not_found");
+        expect(answer.text).not.toContain("echo-me");
+        expect(answer.text).not.toContain(asAlice.authorization);
+      }
+    },
+  );
+
+  // hapi answers HEAD out of the route of GET; API Gateway has no such route and answers 404.
+  test("HEAD has no body, and asks for a token where GET does", async () => {
+    for (const path of paths.slice(0, 3)) {
+      const answer = await attack("HEAD", path, asAlice);
+      expect([answer.status, answer.body]).toEqual([200, ""]);
+    }
+    expect((await attack("HEAD", paths[2] ?? "")).status).toBe(401);
+  });
+});
+
+describe("slow clients", () => {
+  const CONNECTIONS = 400;
+
+  /** Connections that send a little now and then, and never come to an end. */
+  async function openSlowly(beginning: (index: number) => string): Promise<Socket[]> {
+    const sockets = Array.from({ length: CONNECTIONS }, dial);
+    onTestFinished(() => {
+      for (const socket of sockets) socket.destroy();
+    });
+    await Promise.all(sockets.map((socket) => once(socket, "connect")));
+    for (const [index, socket] of sockets.entries()) {
+      socket.on("error", () => {});
+      socket.write(beginning(index));
+    }
+    return sockets;
+  }
+
+  test.each([
+    ["headers", () => "GET /v1/health HTTP/1.1\r\nHost: x\r\n", "x-a: b\r\n"],
+    [
+      "bodies",
+      () =>
+        `POST /v1/users/${alice.user}/deposits HTTP/1.1\r\nHost: x\r\n${authorization}\r\nContent-Type: application/json\r\nIdempotency-Key: k\r\nContent-Length: 9999\r\n\r\n`,
+      " ",
+    ],
+  ])("with 400 unfinished %s do not hold up the others", async (_what, beginning, more) => {
+    const sockets = await openSlowly(beginning);
+    const startedAtMs = Date.now();
+    for (let request = 0; request < 30; request++) {
+      for (const socket of sockets) if (request % 10 === 0 && socket.writable) socket.write(more);
+      transactionIn(await alice.deposit("USD", "1.00", { wait: 10 }), 201);
+    }
+    // 30 commands there and back are done in a second; a stack that waits for the slow ones would take a minute.
+    expect(Date.now() - startedAtMs).toBeLessThan(20_000);
+  });
+
+  test("that hang up in the middle of a body leave nothing", async () => {
+    const key = randomUUID();
+    const socket = dial();
+    const head = `POST /v1/users/${alice.user}/deposits HTTP/1.1\r\nHost: x\r\n${authorization}\r\n`;
+    socket.write(
+      `${head}Content-Type: application/json\r\nIdempotency-Key: ${key}\r\nContent-Length: 500\r\n\r\n${VALID}`,
+    );
+    await setTimeout(100);
+    socket.destroy();
+    const answer = await alice.deposit("USD", "1.00", { key });
+    expect(answer.headers.get("idempotency-replayed")).toBeNull();
+  });
+
+  test("that ask for an answer and hang up do not lose the command", async () => {
+    const key = randomUUID();
+    const socket = dial();
+    const head = `POST /v1/users/${alice.user}/deposits HTTP/1.1\r\nHost: x\r\n${authorization}\r\nPrefer: wait=5\r\n`;
+    socket.write(
+      `${head}Content-Type: application/json\r\nIdempotency-Key: ${key}\r\nContent-Length: ${VALID.length}\r\n\r\n${VALID}`,
+    );
+    await setTimeout(50);
+    socket.destroy();
+    transactionIn(await alice.deposit("USD", "1.00", { key, wait: 10 }), 201);
+    const { data } = await alice.history();
+    expect(new Set(data.map(({ id }) => id)).size).toBe(data.length);
+  });
+});
