@@ -5,11 +5,10 @@ import { existsSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from "node:
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { parseArgs } from "node:util";
-import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
-import { DynamoDBDocumentClient, GetCommand, ScanCommand } from "@aws-sdk/lib-dynamodb";
 import { freePorts } from "../test/support/stack.ts";
+import { Books } from "./books.ts";
 import { cpuOf } from "./processes.ts";
-import { type Due, openWallets, send, WORKLOADS, type Workload } from "./workloads.ts";
+import { openWallets, send, WORKLOADS, type Workload } from "./workloads.ts";
 
 /**
  * `npm run bench [-- --runs 3] [--only W1,W2] [--vs GIT-REF]`: starts a stack of its own for every run, loads it, counts what
@@ -99,48 +98,6 @@ async function measure(version: string, folder: string, workload: Workload): Pro
   } finally {
     stack.kill("SIGINT");
     await once(stack, "exit");
-  }
-}
-
-/** The stack's tables. */
-class Books {
-  readonly #dynamo: DynamoDBDocumentClient;
-
-  constructor(port: number) {
-    const credentials = { accessKeyId: "local", secretAccessKey: "local" };
-    const client = new DynamoDBClient({ endpoint: `http://127.0.0.1:${port}`, region: "us-east-1", credentials });
-    this.#dynamo = DynamoDBDocumentClient.from(client);
-  }
-
-  /** Every decision takes the next number of its wallet's sequence. */
-  async decided(): Promise<number> {
-    let sum = 0;
-    let start: Record<string, unknown> | undefined;
-    do {
-      const page = await this.#dynamo.send(
-        new ScanCommand({ TableName: "antler-local-wallets", ConsistentRead: true, ExclusiveStartKey: start }),
-      );
-      sum += (page.Items ?? []).reduce((total, { sequence }) => total + sequence, 0);
-      start = page.LastEvaluatedKey;
-    } while (start);
-    return sum;
-  }
-
-  async untilStill(): Promise<void> {
-    for (let before = -1, now = await this.decided(); now !== before; before = now, now = await this.decided()) {
-      await setTimeout(500);
-    }
-  }
-
-  async postedAfterMs(due: readonly Due[]): Promise<number[]> {
-    return Promise.all(
-      due.map(async ({ userId, transactionId, dueAtMs }) => {
-        const { Item } = await this.#dynamo.send(
-          new GetCommand({ TableName: "antler-local-transactions", Key: { userId, id: transactionId } }),
-        );
-        return Date.parse(Item?.postedAt) - dueAtMs;
-      }),
-    );
   }
 }
 

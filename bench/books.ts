@@ -1,0 +1,46 @@
+import { setTimeout } from "node:timers/promises";
+import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
+import { DynamoDBDocumentClient, GetCommand, ScanCommand } from "@aws-sdk/lib-dynamodb";
+import type { Due } from "./workloads.ts";
+
+/** The stack's tables. */
+export class Books {
+  readonly #dynamo: DynamoDBDocumentClient;
+
+  constructor(port: number) {
+    const credentials = { accessKeyId: "local", secretAccessKey: "local" };
+    const client = new DynamoDBClient({ endpoint: `http://127.0.0.1:${port}`, region: "us-east-1", credentials });
+    this.#dynamo = DynamoDBDocumentClient.from(client);
+  }
+
+  /** Every decision takes the next number of its wallet's sequence. */
+  async decided(): Promise<number> {
+    let sum = 0;
+    let start: Record<string, unknown> | undefined;
+    do {
+      const page = await this.#dynamo.send(
+        new ScanCommand({ TableName: "antler-local-wallets", ConsistentRead: true, ExclusiveStartKey: start }),
+      );
+      sum += (page.Items ?? []).reduce((total, { sequence }) => total + sequence, 0);
+      start = page.LastEvaluatedKey;
+    } while (start);
+    return sum;
+  }
+
+  async untilStill(): Promise<void> {
+    for (let before = -1, now = await this.decided(); now !== before; before = now, now = await this.decided()) {
+      await setTimeout(500);
+    }
+  }
+
+  async postedAfterMs(due: readonly Due[]): Promise<number[]> {
+    return Promise.all(
+      due.map(async ({ userId, transactionId, dueAtMs }) => {
+        const { Item } = await this.#dynamo.send(
+          new GetCommand({ TableName: "antler-local-transactions", Key: { userId, id: transactionId } }),
+        );
+        return Date.parse(Item?.postedAt) - dueAtMs;
+      }),
+    );
+  }
+}
