@@ -5,11 +5,18 @@ export interface Serverless {
     readonly resources: { Resources: Record<string, Resource> };
     readonly provider: {
       readonly region: string;
+      readonly environment: Readonly<Record<string, string>>;
+      /** Seconds, for a function that names none. */
+      readonly timeout: number;
       readonly tracing?: { readonly lambda?: boolean };
       /** What a deploy sends; there once the service is packaged. */
       readonly compiledCloudFormationTemplate?: { readonly Resources: Readonly<Record<string, Resource>> };
     };
-    readonly custom: { readonly "serverless-offline": object };
+    readonly custom: {
+      /** `location`: where the bundles are, from the service's folder; there once they are built. */
+      readonly "serverless-offline": { readonly location: string };
+      readonly esbuild: { readonly outputFileExtension: string };
+    };
   };
   readonly processedInput: { readonly commands: readonly string[] };
   /** What the CLI tells after a deploy, by title. */

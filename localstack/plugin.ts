@@ -1,10 +1,15 @@
-import Lambda from "serverless-offline/lambda";
+import { once } from "node:events";
+import { join } from "node:path";
+import { Worker } from "node:worker_threads";
 import { seedCurrencies } from "../infra/seed.ts";
 import type { Serverless, SqsEvent } from "../infra/serverless.ts";
-import { mapEventSource } from "./eventSourceMapping.ts";
+import { measurements } from "../lib/metrics.ts";
+import type { FunctionThread } from "./functionThread.ts";
 import { serveMetrics } from "./metrics.ts";
 import { type PhysicalIds, provision, resolve } from "./provision.ts";
 import { readSettings } from "./settings.ts";
+
+const ROOT = join(import.meta.dirname, "..");
 
 /**
  * Gives serverless-offline what it lacks for this service: the template's tables and queues, the currencies, names in
@@ -45,27 +50,36 @@ export default class LocalStackPlugin {
   }
 
   #map(functionKey: string, event: SqsEvent, ids: PhysicalIds): () => Promise<void> {
-    const { service } = this.#serverless;
-    const definition = service.functions[functionKey];
-    const lambda = new Lambda(this.#serverless, { ...service.custom["serverless-offline"], lambdaPort: 0 });
-    lambda.create([{ functionKey, functionDefinition: definition }]);
+    const { functions, provider, custom } = this.#serverless.service;
+    const { handler = "", environment, timeout = provider.timeout } = functions[functionKey] ?? {};
     const queueArn = String(resolve(event.arn, ids));
     const queue = [...ids.values()].find(({ attributes }) => attributes.Arn === queueArn);
     if (!queue) throw new Error(`The function ${functionKey} reads from a queue that the local stack has not made`);
-    return mapEventSource(
-      {
+    const [module, exportName = ""] = handler.split(".");
+    const thread: FunctionThread = {
+      source: {
         queueUrl: queue.ref,
         queueArn,
         batchSize: event.batchSize,
         maximumConcurrency: event.maximumConcurrency,
-        region: service.provider.region,
+        region: provider.region,
       },
-      (sqsEvent) => {
-        const instance = lambda.get(functionKey);
-        instance.setEvent(sqsEvent);
-        return instance.runHandler();
-      },
-    );
+      file: join(ROOT, custom["serverless-offline"].location, `${module}${custom.esbuild.outputFileExtension}`),
+      exportName,
+      timeoutSeconds: timeout,
+    };
+    const worker = new Worker(new URL("functionThread.ts", import.meta.url), {
+      workerData: thread,
+      env: { ...process.env, ...provider.environment, ...(environment as Record<string, string>) },
+    });
+    worker.on("message", (measurement) => measurements.publish(measurement));
+    worker.on("error", (error) => {
+      throw error;
+    });
+    return async () => {
+      worker.postMessage("stop");
+      await once(worker, "exit");
+    };
   }
 
   async #stop(): Promise<void> {
