@@ -1,4 +1,5 @@
-import { readdirSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
+import { commandOf, processesWith } from "../test/support/processes.ts";
 
 /** CPU time is counted in ticks of 10 ms, on every Linux that Node runs on. */
 const TICK_MS = 10;
@@ -8,10 +9,9 @@ export type CpuMs = ReadonlyMap<string, number>;
 /** CPU time so far of a stack's processes, by the part that each plays. Linux only: it reads /proc. */
 export function cpuOf(marker: string): CpuMs {
   const byPart = new Map<string, number>();
-  for (const pid of readdirSync("/proc").filter((name) => /^\d+$/.test(name))) {
+  for (const pid of processesWith(marker)) {
     try {
-      if (!readFileSync(`/proc/${pid}/environ`, "utf8").includes(marker)) continue;
-      const part = partOf(readFileSync(`/proc/${pid}/cmdline`, "utf8"));
+      const part = partOf(commandOf(pid));
       const fields = readFileSync(`/proc/${pid}/stat`, "utf8").split(") ").at(-1)?.split(" ") ?? [];
       const cpuMs = (Number(fields[11]) + Number(fields[12])) * TICK_MS;
       if (part) byPart.set(part, (byPart.get(part) ?? 0) + cpuMs);
@@ -22,8 +22,9 @@ export function cpuOf(marker: string): CpuMs {
   return byPart;
 }
 
-function partOf(command: string): string | undefined {
-  if (command.startsWith("sh\0")) return undefined;
+function partOf([program, ...args]: readonly string[]): string | undefined {
+  const command = [program, ...args].join(" ");
+  if (program === "sh") return undefined;
   if (command.includes("dynoxide") || command.includes("DynamoDBLocal")) return "DynamoDB";
   if (command.includes("serverless.js")) return "API and consumer";
   if (command.includes("localstack/start.ts")) return "SQS";

@@ -77,11 +77,15 @@ async function createQueue(properties: Resource["Properties"], ids: PhysicalIds)
       ),
     }),
   );
-  // An emulator may name itself by a host that is not known here: the endpoint that answered is the right one.
-  const endpoint = process.env.AWS_ENDPOINT_URL_SQS;
-  const ref = new URL(new URL(QueueUrl).pathname, endpoint).href;
+  const ref = atEndpoint(QueueUrl);
   const { Attributes = {} } = await sqs.send(
     new GetQueueAttributesCommand({ QueueUrl: ref, AttributeNames: ["QueueArn"] }),
   );
   return { ref, attributes: { Arn: Attributes.QueueArn ?? "", QueueName: String(QueueName) } };
+}
+
+/** A queue's address as it can be reached: an emulator may name itself by a host that is not known here. */
+export function atEndpoint(queueUrl: string): string {
+  const endpoint = process.env.AWS_ENDPOINT_URL_SQS || process.env.AWS_ENDPOINT_URL;
+  return endpoint ? new URL(new URL(queueUrl).pathname, endpoint).href : queueUrl;
 }

@@ -1,5 +1,6 @@
 import { GetQueueUrlCommand, QueueDoesNotExist } from "@aws-sdk/client-sqs";
 import { sqs } from "../lib/aws/clients.ts";
+import { atEndpoint } from "../localstack/provision.ts";
 import { awsEnvironment, readSettings } from "../localstack/settings.ts";
 import { Refusal } from "./command.ts";
 
@@ -30,9 +31,7 @@ export async function aimAtQueues(stage: string): Promise<void> {
 async function findQueue(name: string, stage: string): Promise<string> {
   try {
     const { QueueUrl = "" } = await sqs.send(new GetQueueUrlCommand({ QueueName: name }));
-    // An emulator may name itself by a host that is not known here: the endpoint that answered is the right one.
-    const endpoint = process.env.AWS_ENDPOINT_URL_SQS || process.env.AWS_ENDPOINT_URL;
-    return endpoint ? new URL(new URL(QueueUrl).pathname, endpoint).href : QueueUrl;
+    return atEndpoint(QueueUrl);
   } catch (error) {
     if (error instanceof QueueDoesNotExist) {
       throw new Refusal(

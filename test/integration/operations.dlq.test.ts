@@ -1,10 +1,5 @@
 import { randomUUID } from "node:crypto";
-import {
-  DeleteMessageBatchCommand,
-  ReceiveMessageCommand,
-  SendMessageCommand,
-  type Message as SqsMessage,
-} from "@aws-sdk/client-sqs";
+import { SendMessageCommand, type Message as SqsMessage } from "@aws-sdk/client-sqs";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { sqs } from "../../lib/aws/clients.ts";
 import { type ReceivedLetter, sqsDeadLetters } from "../../lib/aws/deadLetters.ts";
@@ -13,7 +8,7 @@ import { consume } from "../../lib/ledger/consume.ts";
 import { decodeMessage } from "../../lib/ledger/message.ts";
 import { type DeadLetterQueue, redrive } from "../../lib/ledger/redrive.ts";
 import { submit } from "../../lib/ledger/submit.ts";
-import { type Engines, startEngines } from "../support/engines.ts";
+import { type Engines, receive, remove, startEngines } from "../support/engines.ts";
 import { run } from "../support/stack.ts";
 
 /** `npm run dlq` on real engines. */
@@ -35,19 +30,12 @@ const newUser = () => `user-${randomUUID()}`;
 
 /** What the queue hands out next, taken out of it. */
 async function takeOut(queueUrl: string): Promise<SqsMessage[]> {
-  const { Messages = [] } = await sqs.send(
-    new ReceiveMessageCommand({
-      QueueUrl: queueUrl,
-      MaxNumberOfMessages: 10,
-      MessageSystemAttributeNames: ["All"],
-      MessageAttributeNames: ["All"],
-    }),
+  const messages = await receive(queueUrl);
+  await remove(
+    queueUrl,
+    messages.map(({ ReceiptHandle }) => ReceiptHandle),
   );
-  if (Messages.length > 0) {
-    const Entries = Messages.map(({ ReceiptHandle }, index) => ({ Id: String(index), ReceiptHandle }));
-    await sqs.send(new DeleteMessageBatchCommand({ QueueUrl: queueUrl, Entries }));
-  }
-  return Messages;
+  return messages;
 }
 
 async function takeOutAll(queueUrl: string): Promise<SqsMessage[]> {

@@ -1,14 +1,12 @@
 import { randomUUID } from "node:crypto";
-import { DeleteMessageBatchCommand, ReceiveMessageCommand } from "@aws-sdk/client-sqs";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { sqs } from "../../lib/aws/clients.ts";
 import { ports } from "../../lib/aws/ports.ts";
 import { consume } from "../../lib/ledger/consume.ts";
 import { fingerprintOf, transactionId } from "../../lib/ledger/identity.ts";
 import { Unavailable } from "../../lib/ledger/ports.ts";
 import { requeue } from "../../lib/ledger/requeue.ts";
 import { submit } from "../../lib/ledger/submit.ts";
-import { type Engines, startEngines } from "../support/engines.ts";
+import { type Engines, receive, remove, startEngines } from "../support/engines.ts";
 import { run } from "../support/stack.ts";
 
 /** `npm run requeue` on real engines. */
@@ -55,15 +53,15 @@ async function lose(userId: string, amountMinor: bigint, ageMs: number) {
 async function consumeAll(): Promise<number> {
   const observer = { committed() {}, retried() {}, deadLettered() {}, failed() {} };
   for (let count = 0; ; ) {
-    const { Messages = [] } = await sqs.send(
-      new ReceiveMessageCommand({ QueueUrl: engines.queueUrl, MaxNumberOfMessages: 10 }),
-    );
-    if (Messages.length === 0) return count;
-    const records = Messages.map(({ MessageId = "", Body = "" }) => ({ recordId: MessageId, groupId: "", body: Body }));
+    const messages = await receive(engines.queueUrl);
+    if (messages.length === 0) return count;
+    const records = messages.map(({ MessageId = "", Body = "" }) => ({ recordId: MessageId, groupId: "", body: Body }));
     expect(await consume(records, { ...ports, observer })).toEqual([]);
-    const Entries = Messages.map(({ ReceiptHandle }, index) => ({ Id: String(index), ReceiptHandle }));
-    await sqs.send(new DeleteMessageBatchCommand({ QueueUrl: engines.queueUrl, Entries }));
-    count += Messages.length;
+    await remove(
+      engines.queueUrl,
+      messages.map(({ ReceiptHandle }) => ReceiptHandle),
+    );
+    count += messages.length;
   }
 }
 

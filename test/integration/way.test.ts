@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { DeleteMessageBatchCommand, ReceiveMessageCommand, SendMessageCommand } from "@aws-sdk/client-sqs";
+import { SendMessageCommand } from "@aws-sdk/client-sqs";
 import type { APIGatewayProxyEventV2, Context, SQSEvent } from "aws-lambda";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { handler as consume } from "../../functions/consume.ts";
@@ -9,7 +9,7 @@ import { sqs } from "../../lib/aws/clients.ts";
 import { ports } from "../../lib/aws/ports.ts";
 import { transactionId } from "../../lib/ledger/identity.ts";
 import { issueToken, serveKeySet } from "../../localstack/identityProvider.ts";
-import { type Engines, startEngines } from "../support/engines.ts";
+import { type Engines, receive, remove, startEngines } from "../support/engines.ts";
 
 /** The functions themselves, on real engines, with the test in the event source mapping's place. */
 let engines: Engines;
@@ -43,17 +43,9 @@ async function call(userId: string, key: string, amount = "1.00") {
 }
 
 /** What the queue hands out next, as the event that Lambda gets. */
-async function receive(queueUrl: string): Promise<SQSEvent> {
-  const { Messages = [] } = await sqs.send(
-    new ReceiveMessageCommand({
-      QueueUrl: queueUrl,
-      MaxNumberOfMessages: 10,
-      MessageSystemAttributeNames: ["All"],
-      MessageAttributeNames: ["All"],
-    }),
-  );
+async function receiveEvent(queueUrl: string): Promise<SQSEvent> {
   return {
-    Records: Messages.map(({ MessageId, ReceiptHandle, Body, Attributes, MessageAttributes }) => ({
+    Records: (await receive(queueUrl)).map(({ MessageId, ReceiptHandle, Body, Attributes, MessageAttributes }) => ({
       messageId: MessageId,
       receiptHandle: ReceiptHandle,
       body: Body,
@@ -65,18 +57,14 @@ async function receive(queueUrl: string): Promise<SQSEvent> {
 
 /** Runs the consumer on all that waits and deletes what it did not fail. */
 async function deliver(): Promise<{ received: number; failed: string[] }> {
-  const event = await receive(engines.queueUrl);
+  const event = await receiveEvent(engines.queueUrl);
   const { batchItemFailures } = await consume(event);
   const failed = batchItemFailures.map(({ itemIdentifier }) => itemIdentifier);
   const done = event.Records.filter(({ messageId }) => !failed.includes(messageId));
-  if (done.length > 0) {
-    await sqs.send(
-      new DeleteMessageBatchCommand({
-        QueueUrl: engines.queueUrl,
-        Entries: done.map(({ receiptHandle }, index) => ({ Id: String(index), ReceiptHandle: receiptHandle })),
-      }),
-    );
-  }
+  await remove(
+    engines.queueUrl,
+    done.map(({ receiptHandle }) => receiptHandle),
+  );
   return { received: event.Records.length, failed };
 }
 
@@ -121,7 +109,7 @@ describe("the way of a command", () => {
     await call("erin", "key-1");
     expect(await deliver()).toEqual({ received: 2, failed: [] });
     expect(await ports.store.readWallet("erin")).toEqual({ sequence: 1, balances: new Map([["USD", 100n]]) });
-    const { Records } = await receive(engines.deadLetterQueueUrl);
+    const { Records } = await receiveEvent(engines.deadLetterQueueUrl);
     expect(Records.map(({ body, messageAttributes }) => [body, JSON.stringify(messageAttributes)])).toEqual([
       ["{not json", expect.stringContaining("malformed")],
     ]);
@@ -146,7 +134,7 @@ describe("the way of a command", () => {
 
   test("a delivery that is repeated after its commit changes nothing", async () => {
     await call("frank", "key-1");
-    const event = await receive(engines.queueUrl);
+    const event = await receiveEvent(engines.queueUrl);
     await consume(event);
     await consume(event);
     expect(await ports.store.readWallet("frank")).toEqual({ sequence: 1, balances: new Map([["USD", 100n]]) });

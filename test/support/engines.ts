@@ -1,8 +1,10 @@
 import { openSync } from "node:fs";
 import { devNull } from "node:os";
+import { DeleteMessageBatchCommand, type Message, ReceiveMessageCommand } from "@aws-sdk/client-sqs";
 import { startFauxqs } from "fauxqs";
 import { vi } from "vitest";
 import { seedCurrencies } from "../../infra/seed.ts";
+import { sqs } from "../../lib/aws/clients.ts";
 import { startDynamo } from "../../localstack/engines.ts";
 import { type PhysicalIds, provision, resolve } from "../../localstack/provision.ts";
 import type { Settings } from "../../localstack/settings.ts";
@@ -56,4 +58,24 @@ export async function startEngines(engine: DynamoEngine): Promise<Engines> {
       vi.unstubAllEnvs();
     },
   };
+}
+
+/** What a queue hands out next: at most ten messages, with all that they carry. */
+export async function receive(queueUrl: string): Promise<Message[]> {
+  const { Messages = [] } = await sqs.send(
+    new ReceiveMessageCommand({
+      QueueUrl: queueUrl,
+      MaxNumberOfMessages: 10,
+      MessageSystemAttributeNames: ["All"],
+      MessageAttributeNames: ["All"],
+    }),
+  );
+  return Messages;
+}
+
+/** Deletes messages that were received together. */
+export async function remove(queueUrl: string, receiptHandles: readonly (string | undefined)[]): Promise<void> {
+  if (receiptHandles.length === 0) return;
+  const Entries = receiptHandles.map((ReceiptHandle, index) => ({ Id: String(index), ReceiptHandle }));
+  await sqs.send(new DeleteMessageBatchCommand({ QueueUrl: queueUrl, Entries }));
 }
