@@ -1,13 +1,9 @@
-import { type ChildProcess, execFileSync, spawn } from "node:child_process";
-import { randomUUID } from "node:crypto";
-import { once } from "node:events";
+import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { setTimeout } from "node:timers/promises";
 import { parseArgs } from "node:util";
-import { freePorts } from "../test/support/stack.ts";
-import { Books } from "./books.ts";
-import { cpuOf } from "./processes.ts";
+import { median, percentile } from "./figures.ts";
+import { startBenchStack } from "./stack.ts";
 import { openWallets, send, WORKLOADS, type Workload } from "./workloads.ts";
 
 /**
@@ -55,32 +51,21 @@ writeFileSync(join(ROOT, ".antler/bench.json"), JSON.stringify(results, undefine
 console.log(`\n${table(results)}`);
 
 async function measure(version: string, folder: string, workload: Workload): Promise<Result> {
-  const run = randomUUID();
-  const ports = await freePorts("API_PORT", "AWS_PORT", "DYNAMODB_PORT", "METRICS_PORT");
-  const environment = { ...process.env, ...ports, ANTLER_BENCH: run };
-  const stack = spawn(process.execPath, ["localstack/start.ts"], { cwd: folder, env: environment, stdio: "pipe" });
+  const stack = await startBenchStack({}, folder);
   try {
-    await untilReady(stack);
-    const apiUrl = `http://127.0.0.1:${ports.API_PORT}`;
-    const books = new Books(Number(ports.DYNAMODB_PORT));
+    const { apiUrl, books } = stack;
     await send(workload, await openWallets(workload), apiUrl, WARM_UP_SECONDS);
     await books.untilStill();
 
     const wallets = await openWallets(workload);
-    const [decidedBefore, cpuBefore] = [await books.decided(), cpuOf(run)];
+    const [decidedBefore, cpuBefore] = [await books.decided(), stack.cpu()];
     const startedMs = performance.now();
     const sent = await send(workload, wallets, apiUrl, workload.seconds);
     const seconds = (performance.now() - startedMs) / 1000;
     const decided = (await books.decided()) - decidedBefore;
-    const cpuAfter = cpuOf(run);
+    const cpuAfter = stack.cpu();
     await books.untilStill();
-    const verified = spawn(process.execPath, ["scripts/verify.ts"], {
-      cwd: folder,
-      env: environment,
-      stdio: "inherit",
-    });
-    const [exitCode] = await once(verified, "exit");
-    if (exitCode !== 0) throw new Error(`The books of ${workload.name} do not verify`);
+    await stack.verify();
 
     return {
       version,
@@ -96,17 +81,7 @@ async function measure(version: string, folder: string, workload: Workload): Pro
       ),
     };
   } finally {
-    stack.kill("SIGINT");
-    await once(stack, "exit");
-  }
-}
-
-async function untilReady(stack: ChildProcess): Promise<void> {
-  let output = "";
-  for (const stream of [stack.stdout, stack.stderr]) stream?.on("data", (chunk) => (output += chunk));
-  while (!output.includes("Antler is ready")) {
-    if (stack.exitCode !== null) throw new Error(`The stack ended: ${output}`);
-    await setTimeout(50);
+    await stack.stop();
   }
 }
 
@@ -120,11 +95,6 @@ function checkOut(ref: string): string {
   mkdirSync(join(folder, ".antler"), { recursive: true });
   symlinkSync(join(ROOT, ".antler/identity-key.json"), join(folder, ".antler/identity-key.json"));
   return folder;
-}
-
-function percentile(samples: readonly number[], percent: number): number {
-  const sorted = [...samples].sort((a, b) => a - b);
-  return sorted[Math.min(sorted.length - 1, Math.floor((sorted.length * percent) / 100))] ?? Number.NaN;
 }
 
 function describe({ version, workload, cpuMs, ...figures }: Result): string {
@@ -146,13 +116,10 @@ function table(all: readonly Result[]): string {
       const cells = [
         `${name}: ${what}`,
         version,
-        percentile(decided, 50).toFixed(0),
+        median(decided).toFixed(0),
         spread,
-        percentile(
-          runs.map(({ answerP99Ms }) => answerP99Ms),
-          50,
-        ).toFixed(0),
-        posted.length > 0 ? percentile(posted, 50).toFixed(0) : "",
+        median(runs.map(({ answerP99Ms }) => answerP99Ms)).toFixed(0),
+        posted.length > 0 ? median(posted).toFixed(0) : "",
         String(runs.reduce((sum, { errors }) => sum + errors, 0)),
       ];
       return `| ${cells.join(" | ")} |`;

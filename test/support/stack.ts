@@ -31,19 +31,19 @@ export async function freePorts<const Names extends readonly string[]>(
   return Object.fromEntries(names.map((name, index) => [name, ports[index]])) as Record<Names[number], string>;
 }
 
-/** Runs `localstack/start.ts` as `npm start` does. */
-export function launch(environment: Readonly<Record<string, string>>): ChildProcess {
+/** Runs `localstack/start.ts` as `npm start` does, out of this folder or another version of the code. */
+export function launch(environment: Readonly<Record<string, string>>, folder = ROOT): ChildProcess {
   return spawn(process.execPath, ["localstack/start.ts"], {
-    cwd: ROOT,
+    cwd: folder,
     env: { ...process.env, ...environment },
     stdio: ["ignore", "pipe", "pipe"],
   });
 }
 
 /** Starts a stack of its own on free ports and waits until it says that it is ready. */
-export async function startStack(environment: Readonly<Record<string, string>> = {}): Promise<Stack> {
+export async function startStack(environment: Readonly<Record<string, string>> = {}, folder = ROOT): Promise<Stack> {
   const all = { ...(await freePorts("API_PORT", "AWS_PORT", "DYNAMODB_PORT", "METRICS_PORT")), ...environment };
-  const child = launch(all);
+  const child = launch(all, folder);
   const output = collect(child);
   await new Promise<void>((resolve, reject) => {
     const timeout = setTimeout(() => reject(new Error(`The stack is not ready: ${output()}`)), READY_TIMEOUT_MS);
@@ -84,9 +84,10 @@ export async function run(
   script: string,
   args: readonly string[],
   environment: Readonly<Record<string, string>>,
+  folder = ROOT,
 ): Promise<{ code: number | null; output: string }> {
   const child = spawn(process.execPath, [script, ...args], {
-    cwd: ROOT,
+    cwd: folder,
     env: { ...process.env, ...environment },
     stdio: ["ignore", "pipe", "pipe"],
   });
