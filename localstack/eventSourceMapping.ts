@@ -2,8 +2,10 @@ import { setTimeout } from "node:timers/promises";
 import { DeleteMessageBatchCommand, type Message, ReceiveMessageCommand, SQSClient } from "@aws-sdk/client-sqs";
 import type { SQSBatchResponse, SQSEvent, SQSRecord } from "aws-lambda";
 
-/** AWS polls a queue with five connections until there is more to do. */
-const POLLERS_MAX = 5;
+/** As AWS has it until there is more to do. */
+const BATCHES_AT_ONCE_MAX = 5;
+/** A batch that was not full is given this head start on the next: what comes meanwhile makes the next one larger. */
+const HEAD_START_MS = 10;
 const RECEIVE_WAIT_SECONDS = 20;
 const ERROR_PAUSE_MS = 500;
 
@@ -29,12 +31,10 @@ export function mapEventSource(
   const stopping = new AbortController();
   // A client of its own: a receive waits for longer than the ledger's calls may take.
   const client = new SQSClient({ requestHandler: { requestTimeout: (RECEIVE_WAIT_SECONDS + 10) * 1000 } });
-  const pollers = Array.from({ length: Math.min(POLLERS_MAX, source.maximumConcurrency) }, () =>
-    poll(source, client, invoke, stopping.signal),
-  );
+  const polling = poll(source, client, invoke, stopping.signal);
   return async () => {
     stopping.abort();
-    await Promise.all(pollers);
+    await polling;
     client.destroy();
   };
 }
@@ -45,16 +45,28 @@ async function poll(
   invoke: (event: SQSEvent) => Promise<unknown>,
   stopping: AbortSignal,
 ): Promise<void> {
+  const underWay = new Set<Promise<void>>();
   while (!stopping.aborted) {
     try {
       const messages = await receive(source, client, stopping);
-      if (messages.length > 0) await handle(source, client, messages, invoke);
+      if (messages.length === 0) continue;
+      const handled = handle(source, client, messages, invoke)
+        .catch(report)
+        .finally(() => underWay.delete(handled));
+      underWay.add(handled);
+      if (messages.length < source.batchSize) await Promise.race([handled, setTimeout(HEAD_START_MS)]);
+      if (underWay.size === Math.min(BATCHES_AT_ONCE_MAX, source.maximumConcurrency)) await Promise.race(underWay);
     } catch (error) {
-      if (stopping.aborted) return;
-      console.error("The event source mapping goes on after", error);
+      if (stopping.aborted) break;
+      report(error);
       await setTimeout(ERROR_PAUSE_MS, undefined, { signal: stopping }).catch(() => {});
     }
   }
+  await Promise.all(underWay);
+}
+
+function report(error: unknown): void {
+  console.error("The event source mapping goes on after", error);
 }
 
 async function receive(source: EventSource, client: SQSClient, stopping: AbortSignal): Promise<Message[]> {

@@ -60,6 +60,8 @@ async function start(): Promise<void> {
       JWT_ISSUER: settings.JWT_ISSUER,
       JWT_AUDIENCE: settings.JWT_AUDIENCE,
       LOG_LEVEL: settings.LOG_LEVEL,
+      // The API's own lines, four a request, are notices.
+      SLS_LOG_LEVEL: { DEBUG: "debug", INFO: "notice", WARN: "warning", ERROR: "error" }[settings.LOG_LEVEL],
       METRICS_PORT: String(settings.METRICS_PORT),
       METRICS_HOST: settings.METRICS_HOST,
       POWERTOOLS_DEV: "false",

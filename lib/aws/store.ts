@@ -4,6 +4,7 @@ import {
   TransactionCanceledException,
 } from "@aws-sdk/client-dynamodb";
 import {
+  BatchGetCommand,
   GetCommand,
   PutCommand,
   QueryCommand,
@@ -13,14 +14,15 @@ import {
 import { unmarshall } from "@aws-sdk/util-dynamodb";
 import { setting } from "../config.ts";
 import type { Transaction } from "../domain/transaction.ts";
-import type { Decision } from "../domain/wallet.ts";
-import type {
-  Commit,
-  CommitResult,
-  DeadLetterReason,
-  HistoryPage,
-  HistoryQuery,
-  LedgerStore,
+import type { Decision, Wallet } from "../domain/wallet.ts";
+import {
+  type Commit,
+  type CommitResult,
+  type DeadLetterReason,
+  type HistoryPage,
+  type HistoryQuery,
+  type LedgerStore,
+  Unavailable,
 } from "../ledger/ports.ts";
 import { dynamo } from "./clients.ts";
 import { ask, isPassing } from "./errors.ts";
@@ -29,7 +31,14 @@ import { toPendingItem, toTransaction, toWallet } from "./items.ts";
 type WriteItem = NonNullable<TransactWriteCommandInput["TransactItems"]>[number];
 
 /** The ledger's tables. A sparse index `history` orders a user's decided transactions by sequence. */
-export const dynamoStore: LedgerStore = { putPending, findTransaction, readWallet, commit, readHistory };
+export const dynamoStore: LedgerStore = {
+  putPending,
+  findTransaction,
+  readWallet,
+  readWallets,
+  commit,
+  readHistory,
+};
 
 async function putPending(transaction: Transaction): Promise<Transaction | undefined> {
   try {
@@ -67,19 +76,32 @@ async function readWallet(userId: string) {
   return Item && toWallet(Item).wallet;
 }
 
-async function commit(commit: Commit): Promise<CommitResult> {
-  const { decisions } = commit.fold;
+async function readWallets(userIds: readonly string[]): Promise<ReadonlyMap<string, Wallet>> {
+  const table = setting("WALLETS_TABLE");
+  const Keys = userIds.map((userId) => ({ userId }));
+  const { Responses, UnprocessedKeys } = await ask("Get wallets", () =>
+    dynamo.send(new BatchGetCommand({ RequestItems: { [table]: { Keys, ConsistentRead: true } } })),
+  );
+  if (UnprocessedKeys?.[table]) throw new Unavailable("Get wallets: not all of them were read");
+  const found = (Responses?.[table] ?? []).map(toWallet);
+  return new Map(found.map(({ userId, wallet }) => [userId, wallet]));
+}
+
+async function commit(commits: readonly Commit[]): Promise<CommitResult> {
   try {
-    await ask("Write a fold", () =>
+    await ask("Write folds", () =>
       dynamo.send(
         new TransactWriteCommand({
-          TransactItems: [walletWrite(commit), ...decisions.map((decision) => transactionWrite(commit, decision))],
+          TransactItems: commits.flatMap((commit) => [
+            walletWrite(commit),
+            ...commit.fold.decisions.map((decision) => transactionWrite(commit, decision)),
+          ]),
         }),
       ),
     );
     return { kind: "committed" };
   } catch (error) {
-    if (error instanceof TransactionCanceledException) return whyCancelled(error, commit);
+    if (error instanceof TransactionCanceledException) return whyCancelled(error, commits);
     if (error instanceof Error && error.name === "ValidationException") {
       return { kind: "refused", detail: error.message };
     }
@@ -144,14 +166,16 @@ function transactionWrite({ userId, fingerprints, decidedAt }: Commit, decision:
   };
 }
 
-/** The reasons stand in the order of the writes: the wallet's first, then each decision's. */
-function whyCancelled(error: TransactionCanceledException, { fold }: Commit): CommitResult {
-  const [walletReason, ...reasons] = error.CancellationReasons ?? [];
+/** The reasons stand in the order of the writes: each wallet's, and behind it its decisions'. */
+function whyCancelled(error: TransactionCanceledException, commits: readonly Commit[]): CommitResult {
+  const reasons = error.CancellationReasons ?? [];
+  const writes = commits.flatMap(({ fold }) => ["wallet", ...fold.decisions] as const);
   const settled = new Set<string>();
   const foreign = new Map<string, DeadLetterReason>();
-  for (const [index, { id }] of fold.decisions.entries()) {
+  for (const [index, write] of writes.entries()) {
     const reason = reasons[index];
-    if (reason?.Code !== "ConditionalCheckFailed") continue;
+    if (write === "wallet" || reason?.Code !== "ConditionalCheckFailed") continue;
+    const { id } = write;
     const status = reason.Item?.status?.S;
     if (status === undefined) foreign.set(id, "unknown_transaction");
     else if (status === "pending") foreign.set(id, "content_mismatch");
@@ -159,15 +183,15 @@ function whyCancelled(error: TransactionCanceledException, { fold }: Commit): Co
   }
   if (settled.size > 0 || foreign.size > 0) return { kind: "mismatch", settled, foreign };
 
-  const codes = [walletReason, ...reasons].flatMap(codeOf);
+  const codes = reasons.flatMap(codeOf);
   const known = codes.length > 0 && codes.every((code) => code === "ConditionalCheckFailed" || isPassing(code));
   return known
     ? { kind: "conflict", reason: codes.join(", ") }
     : { kind: "refused", detail: `${error.message} ${codes.join(", ")}` };
 }
 
-function codeOf(reason: CancellationReason | undefined): string[] {
-  return reason?.Code && reason.Code !== "None" ? [reason.Code] : [];
+function codeOf(reason: CancellationReason): string[] {
+  return reason.Code && reason.Code !== "None" ? [reason.Code] : [];
 }
 
 /** Reads on behind a filter until the page is full, at most this many times. */

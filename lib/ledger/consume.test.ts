@@ -61,7 +61,7 @@ describe("one delivery", () => {
 
     expect(await consume(records, ports)).toEqual([]);
 
-    expect(ports.calls).toEqual(["readWallet alice", "commit alice"]);
+    expect(ports.calls).toEqual(["readWallets alice", "commit alice"]);
     expect(statuses()).toEqual(["posted", "posted", "rejected", "posted", "posted"]);
     expect(ports.wallets.get("alice")).toEqual({ sequence: 5, balances: new Map([["JPY", 0n]]) });
     expect([...ports.transactions.values()].map(({ settlement }) => settlement)).toMatchObject([
@@ -99,15 +99,17 @@ describe("one delivery", () => {
     expect(ports.wallets.get("alice")).toEqual({ sequence: 3, balances: new Map([["JPY", 7n]]) });
   });
 
-  it("of several users decides each by itself", async () => {
+  it("of several users takes one read and one write too, and decides each by itself", async () => {
     const records = [
       await given("alice", "+10"),
       await given("bob", "-10"),
       await given("alice", "-10"),
       await given("bob", "+10"),
     ];
+    ports.calls.length = 0;
 
     expect(await consume(records, ports)).toEqual([]);
+    expect(ports.calls).toEqual(["readWallets alice bob", "commit alice bob"]);
     expect(yen("alice")).toBe(0n);
     expect(yen("bob")).toBe(10n);
     expect(ports.wallets.get("bob")?.sequence).toBe(2);
@@ -152,12 +154,12 @@ describe("a failure of one user's writes", () => {
 
   it("that is a bug in the code or the data fails at once, and again only that user's", async () => {
     const records = [await given("alice", "+10"), await given("bob", "+20")];
-    ports.fail("readWallet", "before", { userId: "alice", error: new TypeError("the item makes no sense") });
+    ports.fail("readWallets", "before", { userId: "alice", times: 9, error: new TypeError("the item makes no sense") });
     ports.calls.length = 0;
 
     expect(await consume(records, ports)).toEqual(["record-1"]);
     expect(yen("bob")).toBe(20n);
-    expect(ports.calls.filter((call) => call.endsWith("alice"))).toEqual(["readWallet alice"]);
+    expect(ports.calls.filter((call) => call.endsWith("alice"))).toEqual(["readWallets alice"]);
     expect(ports.observed.failed[0]?.error).toBeInstanceOf(TypeError);
   });
 
@@ -171,8 +173,57 @@ describe("a failure of one user's writes", () => {
   });
 });
 
+describe("the write that several users share", () => {
+  it.each([
+    ["was not made", () => ports.fail("commit", "before")],
+    ["was made and does not say so", () => ports.fail("commit", "after")],
+    ["could not be prepared", () => ports.fail("readWallets", "before", { error: new TypeError("no sense") })],
+    [
+      "met another writer",
+      () =>
+        ports.intervene({
+          operation: "commit",
+          at: "before",
+          act: () => ports.wallets.set("alice", { sequence: 4, balances: new Map([["JPY", 90n]]) }),
+        }),
+    ],
+  ])("gives way to one for each user when it %s, at once", async (_, happens) => {
+    const records = [await given("alice", "+10"), await given("bob", "+20")];
+    happens();
+    ports.calls.length = 0;
+
+    expect(await consume(records, ports)).toEqual([]);
+    expect(statuses()).toEqual(["posted", "posted"]);
+    expect(yen("bob")).toBe(20n);
+    expect(ports.wallets.get("bob")?.sequence).toBe(1);
+    expect(ports.calls.filter((call) => call.startsWith("readWallets"))).toEqual([
+      "readWallets alice bob",
+      "readWallets alice",
+      "readWallets bob",
+    ]);
+    expect(ports.clock.sleeps).toEqual([]);
+  });
+
+  it("is made once more by none but the users' own when one record is wrong", async () => {
+    const wrong = forged(await given("alice", "+10"), { id: "tx_nobody_accepted" });
+    const records = [wrong, await given("bob", "+20"), await given("carol", "+30")];
+
+    expect(await consume(records, ports)).toEqual([]);
+    expect([yen("alice"), yen("bob"), yen("carol")]).toEqual([undefined, 20n, 30n]);
+    expect(deadLetters()).toEqual([[wrong.recordId, "unknown_transaction"]]);
+  });
+
+  it("that failed for a reason that passes is told as a retry of each user", async () => {
+    const records = [await given("alice", "+10"), await given("bob", "+20")];
+    ports.fail("commit", "before");
+
+    await consume(records, ports);
+    expect(ports.observed.retried).toEqual(["alice", "bob"]);
+  });
+});
+
 describe("a store that asks for patience", () => {
-  it.each(["readWallet", "commit"] as const)(
+  it.each(["readWallets", "commit"] as const)(
     "in %s is asked again, and the commands are decided",
     async (operation) => {
       const record = await given("alice", "+10");
@@ -242,7 +293,7 @@ describe("a conflict with another writer", () => {
     const startMs = ports.clock.now().getTime();
     const readsAtMs: number[] = [];
     ports.intervene({
-      operation: "readWallet",
+      operation: "readWallets",
       at: "before",
       times: 1000,
       act: () => readsAtMs.push(ports.clock.now().getTime() - startMs - 1000),

@@ -40,15 +40,39 @@ export async function consume(records: readonly QueueRecord[], ports: ConsumePor
   const { entriesByUser, malformed } = group(records);
   const failed = await Promise.all([
     ...malformed.map((record) => orFailed([record], ports, () => setAside([record], "malformed", "", ports))),
-    ...entriesByUser.map((entries) =>
-      orFailed(
-        entries.flatMap((entry) => entry.records),
-        ports,
-        () => settle(entries, deadlineMs, ports),
-      ),
-    ),
+    settleAll(entriesByUser, deadlineMs, ports),
   ]);
   return failed.flat();
+}
+
+/** The users of a delivery share a read and a write. Where that does not come off, for whatever reason, each has its own. */
+async function settleAll(
+  users: readonly (readonly Entry[])[],
+  deadlineMs: number,
+  ports: ConsumePorts,
+): Promise<string[]> {
+  if (users.length > 1 && (await isSettledTogether(users, ports))) return [];
+  const each = users.map((entries) =>
+    orFailed(
+      entries.flatMap((entry) => entry.records),
+      ports,
+      () => settle(entries, deadlineMs, ports),
+    ),
+  );
+  return (await Promise.all(each)).flat();
+}
+
+async function isSettledTogether(users: readonly (readonly Entry[])[], ports: ConsumePorts): Promise<boolean> {
+  try {
+    const result = await decideAndCommit(users, ports);
+    if (result.kind === "conflict" || result.kind === "unavailable") {
+      for (const entries of users) tellRetry(entries, result, ports);
+    }
+    return result.kind === "committed";
+  } catch {
+    // Whose it is meets it again alone, and nobody else does.
+    return false;
+  }
 }
 
 function group(records: readonly QueueRecord[]): { entriesByUser: Entry[][]; malformed: QueueRecord[] } {
@@ -103,7 +127,7 @@ async function settle(entries: readonly Entry[], deadlineMs: number, ports: Cons
   let open = entries;
   let lastReason = "no time left";
   for (let attempt = 1; attempt <= ATTEMPTS_MAX && ports.clock.now().getTime() < deadlineMs; attempt++) {
-    const result = await decideAndCommit(open, ports);
+    const result = await decideAndCommit([open], ports);
     switch (result.kind) {
       case "committed":
         return;
@@ -121,11 +145,7 @@ async function settle(entries: readonly Entry[], deadlineMs: number, ports: Cons
       case "conflict":
       case "unavailable":
         lastReason = result.reason;
-        ports.observer.retried(userOf(open), {
-          cause: result.kind,
-          detail: result.reason,
-          requestIds: open.map(({ message }) => message.requestId),
-        });
+        tellRetry(open, result, ports);
         await ports.clock.sleep(ports.clock.random() * Math.min(BACKOFF_FIRST_MS * 2 ** attempt, BACKOFF_MAX_MS));
     }
   }
@@ -144,31 +164,48 @@ async function settleOneByOne(
   for (const entry of entries) await settle([entry], deadlineMs, ports);
 }
 
-async function decideAndCommit(entries: readonly Entry[], { store, clock, observer }: ConsumePorts) {
-  const userId = userOf(entries);
+/** Decides the commands of one or several users: one read of their wallets, one write of everything. */
+async function decideAndCommit(users: readonly (readonly Entry[])[], { store, clock, observer }: ConsumePorts) {
   try {
-    const before = await store.readWallet(userId);
-    const folded = fold(
-      before ?? emptyWallet,
-      entries.map(({ message }) => message.command),
-    );
-    const fingerprints = new Map(entries.map(({ message }) => [message.command.id, message.fingerprint]));
+    const wallets = await store.readWallets(users.map(userOf));
     const decidedAt = clock.now();
-    const result = await store.commit({ userId, before, fold: folded, fingerprints, decidedAt });
-    if (result.kind === "committed") {
-      observer.committed(
-        entries.flatMap(({ message }, index) => {
-          const decision = folded.decisions[index];
-          return decision ? [{ message, decision }] : [];
-        }),
-        decidedAt,
+    const commits = users.map((entries) => {
+      const userId = userOf(entries);
+      const before = wallets.get(userId);
+      const folded = fold(
+        before ?? emptyWallet,
+        entries.map(({ message }) => message.command),
       );
+      const fingerprints = new Map(entries.map(({ message }) => [message.command.id, message.fingerprint]));
+      return { userId, before, fold: folded, fingerprints, decidedAt };
+    });
+    const result = await store.commit(commits);
+    if (result.kind === "committed") {
+      for (const [index, entries] of users.entries()) {
+        const decisions = commits[index]?.fold.decisions ?? [];
+        observer.committed(
+          entries.flatMap(({ message }, place) => {
+            const decision = decisions[place];
+            return decision ? [{ message, decision }] : [];
+          }),
+          decidedAt,
+        );
+      }
     }
     return result;
   } catch (error) {
     if (error instanceof Unavailable) return { kind: "unavailable", reason: error.message } as const;
     throw error;
   }
+}
+
+function tellRetry(
+  entries: readonly Entry[],
+  { kind, reason }: { readonly kind: "conflict" | "unavailable"; readonly reason: string },
+  { observer }: ConsumePorts,
+): void {
+  const requestIds = entries.map(({ message }) => message.requestId);
+  observer.retried(userOf(entries), { cause: kind, detail: reason, requestIds });
 }
 
 async function setAside(

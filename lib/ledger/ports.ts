@@ -22,8 +22,10 @@ export interface LedgerStore {
   findTransaction(userId: string, id: string): Promise<Transaction | undefined>;
   /** Strongly consistent. */
   readWallet(userId: string): Promise<Wallet | undefined>;
-  /** Writes a fold whole or not at all. */
-  commit(commit: Commit): Promise<CommitResult>;
+  /** Strongly consistent each by itself; a user that has no wallet is absent. */
+  readWallets(userIds: readonly string[]): Promise<ReadonlyMap<string, Wallet>>;
+  /** Writes the folds of several users, all of them whole or nothing at all. */
+  commit(commits: readonly Commit[]): Promise<CommitResult>;
   /** Decided transactions, newest first. Eventually consistent. */
   readHistory(userId: string, query: HistoryQuery): Promise<HistoryPage>;
 }

@@ -24,6 +24,7 @@ type Operation =
   | "putPending"
   | "findTransaction"
   | "readWallet"
+  | "readWallets"
   | "commit"
   | "readHistory"
   | "send"
@@ -33,7 +34,7 @@ type Operation =
 interface Intervention {
   readonly operation: Operation;
   readonly at: "before" | "after";
-  /** The call's user; any if absent. */
+  /** The call's user, or one of them; any if absent. */
   readonly userId?: string;
   /** 1 unless told. */
   readonly times?: number;
@@ -61,53 +62,63 @@ export function testPorts() {
   const interventions: { intervention: Intervention; left: number }[] = [];
   let latencyMs = 0;
 
-  function intervene(at: Intervention["at"], operation: Operation, userId: string) {
+  function intervene(at: Intervention["at"], operation: Operation, userIds: readonly string[]) {
     for (const entry of interventions) {
       const { intervention } = entry;
       const applies = intervention.at === at && intervention.operation === operation;
-      if (!applies || entry.left === 0 || (intervention.userId ?? userId) !== userId) continue;
+      const concerns = intervention.userId === undefined || userIds.includes(intervention.userId);
+      if (!applies || entry.left === 0 || !concerns) continue;
       entry.left--;
       intervention.act();
     }
   }
 
   /** One call over a network that is not there: others run in between, and it may fail on either side of its effect. */
-  async function during<T>(operation: Operation, userId: string, effect: () => T): Promise<T> {
-    calls.push(`${operation} ${userId}`.trim());
+  async function during<T>(operation: Operation, who: string | readonly string[], effect: () => T): Promise<T> {
+    const userIds = [who].flat();
+    calls.push([operation, ...userIds].join(" "));
     await Promise.resolve();
     clock.advance(latencyMs);
-    intervene("before", operation, userId);
+    intervene("before", operation, userIds);
     const result = effect();
-    intervene("after", operation, userId);
+    intervene("after", operation, userIds);
     return result;
   }
 
   const keyOf = (userId: string, id: string) => JSON.stringify([userId, id]);
 
-  function commit({ userId, before, fold, fingerprints, decidedAt }: Commit): CommitResult {
-    const { decisions, wallet, needMinor } = fold;
-    const ids = new Set(decisions.map(({ id }) => id));
-    if (ids.size < decisions.length) return { kind: "refused", detail: "several operations on one item" };
-    const refused = decisions.find(({ id }) => refusedIds.has(id));
+  function commit(commits: readonly Commit[]): CommitResult {
+    const decided = commits.flatMap(({ userId, fold, fingerprints }) =>
+      fold.decisions.map(({ id }) => ({ userId, id, fingerprint: fingerprints.get(id) })),
+    );
+    const keys = new Set(decided.map(({ userId, id }) => keyOf(userId, id)));
+    if (keys.size < decided.length) return { kind: "refused", detail: "several operations on one item" };
+    const refused = decided.find(({ id }) => refusedIds.has(id));
     if (refused) return { kind: "refused", detail: `the store does not take ${refused.id}` };
 
     const settled = new Set<string>();
     const foreign = new Map<string, DeadLetterReason>();
-    for (const { id } of decisions) {
+    for (const { userId, id, fingerprint } of decided) {
       const stored = transactions.get(keyOf(userId, id));
       if (!stored) foreign.set(id, "unknown_transaction");
       else if (stored.settlement) settled.add(id);
-      else if (stored.fingerprint !== fingerprints.get(id)) foreign.set(id, "content_mismatch");
+      else if (stored.fingerprint !== fingerprint) foreign.set(id, "content_mismatch");
     }
     if (settled.size > 0 || foreign.size > 0) return { kind: "mismatch", settled, foreign };
 
-    const current = wallets.get(userId);
-    const asRead = before ? current?.sequence === before.sequence : current === undefined;
-    const covered = [...needMinor].every(([currency, minor]) => balanceOf(current ?? emptyWallet, currency) >= minor);
-    if (!asRead || !covered) return { kind: "conflict", reason: "ConditionalCheckFailed" };
+    for (const { userId, before, fold } of commits) {
+      const current = wallets.get(userId);
+      const asRead = before ? current?.sequence === before.sequence : current === undefined;
+      const covered = [...fold.needMinor].every(
+        ([currency, minor]) => balanceOf(current ?? emptyWallet, currency) >= minor,
+      );
+      if (!asRead || !covered) return { kind: "conflict", reason: "ConditionalCheckFailed" };
+    }
 
-    for (const decision of decisions) settleTransaction(userId, decision, decidedAt);
-    wallets.set(userId, wallet);
+    for (const { userId, fold, decidedAt } of commits) {
+      for (const decision of fold.decisions) settleTransaction(userId, decision, decidedAt);
+      wallets.set(userId, fold.wallet);
+    }
     return { kind: "committed" };
   }
 
@@ -135,7 +146,24 @@ export function testPorts() {
       }),
     findTransaction: (userId, id) => during("findTransaction", userId, () => transactions.get(keyOf(userId, id))),
     readWallet: (userId) => during("readWallet", userId, () => wallets.get(userId)),
-    commit: (write) => during("commit", write.userId, () => commit(write)),
+    readWallets: (userIds) =>
+      during(
+        "readWallets",
+        userIds,
+        () =>
+          new Map(
+            userIds.flatMap((userId) => {
+              const wallet = wallets.get(userId);
+              return wallet ? [[userId, wallet] as const] : [];
+            }),
+          ),
+      ),
+    commit: (commits) =>
+      during(
+        "commit",
+        commits.map(({ userId }) => userId),
+        () => commit(commits),
+      ),
     readHistory: (userId, { limit, beforeSequence = Number.POSITIVE_INFINITY, currency, status }) =>
       during("readHistory", userId, () => {
         const sequenceOf = (transaction: Transaction) => transaction.settlement?.sequence ?? Number.POSITIVE_INFINITY;
@@ -156,7 +184,7 @@ export function testPorts() {
       during("sendToDeadLetters", record.groupId, () => void deadLetters.push({ record, reason })),
   };
 
-  const currencyList: CurrencyList = { list: () => during("listCurrencies", "", () => currencies) };
+  const currencyList: CurrencyList = { list: () => during("listCurrencies", [], () => currencies) };
 
   const observed = {
     committed: [] as { message: Message; decision: Decision }[][],

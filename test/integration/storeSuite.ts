@@ -9,7 +9,7 @@ import type { Command } from "../../lib/domain/command.ts";
 import { MINOR_UNITS_MAX } from "../../lib/domain/money.ts";
 import type { Transaction } from "../../lib/domain/transaction.ts";
 import { emptyWallet, fold, type Wallet } from "../../lib/domain/wallet.ts";
-import type { CommitResult } from "../../lib/ledger/ports.ts";
+import type { Commit, CommitResult } from "../../lib/ledger/ports.ts";
 import { verify } from "../../lib/ledger/verify.ts";
 import { type DynamoEngine, type Engines, startEngines } from "../support/engines.ts";
 
@@ -38,19 +38,28 @@ async function accepted(userId: string, type: Command["type"], amountMinor: bigi
   return transaction;
 }
 
-function commit(
+function commitOf(
   userId: string,
   before: Wallet | undefined,
   commands: readonly Command[],
   fingerprint = "as accepted",
-): Promise<CommitResult> {
-  return store.commit({
+): Commit {
+  return {
     userId,
     before,
     fold: fold(before ?? emptyWallet, commands),
     fingerprints: new Map(commands.map(({ id }) => [id, fingerprint])),
     decidedAt: now,
-  });
+  };
+}
+
+function commit(
+  userId: string,
+  before: Wallet | undefined,
+  commands: readonly Command[],
+  fingerprint?: string,
+): Promise<CommitResult> {
+  return store.commit([commitOf(userId, before, commands, fingerprint)]);
 }
 
 /** The same promises on every engine; a file each, because an SDK client keeps its first endpoint. */
@@ -126,6 +135,32 @@ export function describeStoreOn(engine: DynamoEngine): void {
         foreign: new Map([[open.id, "content_mismatch"]]),
       });
       expect(await store.readWallet("mixed")).toEqual(before);
+    });
+
+    test("writes the folds of several users together, or none of them", async () => {
+      const [one, two, three] = [
+        await accepted("one", "deposit", 100n),
+        await accepted("two", "deposit", 200n),
+        await accepted("two", "withdrawal", 50n),
+      ];
+      const unknown = pending("one", "deposit", 1n);
+      const stale: Wallet = { sequence: 7, balances: new Map() };
+      const both = [commitOf("one", undefined, [one]), commitOf("two", undefined, [two, three])];
+      expect(await store.commit([commitOf("one", stale, [one]), ...both.slice(1)])).toMatchObject({ kind: "conflict" });
+      expect(await store.commit([...both.slice(1), commitOf("one", undefined, [one, unknown])])).toEqual({
+        kind: "mismatch",
+        settled: new Set(),
+        foreign: new Map([[unknown.id, "unknown_transaction"]]),
+      });
+      expect(await store.readWallets(["one", "two"])).toEqual(new Map());
+
+      expect(await store.commit(both)).toEqual({ kind: "committed" });
+      expect(await store.readWallets(["two", "nobody", "one"])).toEqual(
+        new Map([
+          ["one", { sequence: 1, balances: new Map([["USD", 100n]]) }],
+          ["two", { sequence: 2, balances: new Map([["USD", 150n]]) }],
+        ]),
+      );
     });
 
     test("never undoes what an operator changed in a currency", async () => {

@@ -2,6 +2,7 @@ import { openSync } from "node:fs";
 import { devNull } from "node:os";
 import { CreateTableCommand, DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import {
+  BatchGetCommand,
   DynamoDBDocumentClient,
   GetCommand,
   PutCommand,
@@ -77,6 +78,16 @@ const wallet = fc.record({ user }).map((at) => ({
   what: `wallet ${JSON.stringify(at)}`,
   command: (run: string) =>
     new GetCommand({ TableName: WALLETS.name, Key: { userId: run + at.user }, ConsistentRead: true }),
+}));
+
+const wallets = fc.record({ users: fc.uniqueArray(user, { minLength: 1 }) }).map((at) => ({
+  what: `wallets ${JSON.stringify(at)}`,
+  command: (run: string) =>
+    new BatchGetCommand({
+      RequestItems: {
+        [WALLETS.name]: { Keys: at.users.map((name) => ({ userId: run + name })), ConsistentRead: true },
+      },
+    }),
 }));
 
 /** A fold as lib/ledger writes it, right or wrong in every way. */
@@ -187,6 +198,7 @@ const operations = fc.array(
     { weight: 4, arbitrary: put },
     { weight: 1, arbitrary: get },
     { weight: 1, arbitrary: wallet },
+    { weight: 1, arbitrary: wallets },
     { weight: 5, arbitrary: transaction },
     { weight: 2, arbitrary: query },
   ),
@@ -259,21 +271,30 @@ interface Page {
   readonly LastEvaluatedKey?: Record<string, unknown>;
 }
 
-async function scanAll(scan: (start: object) => Promise<Page>): Promise<unknown[]> {
+async function scanAll(scan: (start: object) => Promise<Page>): Promise<readonly unknown[]> {
   const items: Record<string, unknown>[] = [];
   let page: Page = {};
   do {
     page = await scan({ ...(page.LastEvaluatedKey && { ExclusiveStartKey: page.LastEvaluatedKey }) });
     items.push(...(page.Items ?? []));
   } while (page.LastEvaluatedKey);
-  return items.sort((a, b) => (String(a.userId) < String(b.userId) ? -1 : 1));
+  return inOrder(items);
+}
+
+function inOrder(items: readonly Record<string, unknown>[]): readonly Record<string, unknown>[] {
+  return items.toSorted((a, b) => (String(a.userId) < String(b.userId) ? -1 : 1));
 }
 
 /** What the ledger can see of an answer. */
 async function outcomeOf(send: () => Promise<object>): Promise<object> {
   try {
-    const { Item, Items, LastEvaluatedKey } = (await send()) as Page & { Item?: object };
-    return { Item, Items, LastEvaluatedKey };
+    const { Item, Items, LastEvaluatedKey, Responses, UnprocessedKeys } = (await send()) as Page & {
+      Item?: object;
+      Responses?: Record<string, Record<string, unknown>[]>;
+      UnprocessedKeys?: object;
+    };
+    const read = Object.values(Responses ?? {}).flat();
+    return { Item, Items, LastEvaluatedKey, UnprocessedKeys, read: inOrder(read) };
   } catch (error) {
     if (!(error instanceof Error)) throw error;
     const { CancellationReasons: reasons, Item } = error as Error & {

@@ -40,11 +40,13 @@ export class FaultSource {
     return counted || this.strikes("crash", place);
   }
 
-  outageFor(userId: string | undefined, nowMs: number): Outage | undefined {
+  outageFor(userIds: readonly string[], nowMs: number): Outage | undefined {
     if (this.#stopped) return undefined;
     return this.faults.outages.find(
       (outage) =>
-        nowMs >= outage.fromMs && nowMs < outage.toMs && (outage.userId === undefined || outage.userId === userId),
+        nowMs >= outage.fromMs &&
+        nowMs < outage.toMs &&
+        (outage.userId === undefined || userIds.includes(outage.userId)),
     );
   }
 

@@ -143,14 +143,19 @@ export class Judge {
   /** One atomic write of the database. */
   wrote(changes: readonly Change[]): void {
     const settled: { readonly userId: string; readonly decided: Decided }[] = [];
-    let wallet: Change | undefined;
+    const wallets = new Map<string, Change>();
     for (const change of changes) {
-      if (change.table === "wallets") wallet = change;
+      if (change.table === "wallets") wallets.set(text(change.after, "userId"), change);
       else if (change.before) this.#checkDecision(change.before, change.after, settled);
       else this.#checkPending(change.after);
     }
-    if (wallet) this.#checkWallet(wallet, settled);
-    else if (settled.length > 0) this.fail("fold of the history", "a decision was written without its wallet");
+    for (const [owner, wallet] of wallets) {
+      const own = settled.filter(({ userId }) => userId === owner).map(({ decided }) => decided);
+      this.#checkWallet(wallet, own);
+    }
+    if (settled.some(({ userId }) => !wallets.has(userId))) {
+      this.fail("fold of the history", "a decision was written without its wallet");
+    }
     for (const { userId, decided } of settled) {
       this.#histories.set(userId, [...this.history(userId), decided]);
       this.#checkOrder(userId, decided);
@@ -216,21 +221,18 @@ export class Judge {
     });
   }
 
-  #checkWallet({ before, after }: Change, settled: readonly { userId: string; decided: Decided }[]): void {
+  #checkWallet({ before, after }: Change, settled: readonly Decided[]): void {
     const userId = text(after, "userId");
     const versions = this.#wallets.get(userId) ?? [{ sequence: 0, balances: new Map<string, bigint>() }];
     const start = versions.at(-1)?.sequence ?? 0;
     if (before && Number(before.sequence?.N) !== start) throw new Error("The judge lost track of a wallet");
     const expected = new Map(versions.at(-1)?.balances);
-    const inOrder = settled.map(({ decided }) => decided).sort((a, b) => a.sequence - b.sequence);
+    const inOrder = settled.toSorted((a, b) => a.sequence - b.sequence);
     for (const [index, decided] of inOrder.entries()) {
       if (decided.sequence !== start + index + 1) {
         this.fail("gap-free sequence", `${userId} ${decided.id} has ${decided.sequence} after ${start + index}`);
       }
       this.#checkOutcome(userId, decided, expected);
-    }
-    if (settled.some((other) => other.userId !== userId)) {
-      this.fail("users apart", `one write decides for ${userId} and for others`);
     }
     const sequence = Number(this.#integer(after.sequence?.N));
     if (sequence !== start + inOrder.length) {

@@ -30,8 +30,8 @@ const WITHOUT_SEQUENCE = [
 
 const KEPT_WALLET = [
   [
-    "const before = await store.readWallet(userId);",
-    "const before = readBefore.get(userId) ?? (await store.readWallet(userId));\n    if (before) readBefore.set(userId, before);",
+    "const before = wallets.get(userId);",
+    "const before = readBefore.get(userId) ?? wallets.get(userId);\n    if (before) readBefore.set(userId, before);",
   ],
   ["async function decideAndCommit(", "const readBefore = new Map<string, Wallet>();\nasync function decideAndCommit("],
   ["import { emptyWallet, fold }", "import { emptyWallet, fold, type Wallet }"],
@@ -85,9 +85,20 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     "else settled.add(id);",
     'else foreign.set(id, "content_mismatch");',
   ]),
-  bug("the wallet is read eventually", STORE, [
+  bug("the balances are read eventually", STORE, [
     'TableName: setting("WALLETS_TABLE"), Key: { userId }, ConsistentRead: true',
     'TableName: setting("WALLETS_TABLE"), Key: { userId }',
+  ]),
+  {
+    name: "a wallet that was not read counts as none, and the wallet's write does not look at the sequence",
+    edits: edits(STORE, [
+      ...WITHOUT_SEQUENCE,
+      ['if (UnprocessedKeys?.[table]) throw new Unavailable("Get wallets: not all of them were read");', ""],
+    ]),
+  },
+  bug("the reasons of a shared write are laid at the wrong door", STORE, [
+    '["wallet", ...fold.decisions] as const',
+    "[...fold.decisions]",
   ]),
   bug("a transaction is read eventually", STORE, ["Key: { userId, id }, ConsistentRead: true", "Key: { userId, id }"]),
   bug("the history skips a transaction between two pages", STORE, [
@@ -173,6 +184,19 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     ],
     ["users.set(userId, entries);", "users.set(userId.toLowerCase(), entries);"],
   ),
+  bug("users who share a write share its failure", CONSUME, [
+    "if (users.length > 1 && (await isSettledTogether(users, ports))) return [];",
+    `if (users.length > 1 && (await isSettledTogether(users, ports))) return [];
+  if (users.length > 1) return users.flat().flatMap(({ records }) => records.map(({ recordId }) => recordId));`,
+  ]),
+  bug("a shared write that was turned away counts as made", CONSUME, [
+    'return result.kind === "committed";',
+    'return result.kind !== "unavailable";',
+  ]),
+  bug("only the first of the users that share a write is decided", CONSUME, [
+    "const result = await store.commit(commits);",
+    "const result = await store.commit(commits.slice(0, 1));",
+  ]),
   bug("a malformed record is reported as failed", CONSUME, [
     'setAside([record], "malformed", "", ports)',
     'Promise.reject(new Error("malformed"))',
@@ -196,7 +220,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   ]),
   bug("a rejection is delivered again", CONSUME, [
     'if (result.kind === "committed") {',
-    'if (result.kind === "committed") {\n      if (folded.decisions.some(({ outcome }) => outcome.status === "rejected")) throw new Error("rejected");',
+    'if (result.kind === "committed") {\n      if (commits.some(({ fold }) => fold.decisions.some(({ outcome }) => outcome.status === "rejected"))) throw new Error("rejected");',
   ]),
   bug("the consumer tries for ever", CONSUME, [
     "attempt <= ATTEMPTS_MAX && ports.clock.now().getTime() < deadlineMs",

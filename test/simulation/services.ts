@@ -1,8 +1,7 @@
-import type { CancellationReason } from "@aws-sdk/client-dynamodb";
 import { SendMessageCommand } from "@aws-sdk/client-sqs";
-import { GetCommand, PutCommand, TransactWriteCommand } from "@aws-sdk/lib-dynamodb";
+import { BatchGetCommand, GetCommand, PutCommand, TransactWriteCommand } from "@aws-sdk/lib-dynamodb";
 import { dynamo as realClient } from "../../lib/aws/clients.ts";
-import { prepare } from "./dynamo/documentClient.ts";
+import { type Disturbance, prepare } from "./dynamo/documentClient.ts";
 import { type DynamoModel, serviceError } from "./dynamo/model.ts";
 import type { FaultSource } from "./faults.ts";
 import type { Invocation } from "./invocation.ts";
@@ -21,17 +20,18 @@ const SLOW_MS = 500;
 
 type Answer = { readonly ok: true; readonly value: object } | { readonly ok: false; readonly error: Error };
 
-type Disturb = (reasons: CancellationReason[]) => CancellationReason[];
-
 /** What one send asks of a service, at whatever moment it gets there. */
 interface Ask {
   readonly label: string;
-  readonly userId: string | undefined;
+  /** Whose request it is; nobody's is everybody's. */
+  readonly userIds: readonly string[];
   /** A read has no effect that could be late or whose answer could be lost. */
   readonly writes: boolean;
   /** Has cancellation reasons. */
   readonly transacts: boolean;
-  act(disturb?: Disturb): object;
+  /** May come back with a part only. */
+  readonly batches: boolean;
+  act(disturbance?: Disturbance): object;
 }
 
 interface Surroundings {
@@ -94,19 +94,19 @@ export class Services {
     const { random } = invocation;
     const arrivesMs = random.latencyMs(latencyMs);
     const returnsMs = random.latencyMs(latencyMs);
-    const harm = () => this.#around.harmed(invocation, ask.userId);
+    const harm = (costsMs: number) => this.#harm(invocation, ask, costsMs);
     const fail = (error: Error, afterMs: number) => {
-      harm();
+      harm(afterMs);
       scheduler.after(afterMs, () => {
-        harm();
+        harm(afterMs);
         deliver({ ok: false, error });
       });
     };
     const deliverAfter = (afterMs: number) => (answer: Answer) => scheduler.after(afterMs, () => deliver(answer));
-    const arrive = (afterMs: number, then: (answer: Answer) => void, disturb?: Disturb) =>
-      scheduler.after(afterMs, () => then(this.#act(invocation, ask, place, disturb)));
+    const arrive = (afterMs: number, then: (answer: Answer) => void, disturbance?: Disturbance) =>
+      scheduler.after(afterMs, () => then(this.#act(invocation, ask, place, disturbance)));
 
-    const outage = faults.outageFor(ask.userId, scheduler.nowMs);
+    const outage = faults.outageFor(ask.userIds, scheduler.nowMs);
     const failure = outage
       ? FAILURES[outage.how]()
       : faults.strikes("noEffect", place)
@@ -121,27 +121,33 @@ export class Services {
       arrive(REQUEST_TIMEOUT_MS + random.next() * LATE_EFFECT_MS_MAX, () => {});
       fail(timeout(), REQUEST_TIMEOUT_MS);
     } else if (faults.strikes("throttle", place)) {
-      harm();
-      if (!ask.transacts || random.chance(0.3)) fail(throttle(), arrivesMs + returnsMs);
+      harm(0);
+      if (!(ask.transacts || ask.batches) || random.chance(0.3)) fail(throttle(), arrivesMs + returnsMs);
       else arrive(arrivesMs, deliverAfter(returnsMs), spoil(random.pick(THROTTLES), random));
     } else if (ask.writes && faults.strikes("conflict", place)) {
-      harm();
+      harm(0);
       if (!ask.transacts) fail(conflict(), arrivesMs + returnsMs);
       else arrive(arrivesMs, deliverAfter(returnsMs), spoil("TransactionConflict", random));
-    } else if (ask.userId !== undefined && faults.strikes("stall", place)) {
+    } else if (ask.userIds.length > 0 && faults.strikes("stall", place)) {
       // Not a scan: what stands still is one container, and no other invocation can wait for it there.
       invocation.slowed = true;
-      harm();
+      harm(STALL_MS_MIN);
       arrive(arrivesMs, deliverAfter(STALL_MS_MIN + random.next() * (STALL_MS_MAX - STALL_MS_MIN)));
     } else {
       arrive(arrivesMs, deliverAfter(returnsMs));
     }
   }
 
-  #act(invocation: Invocation, ask: Ask, place: string, disturb: Disturb | undefined): Answer {
+  /** What several users share each of them can still have alone, unless it took the time for that. */
+  #harm(invocation: Invocation, { userIds }: Ask, costsMs: number): void {
+    if (userIds.length > 1 && costsMs < REQUEST_TIMEOUT_MS) return;
+    for (const userId of userIds.length > 0 ? userIds : [undefined]) this.#around.harmed(invocation, userId);
+  }
+
+  #act(invocation: Invocation, ask: Ask, place: string, disturbance: Disturbance | undefined): Answer {
     this.#around.acting(invocation);
     try {
-      const value = ask.act(disturb);
+      const value = ask.act(disturbance);
       this.#around.note(`${place} ok`);
       return { ok: true, value };
     } catch (error) {
@@ -167,37 +173,50 @@ export class Services {
         attributes: Object.fromEntries(attributes.map(([key, value]) => [key, value.StringValue ?? ""])),
       };
       const act = () => ({ MessageId: sqs.send(QueueUrl, sent) });
-      return { label, userId: MessageGroupId, writes: true, transacts: false, act };
+      return { label, userIds: [MessageGroupId], writes: true, transacts: false, batches: false, act };
     }
     const request = prepare(command, realClient.config.translateConfig ?? {}, `token-${++this.#tokens}`);
     const transacts = command instanceof TransactWriteCommand;
     return {
       label,
-      userId: ownerOf(command),
+      userIds: [...ownersOf(command)],
       writes: transacts || command instanceof PutCommand,
       transacts,
-      act: (disturb) => {
+      batches: command instanceof BatchGetCommand,
+      act: (disturbance) => {
         const ids = transacts ? (command.input.TransactItems ?? []).map(({ Update }) => String(Update?.Key?.id)) : [];
         if (ids.some((id) => refusedIds.has(id))) {
           throw serviceError("ValidationException", "Item size to update has exceeded the maximum allowed size");
         }
-        return request(dynamo, disturb);
+        return request(dynamo, disturbance);
       },
     };
   }
 }
 
-function ownerOf(command: object): string | undefined {
-  if (command instanceof PutCommand) return String(command.input.Item?.userId);
-  if (command instanceof GetCommand) return String(command.input.Key?.userId);
-  if (command instanceof TransactWriteCommand) return String(command.input.TransactItems?.[0]?.Update?.Key?.userId);
-  return undefined;
+function ownersOf(command: object): Set<string> {
+  return new Set(keysOf(command).map((key) => String(key?.userId)));
 }
 
-function spoil(code: string, random: Random): Disturb {
-  return (reasons) => {
-    const struck = random.int(0, reasons.length - 1);
-    return reasons.map((reason, index) => (index === struck ? { Code: code, Message: code } : reason));
+function keysOf(command: object): readonly (Readonly<Record<string, unknown>> | undefined)[] {
+  if (command instanceof PutCommand) return [command.input.Item];
+  if (command instanceof GetCommand) return [command.input.Key];
+  if (command instanceof BatchGetCommand) {
+    return Object.values(command.input.RequestItems ?? {}).flatMap(({ Keys = [] }) => Keys);
+  }
+  if (command instanceof TransactWriteCommand) {
+    return (command.input.TransactItems ?? []).map(({ Update }) => Update?.Key);
+  }
+  return [];
+}
+
+function spoil(code: string, random: Random): Disturbance {
+  return {
+    reasons(reasons) {
+      const struck = random.int(0, reasons.length - 1);
+      return reasons.map((reason, index) => (index === struck ? { Code: code, Message: code } : reason));
+    },
+    unprocessed: () => random.chance(0.5),
   };
 }
 

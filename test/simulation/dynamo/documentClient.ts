@@ -1,5 +1,12 @@
 import type { AttributeValue, CancellationReason } from "@aws-sdk/client-dynamodb";
-import { GetCommand, PutCommand, QueryCommand, ScanCommand, TransactWriteCommand } from "@aws-sdk/lib-dynamodb";
+import {
+  BatchGetCommand,
+  GetCommand,
+  PutCommand,
+  QueryCommand,
+  ScanCommand,
+  TransactWriteCommand,
+} from "@aws-sdk/lib-dynamodb";
 import {
   marshall,
   type marshallOptions,
@@ -16,8 +23,14 @@ export interface Translation {
   readonly unmarshallOptions?: unmarshallOptions;
 }
 
+/** What a service may do to a request beyond what it asks for. */
+export interface Disturbance {
+  readonly reasons?: (reasons: CancellationReason[]) => CancellationReason[];
+  readonly unprocessed?: () => boolean;
+}
+
 /** Does what a command asks for, at one moment. */
-type Request = (model: DynamoModel, disturb?: (reasons: CancellationReason[]) => CancellationReason[]) => object;
+type Request = (model: DynamoModel, disturbance?: Disturbance) => object;
 
 /**
  * A command of the document client against the model: translated to the wire and back as the client does it, with the
@@ -45,6 +58,17 @@ export function prepare(command: unknown, translation: Translation, token: strin
       return Item ? { Item: fromWire(Item) } : {};
     };
   }
+  if (command instanceof BatchGetCommand) {
+    const tables = Object.entries(command.input.RequestItems ?? {});
+    const wired = Object.fromEntries(
+      tables.map(([table, { Keys = [], ConsistentRead }]) => [table, { Keys: Keys.map(toWire), ConsistentRead }]),
+    );
+    return (model, disturbance) => {
+      const { Responses, UnprocessedKeys } = model.batchGet({ RequestItems: wired }, disturbance?.unprocessed);
+      const read = Object.entries(Responses).map(([table, items]) => [table, items.map(fromWire)]);
+      return { Responses: Object.fromEntries(read), UnprocessedKeys };
+    };
+  }
   if (command instanceof TransactWriteCommand) {
     const items = (command.input.TransactItems ?? []).map(({ Update }) => {
       if (!Update) throw new Error("The model knows only updates in a transaction");
@@ -52,7 +76,7 @@ export function prepare(command: unknown, translation: Translation, token: strin
       return { Update: { ...update, Key: toWire(Key), ...wireValues(values) } };
     });
     const wired = { TransactItems: items, ClientRequestToken: command.input.ClientRequestToken ?? token };
-    return (model, disturb) => model.transactWrite(wired, disturb);
+    return (model, disturbance) => model.transactWrite(wired, disturbance?.reasons);
   }
   if (command instanceof QueryCommand) {
     const {

@@ -1,5 +1,6 @@
 import {
   type AttributeValue,
+  type BatchGetItemCommandInput,
   type CancellationReason,
   ConditionalCheckFailedException,
   DynamoDBServiceException,
@@ -107,6 +108,24 @@ export class DynamoModel {
     const key = keyOf(table.definition.key, input.Key ?? {});
     const item = input.ConsistentRead ? latest(table, key) : this.#stale(table, key);
     return item ? { Item: item } : {};
+  }
+
+  /** @param unprocessed says of a key that the service leaves it out this time */
+  batchGet(
+    input: BatchGetItemCommandInput,
+    unprocessed: (key: Item) => boolean = () => false,
+  ): { Responses: Record<string, Item[]>; UnprocessedKeys: Record<string, { Keys: Item[] }> } {
+    const Responses: Record<string, Item[]> = {};
+    const UnprocessedKeys: Record<string, { Keys: Item[] }> = {};
+    for (const [TableName, { Keys = [], ConsistentRead }] of Object.entries(input.RequestItems ?? {})) {
+      const left = Keys.filter(unprocessed);
+      if (left.length > 0) UnprocessedKeys[TableName] = { Keys: left };
+      const read = Keys.filter((key) => !left.includes(key));
+      Responses[TableName] = read
+        .map((Key) => this.get({ TableName, Key, ConsistentRead }).Item)
+        .filter((item) => item !== undefined);
+    }
+    return { Responses, UnprocessedKeys };
   }
 
   /**
