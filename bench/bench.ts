@@ -2,6 +2,7 @@ import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { type Calls, EMPTY_RECEIVE, startCountedEngines, sum } from "./calls.ts";
 import { median, percentile } from "./figures.ts";
 import { startBenchStack } from "./stack.ts";
 import { openWallets, send, WORKLOADS, type Workload } from "./workloads.ts";
@@ -9,10 +10,11 @@ import { openWallets, send, WORKLOADS, type Workload } from "./workloads.ts";
 /**
  * `npm run bench [-- --runs 3] [--only W1,W2] [--vs GIT-REF]`: starts a stack of its own for every run, loads it, counts what
  * the table says was decided, and checks the books. With `--vs` another version of the code is measured in turn with this
- * one, so that both meet the same machine.
+ * one, so that both meet the same machine. A short pass before them counts what a command asks of AWS.
  */
 const ROOT = join(import.meta.dirname, "..");
 const WARM_UP_SECONDS = 4;
+const COUNT_SECONDS = 3;
 
 interface Result {
   readonly version: string;
@@ -29,6 +31,13 @@ interface Result {
   readonly cpuMs: Readonly<Record<string, number>>;
 }
 
+/** What a pass asked of AWS, its reads of balances included. */
+interface Counted extends Calls {
+  readonly version: string;
+  readonly workload: string;
+  readonly commands: number;
+}
+
 const { values } = parseArgs({
   options: { runs: { type: "string", default: "3" }, only: { type: "string" }, vs: { type: "string" } },
 });
@@ -37,7 +46,9 @@ const versions = [{ version: "here", folder: ROOT }];
 if (values.vs) versions.push({ version: values.vs, folder: checkOut(values.vs) });
 
 const results: Result[] = [];
+const counts: Counted[] = [];
 for (const workload of workloads) {
+  for (const { version, folder } of versions) counts.push(await count(version, folder, workload));
   for (let round = 1; round <= Number(values.runs); round++) {
     for (const { version, folder } of versions) {
       const result = await measure(version, folder, workload);
@@ -47,8 +58,8 @@ for (const workload of workloads) {
   }
 }
 mkdirSync(join(ROOT, ".antler"), { recursive: true });
-writeFileSync(join(ROOT, ".antler/bench.json"), JSON.stringify(results, undefined, 2));
-console.log(`\n${table(results)}`);
+writeFileSync(join(ROOT, ".antler/bench.json"), JSON.stringify({ results, counts }, undefined, 2));
+console.log(`\n${table(results)}\n\n${countTable(counts)}`);
 
 async function measure(version: string, folder: string, workload: Workload): Promise<Result> {
   const stack = await startBenchStack({}, folder);
@@ -82,6 +93,26 @@ async function measure(version: string, folder: string, workload: Workload): Pro
     };
   } finally {
     await stack.stop();
+  }
+}
+
+/** Behind the proxy nothing is as fast as it is, so this pass times nothing. */
+async function count(version: string, folder: string, workload: Workload): Promise<Counted> {
+  const engines = await startCountedEngines();
+  try {
+    const stack = await startBenchStack(engines.environment, folder);
+    try {
+      const { apiUrl, books } = stack;
+      engines.take();
+      await send(workload, await openWallets(workload), apiUrl, COUNT_SECONDS);
+      await books.untilStill();
+      const calls = engines.take();
+      return { version, workload: workload.name, commands: await books.decided(), ...calls };
+    } finally {
+      await stack.stop();
+    }
+  } finally {
+    await engines.stop();
   }
 }
 
@@ -128,6 +159,23 @@ function table(all: readonly Result[]): string {
   return [
     "| workload | version | decided a second | runs | answer p99 ms | posted p99 ms | errors |",
     "|---|---|---|---|---|---|---|",
+    ...rows,
+  ].join("\n");
+}
+
+/** For a command, balances that were read beside it included. */
+function countTable(all: readonly Counted[]): string {
+  const rows = all.map(({ version, workload, commands, dynamo, sqs, writeUnits, readUnits, refused }) => {
+    const { [EMPTY_RECEIVE]: empty = 0, ...requests } = sqs;
+    const indexUnits = Object.fromEntries(Object.entries(writeUnits).filter(([what]) => what.includes("/")));
+    const tableUnits = sum(writeUnits) - sum(indexUnits);
+    const totals = [sum(dynamo), tableUnits, sum(indexUnits), sum(readUnits), sum(requests)];
+    const each = totals.map((count) => (count / commands).toFixed(2));
+    return `| ${[workload, version, commands, ...each, empty, refused].join(" | ")} |`;
+  });
+  return [
+    "| workload | version | commands | DynamoDB calls, each | table write units | index write units | read units | queue requests | empty receives | refused |",
+    "|---|---|---|---|---|---|---|---|---|---|",
     ...rows,
   ].join("\n");
 }

@@ -1,7 +1,18 @@
 import { setTimeout } from "node:timers/promises";
 import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import { DynamoDBDocumentClient, GetCommand, ScanCommand } from "@aws-sdk/lib-dynamodb";
+import * as z from "zod";
 import type { Due } from "./workloads.ts";
+
+const transactionRow = z.object({
+  userId: z.string(),
+  id: z.string(),
+  status: z.enum(["pending", "posted", "rejected"]),
+  sequence: z.number().optional(),
+  postedAt: z.string().optional(),
+});
+
+type TransactionRow = z.output<typeof transactionRow>;
 
 /** The stack's tables. */
 export class Books {
@@ -19,12 +30,36 @@ export class Books {
     let start: Record<string, unknown> | undefined;
     do {
       const page = await this.#dynamo.send(
-        new ScanCommand({ TableName: "antler-local-wallets", ConsistentRead: true, ExclusiveStartKey: start }),
+        new ScanCommand({
+          TableName: "antler-local-wallets",
+          ProjectionExpression: "#sequence",
+          ExpressionAttributeNames: { "#sequence": "sequence" },
+          ConsistentRead: true,
+          ExclusiveStartKey: start,
+        }),
       );
       sum += (page.Items ?? []).reduce((total, { sequence }) => total + sequence, 0);
       start = page.LastEvaluatedKey;
     } while (start);
     return sum;
+  }
+
+  /** Every transaction, in no order. */
+  async *transactions(): AsyncGenerator<TransactionRow> {
+    let start: Record<string, unknown> | undefined;
+    do {
+      const page = await this.#dynamo.send(
+        new ScanCommand({
+          TableName: "antler-local-transactions",
+          ProjectionExpression: "userId, id, #status, #sequence, postedAt",
+          ExpressionAttributeNames: { "#status": "status", "#sequence": "sequence" },
+          ConsistentRead: true,
+          ExclusiveStartKey: start,
+        }),
+      );
+      for (const item of page.Items ?? []) yield transactionRow.parse(item);
+      start = page.LastEvaluatedKey;
+    } while (start);
   }
 
   async untilStill(): Promise<void> {

@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import { setTimeout } from "node:timers/promises";
 import { issueToken } from "../localstack/identityProvider.ts";
 import { BenchClient } from "./client.ts";
+import { TOKENS } from "./ledger.ts";
 
 const CONNECTIONS = 50;
 const CURRENCIES = ["USD", "EUR", "GBP"];
@@ -13,6 +14,8 @@ export interface Workload {
   readonly seconds: number;
   /** Requests a second that are due whatever the answers; without it, every connection sends as soon as it is answered. */
   readonly ratePerSecond?: number;
+  /** {@link CONNECTIONS} unless it is given. */
+  readonly connections?: number;
   /** Parts of a hundred; the rest are balances. */
   readonly deposits: number;
   readonly withdrawals: number;
@@ -39,30 +42,35 @@ export interface Due {
   readonly dueAtMs: number;
 }
 
+/** One request, on the clock of `Date.now()`. */
+export interface Answer {
+  readonly status: number;
+  readonly dueAtMs: number;
+  readonly answeredAtMs: number;
+}
+
 export interface Sent {
   readonly requests: number;
   /** Answers that were neither 200 nor 202. */
   readonly errors: number;
   readonly latenciesMs: number[];
+  readonly answers: readonly Answer[];
   readonly due: readonly Due[];
 }
 
-interface Wallet {
+export interface Wallet {
   readonly userId: string;
   readonly token: string;
 }
 
-/** New users for every run, so that no run finds what another left. */
-export async function openWallets(workload: Workload): Promise<Wallet[]> {
+/** New users for every run, so that no run finds what another left, unless a run is about users that there are. */
+export async function openWallets(
+  { users }: Workload,
+  userIds: readonly string[] = Array.from({ length: users }, () => `bench-${randomUUID()}`),
+): Promise<Wallet[]> {
   return Promise.all(
-    Array.from({ length: workload.users }, async () => {
-      const userId = `bench-${randomUUID()}`;
-      const token = await issueToken({
-        subject: userId,
-        scope: undefined,
-        issuer: "antler-local",
-        audience: "antler",
-      });
+    userIds.map(async (userId) => {
+      const token = await issueToken({ subject: userId, ...TOKENS });
       return { userId, token };
     }),
   );
@@ -74,8 +82,10 @@ export async function send(
   apiUrl: string,
   seconds: number,
 ): Promise<Sent> {
-  const client = new BenchClient(apiUrl, CONNECTIONS);
+  const connections = workload.connections ?? CONNECTIONS;
+  const client = new BenchClient(apiUrl, connections);
   const latenciesMs: number[] = [];
+  const answers: Answer[] = [];
   const due: Due[] = [];
   let errors = 0;
 
@@ -94,6 +104,7 @@ export async function send(
           )
         : await client.send("GET", `/v1/users/${userId}/balances`, token);
     latenciesMs.push(performance.now() - startedMs);
+    answers.push({ status, dueAtMs, answeredAtMs: Date.now() });
     if (status !== 200 && status !== 202) errors++;
     if (workload.ratePerSecond && location) {
       due.push({ userId, transactionId: location.slice(location.lastIndexOf("/") + 1), dueAtMs });
@@ -115,10 +126,10 @@ export async function send(
     const connection = async () => {
       while (Date.now() < endMs) await one(Date.now());
     };
-    await Promise.all(Array.from({ length: CONNECTIONS }, connection));
+    await Promise.all(Array.from({ length: connections }, connection));
   }
   client.close();
-  return { requests: latenciesMs.length, errors, latenciesMs, due };
+  return { requests: latenciesMs.length, errors, latenciesMs, answers, due };
 }
 
 function pick<T>(items: readonly T[]): T {
