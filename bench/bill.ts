@@ -18,10 +18,9 @@ export interface Usage extends Used {
 }
 
 type Prices = Readonly<Record<keyof typeof book.prices, { readonly dollars: number }>>;
-type Assumptions = Pick<
-  typeof book.assumptions,
-  "memoryMegabytes" | "vCpuShare" | "platformLogBytes" | "tracedShare"
-> & { readonly latencyMs: Readonly<Record<string, number>> };
+type Assumptions = Pick<typeof book.assumptions, "memoryMegabytes" | "vCpuShare" | "platformLogBytes"> & {
+  readonly latencyMs: Readonly<Record<string, number>>;
+};
 
 export interface Line {
   readonly line: string;
@@ -58,7 +57,6 @@ export function bill(usage: Usage, prices: Prices, assumptions: Assumptions): Li
     ...WRITE_LINES.map((name) => line(name, writes(name), "write units", writeDollars)),
     line("Reads", sum(calls.readUnits) / commands, "read units", prices.dynamoMillionReadUnits.dollars),
     line("Logs", logBytes, "bytes", prices.logsGigabyte.dollars / 1000),
-    line("Traces", invocations * assumptions.tracedShare, "traces", prices.xrayMillionTraces.dollars),
   ];
 }
 

@@ -109,8 +109,6 @@ const DEPLOYED = {
   POWERTOOLS_LOG_LEVEL: "INFO",
   POWERTOOLS_SERVICE_NAME: "antler-prod",
   POWERTOOLS_METRICS_NAMESPACE: "Antler",
-  // Lambda sets it where tracing is on, and the logger puts it into every line.
-  _X_AMZN_TRACE_ID: "Root=1-69229f2a-3c5d1e7f9a8b4c6d2e0f1a3b;Parent=53995c3f42cd8ad8;Sampled=0",
 };
 
 async function measure(workloads: readonly Workload[]): Promise<Usage[]> {
@@ -162,7 +160,7 @@ function report(spread: Usage, hot: Usage): string {
   const [spreadBill, hotBill] = [spread, hot].map((usage) => bill(usage, book.prices, book.assumptions));
   if (!spreadBill || !hotBill) throw new Error("Two workloads make two bills");
   const [antler, postgres] = [monthTotal(book.antlerMonth), monthTotal(book.postgresMonth)];
-  const { latencyMs, memoryMegabytes, tracedShare, vCpuShare } = book.assumptions;
+  const { latencyMs, memoryMegabytes, vCpuShare } = book.assumptions;
   const latencies = Object.entries(latencyMs).map(([operation, ms]) => `${operation} ${ms}`);
   const cpu = ({ cpuMs, commands }: Usage) => (cpuMs / commands).toFixed(2);
   const breakEven = (lines: readonly Line[]) => {
@@ -188,8 +186,8 @@ function report(spread: Usage, hot: Usage): string {
     bullets(
       "Spread: every user sends one command, and each is delivered alone. Hot wallet: one user, ten commands a delivery.",
       "Measured: invocations, queue requests, write and read units, log bytes.",
-      `Assumed: ${latencies.join(", ")} ms as AWS's time to answer; the CPU time measured here, ${cpu(spread)} ms spread and ${cpu(hot)} ms hot, on a share of ${vCpuShare} of a core (${memoryMegabytes} MB), warm; ${tracedShare * 100} % of the invocations traced.`,
-      "Left out: free tiers, volume discounts, cold starts, retries, data out to the internet.",
+      `Assumed: ${latencies.join(", ")} ms as AWS's time to answer; the CPU time measured here, ${cpu(spread)} ms spread and ${cpu(hot)} ms hot, on a share of ${vCpuShare} of a core (${memoryMegabytes} MB), warm.`,
+      "Left out: tracing, which is off by default, free tiers, volume discounts, cold starts, retries, data out to the internet.",
       `Keeping a million transactions of ${spread.itemBytes.toFixed(0)} bytes each: $${dollars(storageDollars(spread.itemBytes, book.prices))} a month for the table, its index and its recovery.`,
     ),
     "Dollars a month before the first command:",

@@ -124,14 +124,12 @@ describe("what it costs", () => {
     dynamoStorageGigabyteMonth: { dollars: 0.25 },
     dynamoRecoveryGigabyteMonth: { dollars: 0.2 },
     logsGigabyte: { dollars: 0.5 },
-    xrayMillionTraces: { dollars: 5 },
   };
   const assumptions = {
     memoryMegabytes: 512,
     vCpuShare: 0.25,
     latencyMs: { PutItem: 5, GetItem: 4, TransactWriteItems: 12, SendMessage: 8 },
     platformLogBytes: 100,
-    tracedShare: 0.1,
   };
 
   test("a million commands by line", () => {
@@ -151,7 +149,6 @@ describe("what it costs", () => {
       ["Index", 1, 0.6],
       ["Reads", 0.1, 0.01],
       ["Logs", 1000, 0.5],
-      ["Traces", 0.11, 0.55],
     ]);
   });
 
