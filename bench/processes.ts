@@ -4,11 +4,15 @@ import { commandOf, processesWith } from "../test/support/processes.ts";
 /** CPU time is counted in ticks of 10 ms, on every Linux that Node runs on. */
 const TICK_MS = 10;
 
-export type CpuMs = ReadonlyMap<string, number>;
+/** esbuild makes the bundles when a stack starts, and stays. */
+export const PARTS = ["API and consumer", "SQS", "DynamoDB", "esbuild"] as const;
+export type Part = (typeof PARTS)[number];
+
+export type CpuMs = ReadonlyMap<Part, number>;
 
 /** CPU time so far of a stack's processes, by the part that each plays. Linux only: it reads /proc. */
 export function cpuOf(marker: string): CpuMs {
-  const byPart = new Map<string, number>();
+  const byPart = new Map<Part, number>();
   for (const pid of processesWith(marker)) {
     try {
       const part = partOf(commandOf(pid));
@@ -22,10 +26,11 @@ export function cpuOf(marker: string): CpuMs {
   return byPart;
 }
 
-function partOf([program, ...args]: readonly string[]): string | undefined {
+export function partOf([program = "", ...args]: readonly string[]): Part | undefined {
   const command = [program, ...args].join(" ");
   if (program === "sh") return undefined;
-  if (command.includes("dynoxide") || command.includes("DynamoDBLocal")) return "DynamoDB";
+  if (program.includes("esbuild")) return "esbuild";
+  if (program.includes("dynoxide") || command.includes("DynamoDBLocal")) return "DynamoDB";
   if (command.includes("serverless.js")) return "API and consumer";
   if (command.includes("localstack/start.ts")) return "SQS";
   return undefined;

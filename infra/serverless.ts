@@ -2,7 +2,14 @@
 export interface Serverless {
   readonly service: {
     readonly functions: Record<string, ServerlessFunction>;
-    readonly resources: { Resources: Record<string, Resource> };
+    readonly resources: {
+      Resources: Record<string, Resource>;
+      readonly extensions: {
+        readonly HttpApiStage: {
+          readonly Properties: { readonly DefaultRouteSettings: { readonly ThrottlingBurstLimit: number } };
+        };
+      };
+    };
     readonly provider: {
       readonly region: string;
       readonly environment: Readonly<Record<string, string>>;

@@ -5,7 +5,7 @@ import type { SQSBatchResponse, SQSEvent, SQSRecord } from "aws-lambda";
 /** As AWS has it until there is more to do. */
 const BATCHES_AT_ONCE_MAX = 5;
 /** A batch that was not full is given this head start on the next: what comes meanwhile makes the next one larger. */
-const HEAD_START_MS = 10;
+const HEAD_START_MS = 50;
 const RECEIVE_WAIT_SECONDS = 20;
 const ERROR_PAUSE_MS = 500;
 

@@ -8,6 +8,7 @@ import type { FunctionThread } from "./functionThread.ts";
 import { serveMetrics } from "./metrics.ts";
 import { type PhysicalIds, provision, resolve } from "./provision.ts";
 import { readSettings } from "./settings.ts";
+import { throttle } from "./throttle.ts";
 
 const ROOT = join(import.meta.dirname, "..");
 
@@ -31,6 +32,8 @@ export default class LocalStackPlugin {
 
   async #start(): Promise<void> {
     const { service } = this.#serverless;
+    const { DefaultRouteSettings } = service.resources.extensions.HttpApiStage.Properties;
+    throttle(readSettings(process.env).API_PORT, DefaultRouteSettings.ThrottlingBurstLimit);
     const ids = await provision(service.resources.Resources);
     await seedCurrencies(String(resolve({ Ref: "CurrenciesTable" }, ids)));
     for (const definition of Object.values(service.functions)) {

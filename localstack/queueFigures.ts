@@ -36,21 +36,15 @@ async function sentTimes(queueUrl: string): Promise<number[] | undefined> {
   return (await askFauxqs(queueUrl)) ?? (await askLocalStack(queueUrl));
 }
 
-const fauxqsMessage = z.object({ sentTimestamp: z.number() });
-const fauxqsAnswer = z.object({
-  messages: z.object({
-    ready: z.array(fauxqsMessage),
-    delayed: z.array(fauxqsMessage),
-    inflight: z.array(z.object({ message: fauxqsMessage })),
-  }),
-});
+const fauxqsAnswer = z.array(z.object({ name: z.string(), oldestSentTimestamp: z.number().optional() }));
 
+/** Of its oldest message only: the messages themselves would be megabytes when many wait. */
 async function askFauxqs(queueUrl: string): Promise<number[] | undefined> {
-  const name = new URL(queueUrl).pathname.split("/").at(-1);
-  const parsed = fauxqsAnswer.safeParse(await getJson(new URL(`/_fauxqs/queues/${name}`, queueUrl)));
-  if (!parsed.success) return undefined;
-  const { ready, delayed, inflight } = parsed.data.messages;
-  return [...ready, ...delayed, ...inflight.map(({ message }) => message)].map(({ sentTimestamp }) => sentTimestamp);
+  const queueName = new URL(queueUrl).pathname.split("/").at(-1);
+  const parsed = fauxqsAnswer.safeParse(await getJson(new URL("/_fauxqs/queues", queueUrl)));
+  return parsed.data?.flatMap(({ name, oldestSentTimestamp }) =>
+    name === queueName && oldestSentTimestamp !== undefined ? [oldestSentTimestamp] : [],
+  );
 }
 
 const localStackAnswer = z.object({

@@ -2,11 +2,16 @@ import { QueryCommand, type QueryCommandInput, ScanCommand, type ScanCommandInpu
 import { dynamo } from "./clients.ts";
 import { ask } from "./errors.ts";
 
+/** A page of its own size: the embedded DynamoDB reads on to the end of the table for one that has none. */
+const PAGE_ITEMS = 1000;
+
 /** Every item of a query, page after page. */
 export async function* query(input: QueryCommandInput) {
   let start: QueryCommandInput["ExclusiveStartKey"];
   do {
-    const page = await ask("Query", () => dynamo.send(new QueryCommand({ ...input, ExclusiveStartKey: start })));
+    const page = await ask("Query", () =>
+      dynamo.send(new QueryCommand({ Limit: PAGE_ITEMS, ...input, ExclusiveStartKey: start })),
+    );
     yield* page.Items ?? [];
     start = page.LastEvaluatedKey;
   } while (start);
@@ -16,7 +21,9 @@ export async function* query(input: QueryCommandInput) {
 export async function* scan(input: ScanCommandInput) {
   let start: ScanCommandInput["ExclusiveStartKey"];
   do {
-    const page = await ask("Scan", () => dynamo.send(new ScanCommand({ ...input, ExclusiveStartKey: start })));
+    const page = await ask("Scan", () =>
+      dynamo.send(new ScanCommand({ Limit: PAGE_ITEMS, ...input, ExclusiveStartKey: start })),
+    );
     yield* page.Items ?? [];
     start = page.LastEvaluatedKey;
   } while (start);
