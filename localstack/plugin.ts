@@ -1,6 +1,7 @@
 import { once } from "node:events";
 import { join } from "node:path";
 import { Worker } from "node:worker_threads";
+import { stop as stopEsbuild } from "esbuild";
 import { seedCurrencies } from "../infra/seed.ts";
 import type { Serverless, SqsEvent } from "../infra/serverless.ts";
 import { measurements } from "../lib/metrics.ts";
@@ -32,6 +33,8 @@ export default class LocalStackPlugin {
 
   async #start(): Promise<void> {
     const { service } = this.#serverless;
+    // The bundles are made, and what made them keeps half a gigabyte.
+    await stopEsbuild();
     const { DefaultRouteSettings } = service.resources.extensions.HttpApiStage.Properties;
     throttle(readSettings(process.env).API_PORT, DefaultRouteSettings.ThrottlingBurstLimit);
     const ids = await provision(service.resources.Resources);
