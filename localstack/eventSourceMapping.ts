@@ -4,8 +4,13 @@ import type { SQSBatchResponse, SQSEvent, SQSRecord } from "aws-lambda";
 
 /** As AWS has it until there is more to do. */
 const BATCHES_AT_ONCE_MAX = 5;
-/** A batch that was not full is given this head start on the next: what comes meanwhile makes the next one larger. */
-const HEAD_START_MS = 50;
+/**
+ * A batch that was not full is given a head start on the next one, until it is done but not for longer than this, and then
+ * for each message beyond the first that it had a little more: where several came at once more are coming, and one
+ * larger batch is much less work than two.
+ */
+const HEAD_START_MS_MAX = 50;
+const GATHER_MS = 3;
 const RECEIVE_WAIT_SECONDS = 20;
 const ERROR_PAUSE_MS = 500;
 
@@ -54,7 +59,10 @@ async function poll(
         .catch(report)
         .finally(() => underWay.delete(handled));
       underWay.add(handled);
-      if (messages.length < source.batchSize) await Promise.race([handled, setTimeout(HEAD_START_MS)]);
+      if (messages.length < source.batchSize) {
+        await Promise.race([handled, setTimeout(HEAD_START_MS_MAX)]);
+        if (messages.length > 1) await setTimeout((messages.length - 1) * GATHER_MS);
+      }
       if (underWay.size === Math.min(BATCHES_AT_ONCE_MAX, source.maximumConcurrency)) await Promise.race(underWay);
     } catch (error) {
       if (stopping.aborted) break;
