@@ -11,7 +11,7 @@ export type MemoryMb = Readonly<Record<Part, number>>;
 
 /** Resident memory of a stack's processes, by the part that each plays. Linux only: it reads /proc. */
 export function memoryOf(marker: string): MemoryMb {
-  const memory = { "API and consumer": 0, SQS: 0, DynamoDB: 0, esbuild: 0 };
+  const memory = { "API and consumer": 0, SQS: 0, DynamoDB: 0 };
   for (const pid of processesWith(marker)) {
     try {
       const part = partOf(commandOf(pid));

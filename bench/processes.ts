@@ -4,8 +4,7 @@ import { commandOf, processesWith } from "../test/support/processes.ts";
 /** CPU time is counted in ticks of 10 ms, on every Linux that Node runs on. */
 const TICK_MS = 10;
 
-/** esbuild makes the bundles when a stack starts, and stays. */
-export const PARTS = ["API and consumer", "SQS", "DynamoDB", "esbuild"] as const;
+export const PARTS = ["API and consumer", "SQS", "DynamoDB"] as const;
 export type Part = (typeof PARTS)[number];
 
 export type CpuMs = ReadonlyMap<Part, number>;
@@ -29,7 +28,6 @@ export function cpuOf(marker: string): CpuMs {
 export function partOf([program = "", ...args]: readonly string[]): Part | undefined {
   const command = [program, ...args].join(" ");
   if (program === "sh") return undefined;
-  if (program.includes("esbuild")) return "esbuild";
   if (program.includes("dynoxide") || command.includes("DynamoDBLocal")) return "DynamoDB";
   if (command.includes("serverless.js")) return "API and consumer";
   if (command.includes("localstack/start.ts")) return "SQS";
