@@ -27,37 +27,30 @@ export class Books {
   /** Every decision takes the next number of its wallet's sequence. */
   async decided(): Promise<number> {
     let sum = 0;
-    let start: Record<string, unknown> | undefined;
-    do {
-      const page = await this.#dynamo.send(
-        new ScanCommand({
-          TableName: "antler-local-wallets",
-          ProjectionExpression: "#sequence",
-          ExpressionAttributeNames: { "#sequence": "sequence" },
-          ConsistentRead: true,
-          ExclusiveStartKey: start,
-        }),
-      );
-      sum += (page.Items ?? []).reduce((total, { sequence }) => total + sequence, 0);
-      start = page.LastEvaluatedKey;
-    } while (start);
+    for await (const { sequence } of this.#scan("wallets", "#sequence", { "#sequence": "sequence" })) sum += sequence;
     return sum;
   }
 
   /** Every transaction, in no order. */
   async *transactions(): AsyncGenerator<TransactionRow> {
+    const names = { "#status": "status", "#sequence": "sequence" };
+    const rows = this.#scan("transactions", "userId, id, #status, #sequence, postedAt", names);
+    for await (const item of rows) yield transactionRow.parse(item);
+  }
+
+  async *#scan(table: string, projection: string, names: Readonly<Record<string, string>>) {
     let start: Record<string, unknown> | undefined;
     do {
       const page = await this.#dynamo.send(
         new ScanCommand({
-          TableName: "antler-local-transactions",
-          ProjectionExpression: "userId, id, #status, #sequence, postedAt",
-          ExpressionAttributeNames: { "#status": "status", "#sequence": "sequence" },
+          TableName: `antler-local-${table}`,
+          ProjectionExpression: projection,
+          ExpressionAttributeNames: names,
           ConsistentRead: true,
           ExclusiveStartKey: start,
         }),
       );
-      for (const item of page.Items ?? []) yield transactionRow.parse(item);
+      yield* page.Items ?? [];
       start = page.LastEvaluatedKey;
     } while (start);
   }
