@@ -213,9 +213,12 @@ describe("the write that several users share", () => {
     expect(deadLetters()).toEqual([[wrong.recordId, "unknown_transaction"]]);
   });
 
-  it("that failed for a reason that passes is told as a retry of each user", async () => {
+  it.each([
+    ["passes", undefined],
+    ["is a bug in the code or the data", new TypeError("no sense")],
+  ])("that failed for a reason that %s is told as a retry of each user", async (_, error) => {
     const records = [await given("alice", "+10"), await given("bob", "+20")];
-    ports.fail("commit", "before");
+    ports.fail("commit", "before", { ...(error && { error }) });
 
     await consume(records, ports);
     expect(ports.observed.retried).toEqual(["alice", "bob"]);

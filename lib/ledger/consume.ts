@@ -62,17 +62,17 @@ async function settleAll(
   return (await Promise.all(each)).flat();
 }
 
+/** Every way in which it does not come off is told as a retry: each user's own round is one. */
 async function isSettledTogether(users: readonly (readonly Entry[])[], ports: ConsumePorts): Promise<boolean> {
-  try {
-    const result = await decideAndCommit(users, ports);
-    if (result.kind === "conflict" || result.kind === "unavailable") {
-      for (const entries of users) tellRetry(entries, result, ports);
-    }
-    return result.kind === "committed";
-  } catch {
-    // Whose it is meets it again alone, and nobody else does.
-    return false;
-  }
+  // Whose error it is meets it again alone, and nobody else does.
+  const result = await decideAndCommit(users, ports).catch(
+    (error: unknown) => ({ kind: "conflict", reason: String(error) }) as const,
+  );
+  if (result.kind === "committed") return true;
+  const reason = "reason" in result ? result.reason : result.kind;
+  const kind = result.kind === "unavailable" ? "unavailable" : "conflict";
+  for (const entries of users) tellRetry(entries, { kind, reason }, ports);
+  return false;
 }
 
 function group(records: readonly QueueRecord[]): { entriesByUser: Entry[][]; malformed: QueueRecord[] } {

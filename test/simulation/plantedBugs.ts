@@ -190,8 +190,8 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   if (users.length > 1) return users.flat().flatMap(({ records }) => records.map(({ recordId }) => recordId));`,
   ]),
   bug("a shared write that was turned away counts as made", CONSUME, [
-    'return result.kind === "committed";',
-    'return result.kind !== "unavailable";',
+    'if (result.kind === "committed") return true;',
+    'if (result.kind !== "unavailable") return true;',
   ]),
   bug("only the first of the users that share a write is decided", CONSUME, [
     "const result = await store.commit(commits);",
