@@ -1,4 +1,3 @@
-import { randomUUID } from "node:crypto";
 import { mkdtempSync, rmSync } from "node:fs";
 import { setTimeout } from "node:timers/promises";
 import { toPendingItem } from "../lib/aws/items.ts";
@@ -10,13 +9,11 @@ import { awsEnvironment, readSettings } from "../localstack/settings.ts";
 import { freePorts } from "../test/support/stack.ts";
 import { template } from "../test/support/template.ts";
 import type { Books } from "./books.ts";
-import { accepted, makeDatabase } from "./history.ts";
-import { type MemoryMb, memoryOf } from "./memory.ts";
-import { Queue } from "./queue.ts";
+import { accepted, HOT_USER, MEMORY_FOLDER, makeDatabase } from "./history.ts";
+import type { ByPart } from "./processes.ts";
+import type { Queue } from "./queue.ts";
 import { startBenchStack } from "./stack.ts";
 
-const MEMORY_FOLDER = "/dev/shm";
-const HOT_USER = "bench-hot";
 const HOT_COMMANDS = 10_000;
 const USERS = 1000;
 const COMMANDS_A_USER = 90;
@@ -33,30 +30,24 @@ export interface Drained {
   readonly posted: number;
   /** Users whose commands were not all decided in the order in which they were sent. */
   readonly usersOutOfOrder: number;
-  readonly memoryMbBefore: MemoryMb;
-  readonly memoryMbAfter: MemoryMb;
+  readonly memoryMbBefore: ByPart;
+  readonly memoryMbAfter: ByPart;
 }
 
 /** Leaves commands accepted and sent while nothing consumes them, and then starts a stack, which finds them waiting. */
 export async function drainBacklog(): Promise<Drained> {
   const folder = mkdtempSync(`${MEMORY_FOLDER}/antler-backlog-`);
-  const marker = randomUUID();
-  const environment = {
-    ...(await freePorts("API_PORT", "AWS_PORT", "DYNAMODB_PORT", "METRICS_PORT")),
-    DATA_DIR: folder,
-    ANTLER_BACKLOG: marker,
-  };
   try {
     const commands = backlog();
     await makeDatabase(folder, async (put) => {
       for (const command of commands) await put("TransactionsTable", { ...toPendingItem(command) });
     });
-    await sendAll(commands, environment);
-    const stack = await startBenchStack(environment);
+    await sendAll(commands, folder);
+    const stack = await startBenchStack({ DATA_DIR: folder });
     try {
-      const memoryMbBefore = memoryOf(marker);
-      await untilEmpty(new Queue(Number(environment.AWS_PORT)));
-      const memoryMbAfter = memoryOf(marker);
+      const memoryMbBefore = stack.memoryMb();
+      await untilEmpty(stack.queue);
+      const memoryMbAfter = stack.memoryMb();
       await stack.verify();
       return { ...(await judge(commands, stack.books)), memoryMbBefore, memoryMbAfter };
     } finally {
@@ -81,8 +72,8 @@ function backlog(): Transaction[] {
 }
 
 /** Into the queue's file, as the embedded SQS of the stack will find it there. */
-async function sendAll(commands: readonly Transaction[], environment: Record<string, string>): Promise<void> {
-  const settings = readSettings(environment);
+async function sendAll(commands: readonly Transaction[], folder: string): Promise<void> {
+  const settings = readSettings({ ...(await freePorts("AWS_PORT")), DATA_DIR: folder });
   Object.assign(process.env, awsEnvironment(settings));
   const sqs = await startSqs(settings);
   const queues = Object.entries(template("local")).filter(([, { Type }]) => Type === "AWS::SQS::Queue");

@@ -4,6 +4,8 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { type Calls, EMPTY_RECEIVE, startCountedEngines, sum } from "./calls.ts";
 import { median, percentile } from "./figures.ts";
+import { markdown } from "./markdown.ts";
+import { PARTS } from "./processes.ts";
 import { startBenchStack } from "./stack.ts";
 import { openWallets, send, WORKLOADS, type Workload } from "./workloads.ts";
 
@@ -69,12 +71,12 @@ async function measure(version: string, folder: string, workload: Workload): Pro
     await books.untilStill();
 
     const wallets = await openWallets(workload);
-    const [decidedBefore, cpuBefore] = [await books.decided(), stack.cpu()];
+    const [decidedBefore, cpuBefore] = [await books.decided(), stack.cpuMs()];
     const startedMs = performance.now();
     const sent = await send(workload, wallets, apiUrl, workload.seconds);
     const seconds = (performance.now() - startedMs) / 1000;
     const decided = (await books.decided()) - decidedBefore;
-    const cpuAfter = stack.cpu();
+    const cpuAfter = stack.cpuMs();
     await books.untilStill();
     await stack.verify();
 
@@ -87,9 +89,7 @@ async function measure(version: string, folder: string, workload: Workload): Pro
       answerP50Ms: percentile(sent.latenciesMs, 50),
       answerP99Ms: percentile(sent.latenciesMs, 99),
       postedP99Ms: sent.due.length > 0 ? percentile(await books.postedAfterMs(sent.due), 99) : undefined,
-      cpuMs: Object.fromEntries(
-        [...cpuAfter].map(([part, ms]) => [part, (ms - (cpuBefore.get(part) ?? 0)) / sent.requests]),
-      ),
+      cpuMs: Object.fromEntries(PARTS.map((part) => [part, (cpuAfter[part] - cpuBefore[part]) / sent.requests])),
     };
   } finally {
     await stack.stop();
@@ -144,23 +144,21 @@ function table(all: readonly Result[]): string {
       const decided = runs.map(({ decidedPerSecond }) => decidedPerSecond);
       const spread = `${Math.min(...decided).toFixed(0)}–${Math.max(...decided).toFixed(0)}`;
       const posted = runs.flatMap(({ postedP99Ms }) => (postedP99Ms === undefined ? [] : [postedP99Ms]));
-      const cells = [
+      return [
         `${name}: ${what}`,
         version,
         median(decided).toFixed(0),
         spread,
         median(runs.map(({ answerP99Ms }) => answerP99Ms)).toFixed(0),
         posted.length > 0 ? median(posted).toFixed(0) : "",
-        String(runs.reduce((sum, { errors }) => sum + errors, 0)),
+        String(runs.reduce((total, { errors }) => total + errors, 0)),
       ];
-      return `| ${cells.join(" | ")} |`;
     }),
   );
-  return [
-    "| workload | version | decided a second | runs | answer p99 ms | posted p99 ms | errors |",
-    "|---|---|---|---|---|---|---|",
-    ...rows,
-  ].join("\n");
+  return markdown(
+    ["workload", "version", "decided a second", "runs", "answer p99 ms", "posted p99 ms", "errors"],
+    rows,
+  );
 }
 
 /** For a command, balances that were read beside it included. */
@@ -171,11 +169,9 @@ function countTable(all: readonly Counted[]): string {
     const tableUnits = sum(writeUnits) - sum(indexUnits);
     const totals = [sum(dynamo), tableUnits, sum(indexUnits), sum(readUnits), sum(requests)];
     const each = totals.map((count) => (count / commands).toFixed(2));
-    return `| ${[workload, version, commands, ...each, empty, refused].join(" | ")} |`;
+    return [workload, version, String(commands), ...each, String(empty), String(refused)];
   });
-  return [
-    "| workload | version | commands | DynamoDB calls, each | table write units | index write units | read units | queue requests | empty receives | refused |",
-    "|---|---|---|---|---|---|---|---|---|---|",
-    ...rows,
-  ].join("\n");
+  const units = ["table write units", "index write units", "read units"];
+  const titles = ["DynamoDB calls, each", ...units, "queue requests", "empty receives", "refused"];
+  return markdown(["workload", "version", "commands", ...titles], rows);
 }

@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process";
-import { createHash, randomUUID } from "node:crypto";
+import { createHash } from "node:crypto";
 import { once } from "node:events";
 import {
   cpSync,
@@ -15,13 +15,12 @@ import {
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { writeCursor } from "../lib/http/cursor.ts";
-import { collect, freePorts } from "../test/support/stack.ts";
+import { collect } from "../test/support/stack.ts";
 import { BenchClient } from "./client.ts";
-import { median, percentile } from "./figures.ts";
-import { makeDatabase, type Put, putHistory } from "./history.ts";
+import { median } from "./figures.ts";
+import { HOT_USER, MEMORY_FOLDER, makeDatabase, type Put, putHistory } from "./history.ts";
 import { markdown } from "./markdown.ts";
-import { type MemoryMb, memoryOf, peakMemoryMb } from "./memory.ts";
-import { PARTS } from "./processes.ts";
+import { type ByPart, PARTS, peakMemoryMb } from "./processes.ts";
 import { startBenchStack } from "./stack.ts";
 import { openWallets, send, WORKLOADS } from "./workloads.ts";
 
@@ -31,8 +30,6 @@ import { openWallets, send, WORKLOADS } from "./workloads.ts";
  */
 const ROOT = join(import.meta.dirname, "..");
 const FILLS = join(ROOT, ".antler/growth");
-const MEMORY_FOLDER = "/dev/shm";
-const HOT_USER = "bench-hot";
 const TRANSACTIONS_A_USER = 100;
 const WARM_UP_SECONDS = 4;
 const W1_SECONDS = 10;
@@ -63,7 +60,7 @@ interface Result {
   readonly firstPageMs: number;
   readonly deepPageMs: number;
   readonly balancesMs: number;
-  readonly memoryMb: MemoryMb;
+  readonly memoryMb: ByPart;
 }
 
 interface Verification {
@@ -137,14 +134,8 @@ async function putCurrencies(count: number, put: Put): Promise<void> {
 
 async function measure(ledger: Ledger, isToVerify: boolean): Promise<Result> {
   const folder = mkdtempSync(join(MEMORY_FOLDER, "antler-growth-"));
-  const marker = randomUUID();
-  const environment = {
-    ...(await freePorts("API_PORT", "AWS_PORT", "DYNAMODB_PORT", "METRICS_PORT")),
-    DATA_DIR: folder,
-    ANTLER_GROWTH: marker,
-  };
   cpSync(filled(ledger), folder, { recursive: true });
-  const stack = await startBenchStack(environment);
+  const stack = await startBenchStack({ DATA_DIR: folder });
   try {
     const { apiUrl, books } = stack;
     const hot = await openWallets(w2, [HOT_USER]);
@@ -161,7 +152,7 @@ async function measure(ledger: Ledger, isToVerify: boolean): Promise<Result> {
     const ofMany = await perSecond(w1, await openWallets(w1), W1_SECONDS);
     const ofOne = await perSecond(w2, hot, W2_SECONDS);
     await books.untilStill();
-    const memoryMb = memoryOf(marker);
+    const memoryMb = stack.memoryMb();
 
     const history = `/v1/users/${HOT_USER}/transactions?limit=25`;
     const deep = writeCursor(Math.max(ledger.hotTransactions / 2, TRANSACTIONS_A_USER));
@@ -175,7 +166,7 @@ async function measure(ledger: Ledger, isToVerify: boolean): Promise<Result> {
       balancesMs: await readMs(apiUrl, hot, `/v1/users/${HOT_USER}/balances`),
       memoryMb,
     };
-    if (isToVerify) verifications.push(await verify(ledger, environment));
+    if (isToVerify) verifications.push(await verify(ledger, stack.environment));
     return result;
   } finally {
     await stack.stop();
@@ -194,7 +185,7 @@ async function readMs(apiUrl: string, [owner]: Awaited<ReturnType<typeof openWal
     if (status !== 200) throw new Error(`GET ${path} answered ${status}`);
   }
   client.close();
-  return percentile(latenciesMs, 50);
+  return median(latenciesMs);
 }
 
 async function verify({ name }: Ledger, environment: Readonly<Record<string, string>>): Promise<Verification> {

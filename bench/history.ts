@@ -14,6 +14,10 @@ import { decide, emptyWallet, evolve } from "../lib/domain/wallet.ts";
 import { fingerprintOf, transactionId } from "../lib/ledger/identity.ts";
 import { template } from "../test/support/template.ts";
 
+/** A file system in memory, so that no disk is measured. */
+export const MEMORY_FOLDER = "/dev/shm";
+export const HOT_USER = "bench-hot";
+
 const CURRENCIES = ["USD", "EUR", "GBP"];
 const FIRST_CREATED_MS = Date.parse("2026-01-01T00:00:00Z");
 const TABLES = ["CurrenciesTable", "WalletsTable", "TransactionsTable"] as const;
@@ -72,8 +76,9 @@ export async function putHistory(userId: string, transactions: number, put: Put)
     // Every other command of a currency takes more than the one before has put in.
     const type = Math.floor(index / CURRENCIES.length) % 2 === 0 ? "deposit" : "withdrawal";
     const transaction = accepted(userId, index, type, type === "deposit" ? 1000n : 1500n);
-    const { sequence, balanceAfterMinor, outcome } = decide(wallet, transaction);
-    wallet = evolve(wallet, decide(wallet, transaction));
+    const decision = decide(wallet, transaction);
+    const { sequence, balanceAfterMinor, outcome } = decision;
+    wallet = evolve(wallet, decision);
     updatedAt = transaction.createdAt;
     await put("TransactionsTable", {
       ...toPendingItem(transaction),

@@ -1,15 +1,12 @@
-import { randomUUID } from "node:crypto";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
-import { freePorts } from "../test/support/stack.ts";
 import { drainBacklog } from "./backlog.ts";
 import { BenchClient } from "./client.ts";
-import { percentile } from "./figures.ts";
+import { median, percentile } from "./figures.ts";
 import { markdown } from "./markdown.ts";
-import { type MemoryMb, memoryOf } from "./memory.ts";
-import { PARTS } from "./processes.ts";
-import { Queue } from "./queue.ts";
+import { type ByPart, PARTS } from "./processes.ts";
+import type { Queue } from "./queue.ts";
 import { type BenchStack, startBenchStack } from "./stack.ts";
 import { type Answer, type Due, openWallets, send, type Wallet, WORKLOADS, type Workload } from "./workloads.ts";
 
@@ -31,7 +28,7 @@ const RECOVERY_MAX_MS = 120_000;
 /** How the stack stands at the end of a slice. */
 interface Sample {
   readonly queued: number;
-  readonly memoryMb: MemoryMb;
+  readonly memoryMb: ByPart;
 }
 
 interface Overload {
@@ -71,15 +68,9 @@ if (overload.lost + overload.pending + backlog.usersOutOfOrder + backlog.command
 }
 
 async function measureOverload(workload: Workload): Promise<Overload> {
-  const marker = randomUUID();
-  const environment = {
-    ...(await freePorts("API_PORT", "AWS_PORT", "DYNAMODB_PORT", "METRICS_PORT")),
-    ANTLER_OVERLOAD: marker,
-  };
-  const stack = await startBenchStack(environment);
-  const queue = new Queue(Number(environment.AWS_PORT));
+  const stack = await startBenchStack();
   try {
-    const { apiUrl, books } = stack;
+    const { apiUrl, books, queue } = stack;
     const wallets = await openWallets(workload);
     await send(workload, wallets, apiUrl, CAPACITY_SECONDS / 2);
     const { requests } = await send(workload, wallets, apiUrl, CAPACITY_SECONDS);
@@ -92,7 +83,7 @@ async function measureOverload(workload: Workload): Promise<Overload> {
     const endMs = startMs + OVERLOAD_SECONDS * 1000;
     const overloaded = { ...workload, ratePerSecond: offeredPerSecond, connections: CONNECTIONS };
     const sending = send(overloaded, wallets, apiUrl, OVERLOAD_SECONDS);
-    const samples = await sampleUntil(endMs, marker, queue);
+    const samples = await sampleUntil(endMs, stack);
     const [calmAfterSeconds, sent] = await Promise.all([untilCalm(apiUrl, wallets, quietP99Ms, endMs), sending]);
     const drainedAfterSeconds = await untilDrained(queue, endMs);
     await stack.verify();
@@ -137,7 +128,7 @@ async function untilCalm(
   while (Date.now() < endMs + RECOVERY_MAX_MS) {
     const startedMs = Date.now();
     const latenciesMs = await probe(apiUrl, wallets, CALM_PROBES);
-    if (percentile(latenciesMs, 50) <= quietP99Ms) return (startedMs - endMs) / 1000;
+    if (median(latenciesMs) <= quietP99Ms) return (startedMs - endMs) / 1000;
   }
   throw new Error(`Answers are still slow ${RECOVERY_MAX_MS / 1000} s after the overload`);
 }
@@ -150,11 +141,11 @@ async function untilDrained(queue: Queue, endMs: number): Promise<number> {
   return (Date.now() - endMs) / 1000;
 }
 
-async function sampleUntil(endMs: number, marker: string, queue: Queue): Promise<Sample[]> {
+async function sampleUntil(endMs: number, { queue, memoryMb }: BenchStack): Promise<Sample[]> {
   const samples: Sample[] = [];
   while (Date.now() < endMs) {
     await setTimeout(Math.min(SLICE_SECONDS * 1000, endMs - Date.now()));
-    samples.push({ queued: await queue.length(), memoryMb: memoryOf(marker) });
+    samples.push({ queued: await queue.length(), memoryMb: memoryMb() });
   }
   return samples;
 }
@@ -181,7 +172,7 @@ function toSlices({ answers, startMs, samples }: Overload) {
       done: done.length,
       turnedAway: turnedAway.length,
       failed: due.length - done.length - turnedAway.length,
-      doneP50Ms: percentile(done.map(latencyMs), 50),
+      doneP50Ms: median(done.map(latencyMs)),
       doneP99Ms: percentile(done.map(latencyMs), 99),
       turnedAwayP99Ms: percentile(turnedAway.map(latencyMs), 99),
       ...sample,

@@ -1,14 +1,19 @@
 import { randomUUID } from "node:crypto";
 import { run, startStack } from "../test/support/stack.ts";
 import { Books } from "./books.ts";
-import { type CpuMs, cpuOf } from "./processes.ts";
+import { type ByPart, cpuMsOf, memoryMbOf } from "./processes.ts";
+import { Queue } from "./queue.ts";
 
 /** A stack of the bench's own, on free ports. */
 export interface BenchStack {
   readonly apiUrl: string;
+  readonly environment: Readonly<Record<string, string>>;
   readonly books: Books;
-  /** CPU time so far, by the part that each process plays. */
-  cpu(): CpuMs;
+  readonly queue: Queue;
+  /** CPU time so far, in milliseconds. */
+  cpuMs(): ByPart;
+  /** Resident memory, in MB. */
+  memoryMb(): ByPart;
   /** @throws Error when a wallet is not the fold of its history */
   verify(): Promise<void>;
   stop(): Promise<unknown>;
@@ -23,8 +28,11 @@ export async function startBenchStack(
   const stack = await startStack({ ANTLER_BENCH: marker, ...environment }, folder);
   return {
     apiUrl: stack.apiUrl,
+    environment: stack.environment,
     books: new Books(Number(stack.environment.DYNAMODB_PORT)),
-    cpu: () => cpuOf(marker),
+    queue: new Queue(Number(stack.environment.AWS_PORT)),
+    cpuMs: () => cpuMsOf(marker),
+    memoryMb: () => memoryMbOf(marker),
     async verify() {
       const { code, output } = await run("scripts/verify.ts", [], stack.environment, folder);
       if (code !== 0) throw new Error(`The books do not verify: ${output}`);
