@@ -5,11 +5,18 @@ import { jsonResponse } from "../lib/http/response.ts";
 import { userRoute } from "../lib/http/route.ts";
 import type { BalancesView } from "../lib/http/schemas.ts";
 import { readBalances } from "../lib/ledger/balances.ts";
+import { logger } from "../lib/telemetry.ts";
 
 /** GET /v1/users/{userId}/balances */
-export const handler = userRoute().handler(async (event) => {
+export const handler = userRoute().handler(async (event, context) => {
   const userId = readUserId(event);
-  const { sequence, balances } = await readBalances(userId, ports);
+  const { sequence, balances, unknownCurrencies } = await readBalances(userId, ports);
+  if (unknownCurrencies.length > 0) {
+    logger.error("wallet holds currencies that are not in the currencies table", {
+      requestId: context.awsRequestId,
+      currencies: unknownCurrencies,
+    });
+  }
   const view: BalancesView = {
     userId,
     sequence,

@@ -1,9 +1,9 @@
 import { parseArgs } from "node:util";
-import { countDeadLetters, type ReceivedLetter, sqsDeadLetters } from "../lib/aws/deadLetters.ts";
+import { countDeadLetters, type ReceivedDeadLetter, sqsDeadLetters } from "../lib/aws/deadLetters.ts";
 import { ports } from "../lib/aws/ports.ts";
 import { formatAmount } from "../lib/domain/money.ts";
 import { statusOf } from "../lib/domain/transaction.ts";
-import { look, redrive } from "../lib/ledger/redrive.ts";
+import { peek, redrive } from "../lib/ledger/redrive.ts";
 import { command, Refusal } from "./command.ts";
 import { aimAtQueues } from "./target.ts";
 
@@ -11,8 +11,8 @@ import { aimAtQueues } from "./target.ts";
 const USAGE = "Usage: npm run dlq -- list | show ID | redrive [--user USER]   [--stage STAGE]";
 
 const LIST_MAX = 100;
-/** So long are letters hidden from others when a look is killed before it gives them back. */
-const LOOK_HIDES_SECONDS = 20;
+/** How long messages stay hidden when a peek is killed before it releases them. */
+const PEEK_HIDES_SECONDS = 20;
 /** Longer than the slowest ten sends. */
 const REDRIVE_HIDES_SECONDS = 300;
 
@@ -32,7 +32,7 @@ await command(USAGE, async () => {
 });
 
 async function list(): Promise<void> {
-  const letters = await look(sqsDeadLetters(LOOK_HIDES_SECONDS), (seen) => seen.length >= LIST_MAX);
+  const letters = await peek(sqsDeadLetters(PEEK_HIDES_SECONDS), (seen) => seen.length >= LIST_MAX);
   for (const letter of letters) {
     const what = letter.message?.command.id ?? "(no command)";
     console.log(`${letter.messageId}  ${letter.sentAt.toISOString()}  ${letter.userId}  ${what}  ${whyOf(letter)}`);
@@ -43,8 +43,8 @@ async function list(): Promise<void> {
 }
 
 async function show(id: string): Promise<void> {
-  const isMeant = ({ messageId, message }: ReceivedLetter) => messageId === id || message?.command.id === id;
-  const letter = (await look(sqsDeadLetters(LOOK_HIDES_SECONDS), (seen) => seen.some(isMeant))).find(isMeant);
+  const isMeant = ({ messageId, message }: ReceivedDeadLetter) => messageId === id || message?.command.id === id;
+  const letter = (await peek(sqsDeadLetters(PEEK_HIDES_SECONDS), (seen) => seen.some(isMeant))).find(isMeant);
   if (!letter)
     throw new Refusal(`No dead letter ${id} (neither a message's id nor a transaction's, or too far behind)`);
   const { messageId, userId, sentAt, message, body } = letter;
@@ -58,25 +58,28 @@ async function show(id: string): Promise<void> {
   const stored = await ports.store.findTransaction(userId, asked.id);
   const known = (await ports.currencies.list()).find(({ code }) => code === asked.currency);
   const amount = known ? formatAmount(asked.amountMinor, known.exponent) : `${asked.amountMinor} minor units of`;
+  const now = stored
+    ? `${statusOf(stored)} ${stored.type} ${formatAmount(stored.amountMinor, stored.exponent)} ${stored.currency}`
+    : "no transaction with this id was accepted";
   console.log(`transaction  ${asked.id}`);
   console.log(`command      ${asked.type} ${amount} ${asked.currency}`);
   console.log(`accepted     ${acceptedAt} by request ${requestId}`);
-  console.log(`now          ${stored ? statusOf(stored) : "not in the table: nobody accepted it"}`);
+  console.log(`stored       ${now}`);
 }
 
 async function sendBack(user: string | undefined): Promise<void> {
   let count = 0;
   try {
-    const { cameBack } = await redrive(sqsDeadLetters(REDRIVE_HIDES_SECONDS), user, (letter) => {
+    const { returned } = await redrive(sqsDeadLetters(REDRIVE_HIDES_SECONDS), ports.store, user, (letter) => {
       count++;
       console.log(`${letter.messageId}  ${letter.userId}  ${letter.message?.command.id ?? "(no command)"}  sent back`);
     });
-    if (cameBack > 0) console.log(`Came back, or stand there twice, and stay: ${cameBack}`);
+    if (returned > 0) console.log(`Dead-lettered again or twice, and left there: ${returned}`);
   } finally {
     console.log(`Sent back: ${count}`);
   }
 }
 
-function whyOf({ reason }: ReceivedLetter): string {
+function whyOf({ reason }: ReceivedDeadLetter): string {
   return reason ?? "failed in every delivery";
 }

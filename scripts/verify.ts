@@ -18,14 +18,15 @@ await command("Usage: npm run verify [-- --stage STAGE]", async () => {
   });
   const currencies = await ports.currencies.list();
   console.log(`${wallets} wallets, ${posted} posted, ${rejected} rejected, ${pending} pending`);
-  for (const { code, exponent } of currencies) {
-    const totalMinor = totalsMinor.get(code);
-    if (totalMinor !== undefined) console.log(`  ${code}  ${formatAmount(totalMinor, exponent)}`);
+  const exponents = new Map(currencies.map(({ code, exponent }) => [code, exponent]));
+  for (const [code, totalMinor] of [...totalsMinor].sort()) {
+    const exponent = exponents.get(code);
+    const unknown = `${totalMinor} minor units of a currency that is not in the currencies table`;
+    console.log(`  ${code}  ${exponent === undefined ? unknown : formatAmount(totalMinor, exponent)}`);
   }
   for (const { userId, detail } of differences) console.error(`DIFFERENCE: user ${userId} ${detail}`);
-  console.log(
-    differences.length === 0 ? "Every wallet is the fold of its history." : `${differences.length} wallets differ.`,
-  );
+  const wrong = new Set(differences.map(({ userId }) => userId)).size;
+  console.log(wrong === 0 ? "Every wallet is the fold of its history." : `${wrong} wallets differ.`);
   process.exitCode = differences.length === 0 ? 0 : 1;
   if (process.env.PUSHGATEWAY_URL) await publish(process.env.PUSHGATEWAY_URL, wallets, differences.length);
 });

@@ -1,15 +1,17 @@
 import type { QueryCommandInput, ScanCommandInput } from "@aws-sdk/lib-dynamodb";
 import { setting } from "../config.ts";
 import type { Transaction } from "../domain/transaction.ts";
+import { UnreadableItem } from "../ledger/ports.ts";
 import type { Books } from "../ledger/verify.ts";
-import { statusItem, toTransaction, toWallet } from "./items.ts";
+import { toStatus, toTransaction, toWallet } from "./items.ts";
 import { query, scan } from "./scan.ts";
 import { dynamoStore } from "./store.ts";
 
 /** The tables, read from one end to the other. */
 export const dynamoBooks: Books = {
   async *wallets() {
-    for await (const item of scan({ TableName: setting("WALLETS_TABLE"), ConsistentRead: true })) yield toWallet(item);
+    const input = { TableName: setting("WALLETS_TABLE"), ConsistentRead: true };
+    for await (const item of scan(input)) yield orUnreadable(() => toWallet(item));
   },
   wallet: dynamoStore.readWallet,
   async *history(userId) {
@@ -27,11 +29,11 @@ export const dynamoBooks: Books = {
   async *statuses() {
     const input: ScanCommandInput = {
       TableName: setting("TRANSACTIONS_TABLE"),
-      ProjectionExpression: "userId, #status",
+      ProjectionExpression: "userId, id, #status",
       ExpressionAttributeNames: { "#status": "status" },
       ConsistentRead: true,
     };
-    for await (const item of scan(input)) yield statusItem.parse(item);
+    for await (const item of scan(input)) yield orUnreadable(() => toStatus(item));
   },
 };
 
@@ -49,6 +51,15 @@ export async function* pendingTransactions(createdBefore: string): AsyncGenerato
     ConsistentRead: true,
   };
   for await (const item of scan(input)) yield toTransaction(item);
+}
+
+function orUnreadable<T>(read: () => T): T | UnreadableItem {
+  try {
+    return read();
+  } catch (error) {
+    if (error instanceof UnreadableItem) return error;
+    throw error;
+  }
 }
 
 function ofUser(userId: string): QueryCommandInput {

@@ -1,6 +1,7 @@
 import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import { SQSClient } from "@aws-sdk/client-sqs";
 import { DynamoDBDocumentClient } from "@aws-sdk/lib-dynamodb";
+import { toInteger } from "./items.ts";
 
 /**
  * Bounds on every call. Two attempts of 1.5 s end well inside the consumer's time; whatever fails longer than that is
@@ -13,8 +14,7 @@ const bounds = {
 
 export const dynamo = DynamoDBDocumentClient.from(new DynamoDBClient(bounds), {
   marshallOptions: { removeUndefinedValues: true },
-  // Numbers above 2^53 would be refused or rounded otherwise.
-  unmarshallOptions: { wrapNumbers: BigInt },
+  unmarshallOptions: { wrapNumbers: toInteger },
 });
 
 export const sqs = new SQSClient(bounds);

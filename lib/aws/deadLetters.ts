@@ -9,31 +9,31 @@ import {
 } from "@aws-sdk/client-sqs";
 import { setting } from "../config.ts";
 import { decodeMessage } from "../ledger/message.ts";
-import type { DeadLetter, DeadLetterQueue } from "../ledger/redrive.ts";
+import type { DeadLetterMessage, DeadLetterQueue } from "../ledger/redrive.ts";
 
 /** A receive must wait: one that doesn't may find nothing in a queue that is not empty. */
 const RECEIVE_WAIT_SECONDS = 1;
 const BATCH_MAX = 10;
 
-/** A client of its own: a person's tool may wait for longer than a function. */
+/** A client of its own: an operator's tool may wait for longer than a function. */
 const sqs = new SQSClient({
   maxAttempts: 4,
   requestHandler: { connectionTimeout: 2000, requestTimeout: 10_000, throwOnRequestTimeout: true },
 });
 
-export interface ReceivedLetter extends DeadLetter {
+export interface ReceivedDeadLetter extends DeadLetterMessage {
   readonly receiptHandle: string;
 }
 
 /**
- * The dead-letter queue. It is FIFO: letters that are taken hide the later ones of their user, so that a look goes no
- * further than ten letters deep into one user's.
+ * The dead-letter queue. It is FIFO: received messages hide the later ones of their group, so that a peek reads at most
+ * ten messages of one group.
  *
- * @param hiddenSeconds how long a taken letter stays hidden if this process dies
+ * @param hiddenSeconds how long a received message stays hidden if this process dies
  */
-export function sqsDeadLetters(hiddenSeconds: number): DeadLetterQueue<ReceivedLetter> {
+export function sqsDeadLetters(hiddenSeconds: number): DeadLetterQueue<ReceivedDeadLetter> {
   return {
-    async take() {
+    async receive() {
       const { Messages = [] } = await sqs.send(
         new ReceiveMessageCommand({
           QueueUrl: setting("DEAD_LETTER_QUEUE_URL"),
@@ -44,14 +44,14 @@ export function sqsDeadLetters(hiddenSeconds: number): DeadLetterQueue<ReceivedL
           MessageAttributeNames: ["All"],
         }),
       );
-      return Messages.map(toLetter);
+      return Messages.map(toDeadLetter);
     },
-    async giveBack(letters) {
-      for (let start = 0; start < letters.length; start += BATCH_MAX) {
+    async release(messages) {
+      for (let start = 0; start < messages.length; start += BATCH_MAX) {
         await sqs.send(
           new ChangeMessageVisibilityBatchCommand({
             QueueUrl: setting("DEAD_LETTER_QUEUE_URL"),
-            Entries: letters.slice(start, start + BATCH_MAX).map(({ receiptHandle }, index) => ({
+            Entries: messages.slice(start, start + BATCH_MAX).map(({ receiptHandle }, index) => ({
               Id: String(index),
               ReceiptHandle: receiptHandle,
               VisibilityTimeout: 0,
@@ -60,12 +60,12 @@ export function sqsDeadLetters(hiddenSeconds: number): DeadLetterQueue<ReceivedL
         );
       }
     },
-    async sendBack({ messageId, userId, body }) {
+    async resend({ messageId, userId }, body) {
       await sqs.send(
         new SendMessageCommand({
           QueueUrl: setting("COMMANDS_QUEUE_URL"),
           MessageGroupId: userId,
-          // The command's own id, by which it was sent first, may still be in SQS's five minutes and would be swallowed.
+          // SQS may still drop a message under the command's own id, under which it was first sent.
           MessageDeduplicationId: `redrive-${messageId}`,
           MessageBody: body,
         }),
@@ -79,7 +79,7 @@ export function sqsDeadLetters(hiddenSeconds: number): DeadLetterQueue<ReceivedL
   };
 }
 
-/** About how many dead letters there are, those included that somebody has taken. */
+/** Approximately how many messages the dead-letter queue holds, including those that are in flight. */
 export async function countDeadLetters(): Promise<number> {
   const { Attributes = {} } = await sqs.send(
     new GetQueueAttributesCommand({
@@ -91,7 +91,7 @@ export async function countDeadLetters(): Promise<number> {
   return Number(ApproximateNumberOfMessages ?? 0) + Number(ApproximateNumberOfMessagesNotVisible ?? 0);
 }
 
-function toLetter({ MessageId = "", ReceiptHandle = "", Body = "", Attributes, MessageAttributes }: Message) {
+function toDeadLetter({ MessageId = "", ReceiptHandle = "", Body = "", Attributes, MessageAttributes }: Message) {
   const message = decodeMessage(Body);
   return {
     messageId: MessageId,

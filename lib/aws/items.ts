@@ -3,9 +3,15 @@ import { COMMAND_TYPES } from "../domain/command.ts";
 import { REJECTION_CODES } from "../domain/rejection.ts";
 import type { Settlement, Transaction } from "../domain/transaction.ts";
 import type { Wallet } from "../domain/wallet.ts";
+import { UnreadableItem } from "../ledger/ports.ts";
 
-/** The tables' items as the document client reads them: every number is a bigint. */
+/** The tables' items as the document client reads them: every whole number is a bigint. */
 const count = z.bigint().transform(Number);
+
+/** Exact above 2^53 too. Any other number stays text, which the schema of its item refuses by the field's name. */
+export function toInteger(number: string): bigint | string {
+  return /^-?[0-9]+$/.test(number) ? BigInt(number) : number;
+}
 
 export const currencyItem = z.object({
   code: z.string(),
@@ -23,7 +29,7 @@ const walletItem = z.object({
 
 const transactionStatus = z.enum(["pending", "posted", "rejected"]);
 
-export const statusItem = z.object({ userId: z.string(), status: transactionStatus });
+const statusItem = z.object({ userId: z.string(), status: transactionStatus });
 
 const transactionItem = z.object({
   userId: z.string(),
@@ -43,8 +49,12 @@ const transactionItem = z.object({
   rejectionCode: z.enum(REJECTION_CODES).optional(),
 });
 
-export function toWallet(item: unknown): { userId: string; wallet: Wallet } {
-  const { userId, sequence, balances } = walletItem.parse(item);
+/** An item of a table that has these keys, before anything else of it is checked. */
+type Item = Readonly<Record<string, unknown>>;
+
+/** @throws UnreadableItem */
+export function toWallet(item: Item): { userId: string; wallet: Wallet } {
+  const { userId, sequence, balances } = parseItem(walletItem, item);
   return { userId, wallet: { sequence, balances: new Map(Object.entries(balances)) } };
 }
 
@@ -69,8 +79,14 @@ export function toPendingItem(
   };
 }
 
-export function toTransaction(item: unknown): Transaction {
-  const parsed = transactionItem.parse(item);
+/** @throws UnreadableItem */
+export function toStatus(item: Item): z.output<typeof statusItem> {
+  return parseItem(statusItem, item);
+}
+
+/** @throws UnreadableItem */
+export function toTransaction(item: Item): Transaction {
+  const parsed = parseItem(transactionItem, item);
   const { userId, id, type, currency, exponent, amountMinor, reference, metadata, fingerprint, createdAt } = parsed;
   const settlement = toSettlement(parsed);
   return {
@@ -101,6 +117,17 @@ function toSettlement(item: z.output<typeof transactionItem>): Settlement | unde
   throw incomplete(item);
 }
 
-function incomplete({ id, status }: { id: string; status: string }): Error {
-  return new Error(`Transaction ${id} is ${status} but its item is incomplete`);
+function incomplete(item: z.output<typeof transactionItem>): UnreadableItem {
+  return unreadable(item, `it is ${item.status} and lacks what the decision wrote`);
+}
+
+function parseItem<T>(schema: z.ZodType<T>, item: Item): T {
+  const parsed = schema.safeParse(item);
+  if (parsed.success) return parsed.data;
+  const [issue] = parsed.error.issues;
+  throw unreadable(item, `${issue?.path.join(".")}: ${issue?.message}`);
+}
+
+function unreadable({ userId, id }: Item, problem: string): UnreadableItem {
+  return new UnreadableItem(String(userId), id === undefined ? "wallet" : `transaction ${id}`, problem);
 }

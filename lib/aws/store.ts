@@ -1,4 +1,5 @@
 import {
+  type AttributeValue,
   type CancellationReason,
   ConditionalCheckFailedException,
   TransactionCanceledException,
@@ -14,11 +15,13 @@ import {
 import { unmarshall } from "@aws-sdk/util-dynamodb";
 import { setting } from "../config.ts";
 import type { Transaction } from "../domain/transaction.ts";
-import type { Decision, Wallet } from "../domain/wallet.ts";
+import type { Wallet } from "../domain/wallet.ts";
+import type { Message } from "../ledger/message.ts";
 import {
   type Commit,
   type CommitResult,
   type DeadLetterReason,
+  type Decided,
   type HistoryPage,
   type HistoryQuery,
   type LedgerStore,
@@ -26,7 +29,7 @@ import {
 } from "../ledger/ports.ts";
 import { dynamo } from "./clients.ts";
 import { ask, isPassing } from "./errors.ts";
-import { toPendingItem, toTransaction, toWallet } from "./items.ts";
+import { toInteger, toPendingItem, toTransaction, toWallet } from "./items.ts";
 
 type WriteItem = NonNullable<TransactWriteCommandInput["TransactItems"]>[number];
 
@@ -56,7 +59,7 @@ async function putPending(transaction: Transaction): Promise<Transaction | undef
   } catch (error) {
     if (!(error instanceof ConditionalCheckFailedException && error.Item)) throw error;
     // The document client leaves the item of an error as it came over the wire.
-    return toTransaction(unmarshall(error.Item, { wrapNumbers: BigInt }));
+    return toTransaction(unmarshall(error.Item, { wrapNumbers: toInteger }));
   }
 }
 
@@ -94,7 +97,7 @@ async function commit(commits: readonly Commit[]): Promise<CommitResult> {
         new TransactWriteCommand({
           TransactItems: commits.flatMap((commit) => [
             walletWrite(commit),
-            ...commit.fold.decisions.map((decision) => transactionWrite(commit, decision)),
+            ...commit.decided.map((decided) => transactionWrite(commit, decided)),
           ]),
         }),
       ),
@@ -109,8 +112,7 @@ async function commit(commits: readonly Commit[]): Promise<CommitResult> {
   }
 }
 
-function walletWrite({ userId, before, fold, decidedAt }: Commit): WriteItem {
-  const { wallet, needMinor } = fold;
+function walletWrite({ userId, before, wallet, needMinor, decidedAt }: Commit): WriteItem {
   const needs = [...needMinor].map(([currency, minor], index) => ({
     currency,
     minor,
@@ -141,8 +143,10 @@ function walletWrite({ userId, before, fold, decidedAt }: Commit): WriteItem {
   };
 }
 
-function transactionWrite({ userId, fingerprints, decidedAt }: Commit, decision: Decision): WriteItem {
+/** Decides the transaction only if it is pending and what the message says; its user is in the key. */
+function transactionWrite({ userId, decidedAt }: Commit, { message, decision }: Decided): WriteItem {
   const { id, sequence, balanceAfterMinor, outcome } = decision;
+  const { type, currency, amountMinor } = message.command;
   const [attribute, value] =
     outcome.status === "posted" ? ["postedAt", decidedAt.toISOString()] : ["rejectionCode", outcome.code];
   return {
@@ -151,15 +155,29 @@ function transactionWrite({ userId, fingerprints, decidedAt }: Commit, decision:
       Key: { userId, id },
       UpdateExpression:
         "SET #status = :status, #sequence = :sequence, balanceAfterMinor = :balanceAfterMinor, #outcome = :outcome",
-      ConditionExpression: "#status = :pending AND fingerprint = :fingerprint",
-      ExpressionAttributeNames: { "#status": "status", "#sequence": "sequence", "#outcome": attribute },
+      ConditionExpression: [
+        "#status = :pending",
+        "#type = :type",
+        "currency = :currency",
+        "amountMinor = :amountMinor",
+        "fingerprint = :fingerprint",
+      ].join(" AND "),
+      ExpressionAttributeNames: {
+        "#status": "status",
+        "#type": "type",
+        "#sequence": "sequence",
+        "#outcome": attribute,
+      },
       ExpressionAttributeValues: {
         ":status": outcome.status,
         ":sequence": sequence,
         ":balanceAfterMinor": balanceAfterMinor,
         ":outcome": value,
         ":pending": "pending",
-        ":fingerprint": fingerprints.get(id),
+        ":type": type,
+        ":currency": currency,
+        ":amountMinor": amountMinor,
+        ":fingerprint": message.fingerprint,
       },
       ReturnValuesOnConditionCheckFailure: "ALL_OLD",
     },
@@ -169,16 +187,15 @@ function transactionWrite({ userId, fingerprints, decidedAt }: Commit, decision:
 /** The reasons stand in the order of the writes: each wallet's, and behind it its decisions'. */
 function whyCancelled(error: TransactionCanceledException, commits: readonly Commit[]): CommitResult {
   const reasons = error.CancellationReasons ?? [];
-  const writes = commits.flatMap(({ fold }) => ["wallet", ...fold.decisions] as const);
+  const writes = commits.flatMap(({ decided }) => ["wallet", ...decided] as const);
   const settled = new Set<string>();
   const foreign = new Map<string, DeadLetterReason>();
   for (const [index, write] of writes.entries()) {
     const reason = reasons[index];
     if (write === "wallet" || reason?.Code !== "ConditionalCheckFailed") continue;
-    const { id } = write;
-    const status = reason.Item?.status?.S;
-    if (status === undefined) foreign.set(id, "unknown_transaction");
-    else if (status === "pending") foreign.set(id, "content_mismatch");
+    const { id } = write.decision;
+    if (!reason.Item) foreign.set(id, "unknown_transaction");
+    else if (!hasContentOf(write.message, reason.Item)) foreign.set(id, "content_mismatch");
     else settled.add(id);
   }
   if (settled.size > 0 || foreign.size > 0) return { kind: "mismatch", settled, foreign };
@@ -188,6 +205,16 @@ function whyCancelled(error: TransactionCanceledException, commits: readonly Com
   return known
     ? { kind: "conflict", reason: codes.join(", ") }
     : { kind: "refused", detail: `${error.message} ${codes.join(", ")}` };
+}
+
+/** True when a stored transaction, as it came over the wire, has all of a message's content. */
+function hasContentOf({ command, fingerprint }: Message, item: Record<string, AttributeValue>): boolean {
+  return (
+    item.type?.S === command.type &&
+    item.currency?.S === command.currency &&
+    item.amountMinor?.N === command.amountMinor.toString() &&
+    item.fingerprint?.S === fingerprint
+  );
 }
 
 function codeOf(reason: CancellationReason): string[] {

@@ -35,7 +35,7 @@ async function given(userId: string, move: `${"+" | "-"}${number}`, currency = "
 }
 
 /** A record with the message of another one, something in it changed. */
-function forged(record: QueueRecord, change: { id?: string; userId?: string; fingerprint?: string }): QueueRecord {
+function forged(record: QueueRecord, change: Readonly<Record<string, string>>): QueueRecord {
   const body: Record<string, unknown> = { ...JSON.parse(record.body), ...change };
   return { ...record, recordId: `${record.recordId}-forged`, body: JSON.stringify(body) };
 }
@@ -377,31 +377,49 @@ describe("a record that can't be applied", () => {
     expect(ports.wallets.get("alice")).toEqual({ sequence: 2, balances: new Map([["JPY", 0n]]) });
   });
 
-  it("and has other content than what was accepted goes to the dead letters and moves nothing", async () => {
-    const accepted = await given("alice", "+10");
-    const poison = forged(accepted, { fingerprint: "another" });
+  describe.each([{ fingerprint: "another" }, { amountMinor: "777777" }, { type: "withdrawal" }, { currency: "NONE" }])(
+    "and has %j in place of what was accepted",
+    (change) => {
+      it("is dead-lettered and moves nothing, before the decision and after it", async () => {
+        const accepted = await given("alice", "+10");
+        const poison = forged(accepted, change);
 
-    expect(await consume([poison], ports)).toEqual([]);
-    expect(deadLetters()).toEqual([[poison.recordId, "content_mismatch"]]);
+        expect(await consume([poison], ports)).toEqual([]);
+        expect(ports.wallets.size).toBe(0);
+        expect(statuses()).toEqual(["pending"]);
+
+        expect(await consume([accepted], ports)).toEqual([]);
+        expect(await consume([poison], ports)).toEqual([]);
+        expect(deadLetters()).toEqual([
+          [poison.recordId, "content_mismatch"],
+          [poison.recordId, "content_mismatch"],
+        ]);
+        expect(ports.wallets.get("alice")).toEqual({ sequence: 1, balances: new Map([["JPY", 10n]]) });
+      });
+
+      it.each(["before", "after"])("%s the true record in one batch is dead-lettered alone", async (place) => {
+        const accepted = await given("alice", "+10");
+        const poison = forged(accepted, change);
+
+        expect(await consume(place === "before" ? [poison, accepted] : [accepted, poison], ports)).toEqual([]);
+        expect(yen("alice")).toBe(10n);
+        expect(deadLetters()).toEqual([[poison.recordId, "content_mismatch"]]);
+      });
+    },
+  );
+
+  it("and is in another user's group is dead-lettered, though its content was accepted", async () => {
+    const accepted = await given("alice", "+10");
+
+    expect(await consume([{ ...accepted, groupId: "mallory" }], ports)).toEqual([]);
+    expect(deadLetters()).toEqual([[accepted.recordId, "group_mismatch"]]);
     expect(ports.wallets.size).toBe(0);
     expect(statuses()).toEqual(["pending"]);
-
-    expect(await consume([accepted], ports)).toEqual([]);
-    expect(yen("alice")).toBe(10n);
   });
 
-  it.each(["before", "after"])("and comes %s the right record of its id does not take that along", async (place) => {
-    const right = await given("alice", "+10");
-    const poison = forged(right, { fingerprint: "another" });
-
-    expect(await consume(place === "before" ? [poison, right] : [right, poison], ports)).toEqual([]);
-    expect(yen("alice")).toBe(10n);
-    expect(deadLetters().map(([recordId]) => recordId)).toEqual(place === "before" ? [poison.recordId] : []);
-  });
-
-  it("and names another user's transaction moves nobody's money", async () => {
-    const alices = await given("alice", "+10");
-    const poison = forged(alices, { userId: "mallory" });
+  it("and names another user's transaction moves no money", async () => {
+    const accepted = await given("alice", "+10");
+    const poison = { ...forged(accepted, { userId: "mallory" }), groupId: "mallory" };
 
     expect(await consume([poison], ports)).toEqual([]);
     expect(deadLetters()).toEqual([[poison.recordId, "unknown_transaction"]]);

@@ -1,5 +1,5 @@
 import { emptyWallet, fold } from "../domain/wallet.ts";
-import { decodeMessage, type Message } from "./message.ts";
+import { contentOf, decodeMessage, type Message } from "./message.ts";
 import {
   type Clock,
   type CommandQueue,
@@ -37,9 +37,9 @@ interface Entry {
  */
 export async function consume(records: readonly QueueRecord[], ports: ConsumePorts): Promise<string[]> {
   const deadlineMs = ports.clock.now().getTime() + DELIVERY_BUDGET_MS;
-  const { entriesByUser, malformed } = group(records);
+  const { entriesByUser, refused } = group(records);
   const failed = await Promise.all([
-    ...malformed.map((record) => orFailed([record], ports, () => setAside([record], "malformed", "", ports))),
+    ...refused.map(({ record, reason }) => orFailed([record], ports, () => setAside([record], reason, "", ports))),
     settleAll(entriesByUser, deadlineMs, ports),
   ]);
   return failed.flat();
@@ -75,19 +75,25 @@ async function isSettledTogether(users: readonly (readonly Entry[])[], ports: Co
   return false;
 }
 
-function group(records: readonly QueueRecord[]): { entriesByUser: Entry[][]; malformed: QueueRecord[] } {
+interface Grouped {
+  readonly entriesByUser: Entry[][];
+  /** Records that can't be decided, whatever the tables hold. */
+  readonly refused: { readonly record: QueueRecord; readonly reason: DeadLetterReason }[];
+}
+
+function group(records: readonly QueueRecord[]): Grouped {
   const users = new Map<string, Map<string, Entry>>();
-  const malformed: QueueRecord[] = [];
+  const refused: Grouped["refused"] = [];
   for (const record of records) {
     const message = decodeMessage(record.body);
-    if (!message) {
-      malformed.push(record);
+    const userId = message?.command.userId;
+    if (!message || userId === undefined || userId !== record.groupId) {
+      refused.push({ record, reason: message ? "group_mismatch" : "malformed" });
       continue;
     }
-    const { userId, id } = message.command;
     const entries = users.get(userId) ?? new Map<string, Entry>();
-    // A record of other content under the same id is no twin: it must not take the right one along when it is set aside.
-    const content = `${id} ${message.fingerprint}`;
+    // Other content under the same id is no duplicate: dead-lettering it must not dead-letter the true message.
+    const content = contentOf(message);
     const twin = entries.get(content);
     entries.set(
       content,
@@ -95,7 +101,7 @@ function group(records: readonly QueueRecord[]): { entriesByUser: Entry[][]; mal
     );
     users.set(userId, entries);
   }
-  return { entriesByUser: [...users.values()].map((entries) => [...entries.values()]), malformed };
+  return { entriesByUser: [...users.values()].map((entries) => [...entries.values()]), refused };
 }
 
 /** A failure stays with the records it belongs to. */
@@ -172,25 +178,20 @@ async function decideAndCommit(users: readonly (readonly Entry[])[], { store, cl
     const commits = users.map((entries) => {
       const userId = userOf(entries);
       const before = wallets.get(userId);
-      const folded = fold(
+      const messages = entries.map(({ message }) => message);
+      const { wallet, needMinor, decisions } = fold(
         before ?? emptyWallet,
-        entries.map(({ message }) => message.command),
+        messages.map(({ command }) => command),
       );
-      const fingerprints = new Map(entries.map(({ message }) => [message.command.id, message.fingerprint]));
-      return { userId, before, fold: folded, fingerprints, decidedAt };
+      const decided = messages.flatMap((message, index) => {
+        const decision = decisions[index];
+        return decision ? [{ message, decision }] : [];
+      });
+      return { userId, before, wallet, needMinor, decided, decidedAt };
     });
     const result = await store.commit(commits);
     if (result.kind === "committed") {
-      for (const [index, entries] of users.entries()) {
-        const decisions = commits[index]?.fold.decisions ?? [];
-        observer.committed(
-          entries.flatMap(({ message }, place) => {
-            const decision = decisions[place];
-            return decision ? [{ message, decision }] : [];
-          }),
-          decidedAt,
-        );
-      }
+      for (const { decided } of commits) observer.committed(decided, decidedAt);
     }
     return result;
   } catch (error) {

@@ -23,17 +23,19 @@ function bodyWithout(field: string): string {
   return JSON.stringify(body);
 }
 
+const text = (maxLength: number) => fc.string({ minLength: 1, maxLength });
+
 describe("a message", () => {
   it("comes out of the queue as it went in", () => {
     const messages = fc.record({
       command: fc.record({
         type: fc.constantFrom(...COMMAND_TYPES),
-        id: fc.string({ minLength: 1, maxLength: 64 }),
-        userId: fc.string({ minLength: 1, maxLength: 128 }),
-        currency: fc.string({ minLength: 1, maxLength: 16 }),
+        id: text(64),
+        userId: text(128),
+        currency: text(16),
         amountMinor: fc.bigInt({ min: 1n, max: MINOR_UNITS_MAX }),
       }),
-      fingerprint: fc.string({ minLength: 1, maxLength: 64 }),
+      fingerprint: text(64),
       acceptedAt: fc
         .date({ noInvalidDate: true, min: new Date("2000-01-01"), max: new Date("2999-01-01") })
         .map((date) => date.toISOString()),
@@ -80,6 +82,8 @@ describe("a message", () => {
     ["a long id", bodyWith({ id: "x".repeat(65) })],
     ["an empty user", bodyWith({ userId: "" })],
     ["a long user", bodyWith({ userId: "x".repeat(129) })],
+    ["a user with half a surrogate pair", bodyWith({ userId: "alice\ud800" })],
+    ["a request id with half a surrogate pair", bodyWith({ requestId: "\udc00" })],
     ["an empty currency", bodyWith({ currency: "" })],
     ["an empty fingerprint", bodyWith({ fingerprint: "" })],
     ["a time that is none", bodyWith({ acceptedAt: "yesterday" })],

@@ -1,5 +1,6 @@
 import * as z from "zod";
 import { COMMAND_TYPES, type Command } from "../domain/command.ts";
+import type { Transaction } from "../domain/transaction.ts";
 
 /** What travels through the queue: all that the consumer needs to decide without reading the transaction. */
 export interface Message {
@@ -12,22 +13,41 @@ export interface Message {
   readonly requestId: string;
 }
 
+/** The message of an accepted command. */
+export function messageOf(transaction: Transaction, requestId: string): Message {
+  const { type, id, userId, currency, amountMinor, fingerprint, createdAt } = transaction;
+  return { command: { type, id, userId, currency, amountMinor }, fingerprint, acceptedAt: createdAt, requestId };
+}
+
+/** Equal for messages of the same accepted command, however often it was sent. */
+export function contentOf({ command, fingerprint }: Pick<Message, "command" | "fingerprint">): string {
+  const { type, id, userId, currency, amountMinor } = command;
+  return JSON.stringify([userId, id, type, currency, amountMinor.toString(), fingerprint]);
+}
+
 const VERSION = 1;
+
+/** The table stores UTF-8, which has no half of a surrogate pair; JSON's escapes can spell one. */
+const text = (lengthMax: number) =>
+  z
+    .string()
+    .max(lengthMax)
+    .refine((value) => value.isWellFormed());
 
 const bodySchema = z.strictObject({
   version: z.literal(VERSION),
   type: z.enum(COMMAND_TYPES),
-  id: z.string().min(1).max(64),
-  userId: z.string().min(1).max(128),
-  currency: z.string().min(1).max(16),
+  id: text(64).min(1),
+  userId: text(128).min(1),
+  currency: text(16).min(1),
   // At most 38 digits: MINOR_UNITS_MAX.
   amountMinor: z
     .string()
     .regex(/^[1-9][0-9]{0,37}$/)
     .transform(BigInt),
-  fingerprint: z.string().min(1).max(64),
+  fingerprint: text(64).min(1),
   acceptedAt: z.iso.datetime(),
-  requestId: z.string().max(128),
+  requestId: text(128),
 });
 
 export function encodeMessage({ command, fingerprint, acceptedAt, requestId }: Message): string {

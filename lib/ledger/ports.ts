@@ -11,6 +11,18 @@ export class Unavailable extends Error {
   override readonly name = "Unavailable";
 }
 
+/** A stored item that is not one the ledger writes. Its message follows the user's name in a sentence. */
+export class UnreadableItem extends Error {
+  override readonly name = "UnreadableItem";
+  readonly userId: string;
+
+  /** @param item `wallet`, or `transaction` and its id */
+  constructor(userId: string, item: string, problem: string) {
+    super(`has an unreadable item, ${item}: ${problem}`);
+    this.userId = userId;
+  }
+}
+
 export interface LedgerStore {
   /**
    * Stores a pending transaction unless its id is taken.
@@ -30,13 +42,20 @@ export interface LedgerStore {
   readHistory(userId: string, query: HistoryQuery): Promise<HistoryPage>;
 }
 
+/** A decision, with the message whose content the stored transaction must have. */
+export interface Decided {
+  readonly message: Message;
+  readonly decision: Decision;
+}
+
 export interface Commit {
   readonly userId: string;
   /** The wallet as it was read; `undefined` when the user had none. */
   readonly before: Wallet | undefined;
-  readonly fold: Fold;
-  /** By transaction id: the fingerprint that the stored transaction must have. */
-  readonly fingerprints: ReadonlyMap<string, string>;
+  /** The wallet as it is after the decisions. */
+  readonly wallet: Wallet;
+  readonly needMinor: Fold["needMinor"];
+  readonly decided: readonly Decided[];
   readonly decidedAt: Date;
 }
 
@@ -91,9 +110,11 @@ export interface QueueRecord {
 export const DEAD_LETTER_REASONS = [
   /** The body is not a message of this version of the ledger. */
   "malformed",
+  /** The message is not in its user's group, so nothing orders it among the user's other commands. */
+  "group_mismatch",
   /** No transaction with this id was accepted. */
   "unknown_transaction",
-  /** The transaction that was accepted under this id has other content. */
+  /** The transaction that was accepted under this id has another type, currency, amount or fingerprint. */
   "content_mismatch",
   /** The store refuses to write the decision. */
   "refused_by_store",
@@ -124,7 +145,7 @@ interface Retry {
 /** Told of what happens in the consumer; must not throw. */
 export interface ConsumerObserver {
   /** One write stands: the user's commands and what became of each. */
-  committed(decided: readonly { readonly message: Message; readonly decision: Decision }[], decidedAt: Date): void;
+  committed(decided: readonly Decided[], decidedAt: Date): void;
   /** A user's commands are read, decided and written once more. */
   retried(userId: string, retry: Retry): void;
   deadLettered(record: QueueRecord, reason: DeadLetterReason, detail: string): void;

@@ -1,86 +1,98 @@
-import type { Message } from "./message.ts";
+import { encodeMessage, type Message, messageOf } from "./message.ts";
+import type { LedgerStore } from "./ports.ts";
 
-/** What the consumer, or the queue after five deliveries, has set aside. */
-export interface DeadLetter {
+/** A message that the consumer, or the queue after five deliveries, has moved to the dead-letter queue. */
+export interface DeadLetterMessage {
   readonly messageId: string;
-  /** The user that the command is for; of a body that is no message, the group that it came in. */
+  /** The user whose command it is; for a body that can't be decoded, its message group. */
   readonly userId: string;
   readonly body: string;
-  /** Absent when the body is no message of this version of the ledger. */
+  /** Absent when the body is not a message of this version of the ledger. */
   readonly message: Message | undefined;
-  /** Why the consumer set it aside; absent when it failed in every delivery. */
+  /** Why the consumer dead-lettered it; absent when it failed in every delivery. */
   readonly reason: string | undefined;
   readonly sentAt: Date;
 }
 
-export interface DeadLetterQueue<Letter extends DeadLetter = DeadLetter> {
+export interface DeadLetterQueue<Received extends DeadLetterMessage = DeadLetterMessage> {
   /**
-   * Takes the next letters, each user's in order, and hides the user's others until these are removed or given back.
+   * Receives the next messages, each group's in order. The group's later ones stay hidden until these are removed or
+   * released.
    *
-   * @returns none when nothing more can be taken
+   * @returns none when nothing more can be received
    */
-  take(): Promise<readonly Letter[]>;
-  /** Lets others take the letters again, in their old places. */
-  giveBack(letters: readonly Letter[]): Promise<void>;
-  /** Sends the command behind the user's others. Again for the same letter within minutes: does nothing. */
-  sendBack(letter: Letter): Promise<void>;
-  remove(letter: Letter): Promise<void>;
+  receive(): Promise<readonly Received[]>;
+  /** Makes messages visible again, in their places. */
+  release(messages: readonly Received[]): Promise<void>;
+  /** Sends a body to the commands queue, in the user's group. Repeated for one message within minutes: does nothing. */
+  resend(message: Received, body: string): Promise<void>;
+  remove(message: Received): Promise<void>;
 }
 
-/** Takes letters for a look, at most as many as wanted or until the one that is looked for, and gives all back. */
-export async function look<Letter extends DeadLetter>(
-  queue: DeadLetterQueue<Letter>,
-  enough: (seen: readonly Letter[]) => boolean,
-): Promise<readonly Letter[]> {
-  const seen: Letter[] = [];
+/** Receives messages until enough are seen, and releases all of them. */
+export async function peek<Received extends DeadLetterMessage>(
+  queue: DeadLetterQueue<Received>,
+  isEnough: (seen: readonly Received[]) => boolean,
+): Promise<readonly Received[]> {
+  const seen: Received[] = [];
   try {
-    while (!enough(seen)) {
-      const taken = await queue.take();
-      if (taken.length === 0) break;
-      seen.push(...taken);
+    while (!isEnough(seen)) {
+      const received = await queue.receive();
+      if (received.length === 0) break;
+      seen.push(...received);
     }
     return seen;
   } finally {
-    await queue.giveBack(seen);
+    await queue.release(seen);
   }
 }
 
 /**
- * Sends dead letters back to the commands, each user's in order, and tells of each. It is sent back first and removed
- * then: killed in between, the letter stays and is sent again the next time, which moves no money twice. A letter that
- * comes back meanwhile stays where it is, so that this ends.
+ * Resends dead-lettered commands, each user's in order. What is sent is the command as it was accepted: the body is used
+ * only where no transaction is stored. Each is resent before it is removed, so that a redrive that is killed loses
+ * nothing, and the next one's repetition moves no money. A message that is dead-lettered again meanwhile stays.
  *
  * @param userId only this user's
- * @returns how many letters were met that had been sent back in this run already
+ * @returns how many messages stay because this run has resent the same before
  */
-export async function redrive<Letter extends DeadLetter>(
-  queue: DeadLetterQueue<Letter>,
+export async function redrive<Received extends DeadLetterMessage>(
+  queue: DeadLetterQueue<Received>,
+  store: Pick<LedgerStore, "findTransaction">,
   userId: string | undefined,
-  onSentBack: (letter: Letter) => void,
-): Promise<{ readonly cameBack: number }> {
-  const taken: Letter[] = [];
-  const done = new Set<Letter>();
-  const sent = new Set<string>();
-  let cameBack = 0;
+  onResent: (message: Received) => void,
+): Promise<{ readonly returned: number }> {
+  const received: Received[] = [];
+  const removed = new Set<Received>();
+  const resent = new Set<string>();
+  let returned = 0;
   try {
-    for (let next = await queue.take(); next.length > 0; next = await queue.take()) {
-      taken.push(...next);
-      for (const letter of next) {
-        if (userId !== undefined && letter.userId !== userId) continue;
-        const content = JSON.stringify([letter.userId, letter.body]);
-        if (sent.has(content)) {
-          cameBack++;
+    for (let next = await queue.receive(); next.length > 0; next = await queue.receive()) {
+      received.push(...next);
+      for (const message of next) {
+        if (userId !== undefined && message.userId !== userId) continue;
+        const content = JSON.stringify([message.userId, message.body]);
+        if (resent.has(content)) {
+          returned++;
           continue;
         }
-        await queue.sendBack(letter);
-        sent.add(content);
-        await queue.remove(letter);
-        done.add(letter);
-        onSentBack(letter);
+        await queue.resend(message, await bodyToResend(message, store));
+        resent.add(content);
+        await queue.remove(message);
+        removed.add(message);
+        onResent(message);
       }
     }
-    return { cameBack };
+    return { returned };
   } finally {
-    await queue.giveBack(taken.filter((letter) => !done.has(letter)));
+    await queue.release(received.filter((message) => !removed.has(message)));
   }
+}
+
+/** A forged message never goes back under the id of an accepted command. */
+async function bodyToResend(
+  { message, body }: DeadLetterMessage,
+  store: Pick<LedgerStore, "findTransaction">,
+): Promise<string> {
+  const stored = message && (await store.findTransaction(message.command.userId, message.command.id));
+  return stored ? encodeMessage(messageOf(stored, "redrive")) : body;
 }

@@ -1,5 +1,6 @@
 import type { Transaction } from "../domain/transaction.ts";
 import { inParallel } from "./inParallel.ts";
+import { messageOf } from "./message.ts";
 import type { CommandQueue } from "./ports.ts";
 
 export interface Requeued {
@@ -27,7 +28,7 @@ export async function requeue(pending: AsyncIterable<Transaction>, queue: Comman
     own.sort((a, b) => (a.createdAt < b.createdAt ? -1 : 1));
     for (const [index, transaction] of own.entries()) {
       try {
-        await sendAgain(transaction, queue);
+        await queue.send(messageOf(transaction, "requeue"));
         transactions++;
       } catch (error) {
         failures.push({ userId, unsent: own.length - index, error });
@@ -36,14 +37,4 @@ export async function requeue(pending: AsyncIterable<Transaction>, queue: Comman
     }
   });
   return { transactions, users: byUser.size, failures };
-}
-
-function sendAgain(transaction: Transaction, queue: CommandQueue): Promise<void> {
-  const { type, id, userId, currency, amountMinor, fingerprint, createdAt } = transaction;
-  return queue.send({
-    command: { type, id, userId, currency, amountMinor },
-    fingerprint,
-    acceptedAt: createdAt,
-    requestId: "requeue",
-  });
 }

@@ -2,6 +2,7 @@ import type { Command } from "../domain/command.ts";
 import { type AmountProblem, parseAmount } from "../domain/money.ts";
 import type { Transaction } from "../domain/transaction.ts";
 import { fingerprintOf, transactionId } from "./identity.ts";
+import { messageOf } from "./message.ts";
 import { type Clock, type CommandQueue, type CurrencyList, type LedgerStore, Unavailable } from "./ports.ts";
 
 /** What a client asks for. */
@@ -66,14 +67,7 @@ export async function submit(submission: Submission, ports: SubmitPorts): Promis
 
   const transaction = existing ?? offered;
   if (transaction.fingerprint !== offered.fingerprint) return { accepted: false, problem: "idempotency_key_reused" };
-  if (!transaction.settlement) {
-    await ports.queue.send({
-      command: { type, id: transaction.id, userId, currency: code, amountMinor },
-      fingerprint: transaction.fingerprint,
-      acceptedAt: transaction.createdAt,
-      requestId,
-    });
-  }
+  if (!transaction.settlement) await ports.queue.send(messageOf(transaction, requestId));
   return { accepted: true, transaction, replayed: existing !== undefined };
 }
 

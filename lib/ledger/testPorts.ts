@@ -1,7 +1,7 @@
 import type { Currency } from "../domain/currency.ts";
 import { statusOf, type Transaction } from "../domain/transaction.ts";
 import { balanceOf, type Decision, emptyWallet, type Wallet } from "../domain/wallet.ts";
-import { encodeMessage, type Message } from "./message.ts";
+import { contentOf, encodeMessage, type Message, messageOf } from "./message.ts";
 import {
   type Clock,
   type CommandQueue,
@@ -88,8 +88,8 @@ export function testPorts() {
   const keyOf = (userId: string, id: string) => JSON.stringify([userId, id]);
 
   function commit(commits: readonly Commit[]): CommitResult {
-    const decided = commits.flatMap(({ userId, fold, fingerprints }) =>
-      fold.decisions.map(({ id }) => ({ userId, id, fingerprint: fingerprints.get(id) })),
+    const decided = commits.flatMap(({ userId, decided }) =>
+      decided.map(({ message, decision: { id } }) => ({ userId, id, message })),
     );
     const keys = new Set(decided.map(({ userId, id }) => keyOf(userId, id)));
     if (keys.size < decided.length) return { kind: "refused", detail: "several operations on one item" };
@@ -98,26 +98,24 @@ export function testPorts() {
 
     const settled = new Set<string>();
     const foreign = new Map<string, DeadLetterReason>();
-    for (const { userId, id, fingerprint } of decided) {
+    for (const { userId, id, message } of decided) {
       const stored = transactions.get(keyOf(userId, id));
       if (!stored) foreign.set(id, "unknown_transaction");
+      else if (contentOf(messageOf(stored, "")) !== contentOf(message)) foreign.set(id, "content_mismatch");
       else if (stored.settlement) settled.add(id);
-      else if (stored.fingerprint !== fingerprint) foreign.set(id, "content_mismatch");
     }
     if (settled.size > 0 || foreign.size > 0) return { kind: "mismatch", settled, foreign };
 
-    for (const { userId, before, fold } of commits) {
+    for (const { userId, before, needMinor } of commits) {
       const current = wallets.get(userId);
       const asRead = before ? current?.sequence === before.sequence : current === undefined;
-      const covered = [...fold.needMinor].every(
-        ([currency, minor]) => balanceOf(current ?? emptyWallet, currency) >= minor,
-      );
+      const covered = [...needMinor].every(([currency, minor]) => balanceOf(current ?? emptyWallet, currency) >= minor);
       if (!asRead || !covered) return { kind: "conflict", reason: "ConditionalCheckFailed" };
     }
 
-    for (const { userId, fold, decidedAt } of commits) {
-      for (const decision of fold.decisions) settleTransaction(userId, decision, decidedAt);
-      wallets.set(userId, fold.wallet);
+    for (const { userId, wallet, decided, decidedAt } of commits) {
+      for (const { decision } of decided) settleTransaction(userId, decision, decidedAt);
+      wallets.set(userId, wallet);
     }
     return { kind: "committed" };
   }

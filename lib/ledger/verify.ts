@@ -1,17 +1,18 @@
 import { statusOf, type Transaction, type TransactionStatus } from "../domain/transaction.ts";
 import { balanceOf, decide, emptyWallet, evolve, type Wallet } from "../domain/wallet.ts";
 import { inParallel } from "./inParallel.ts";
+import { UnreadableItem } from "./ports.ts";
 
-/** The whole ledger, to be read through. */
+/** The whole ledger, to be read through. What is about one user throws {@link UnreadableItem}. */
 export interface Books {
-  wallets(): AsyncIterable<{ readonly userId: string; readonly wallet: Wallet }>;
+  wallets(): AsyncIterable<{ readonly userId: string; readonly wallet: Wallet } | UnreadableItem>;
   /** Strongly consistent. */
   wallet(userId: string): Promise<Wallet | undefined>;
   /** One user's decided transactions by sequence; as a stream that may lag, or whole and strongly consistent. */
   history(userId: string): AsyncIterable<Transaction>;
   consistentHistory(userId: string): Promise<readonly Transaction[]>;
   /** Every transaction's user and status, in no order. */
-  statuses(): AsyncIterable<{ readonly userId: string; readonly status: TransactionStatus }>;
+  statuses(): AsyncIterable<{ readonly userId: string; readonly status: TransactionStatus } | UnreadableItem>;
 }
 
 interface Difference {
@@ -32,24 +33,35 @@ export interface Verification {
 /**
  * Recomputes every wallet from its history: each transaction is decided again in the order of its sequence, and must have
  * had that outcome; the sequence has no gap; no balance goes below zero on the way; the wallet is what comes out. Commands
- * may go on meanwhile.
+ * may go on meanwhile. An item that can't be read is a difference of its user; all other users are verified.
  */
 export async function verify(books: Books): Promise<Verification> {
   const totalsMinor = new Map<string, bigint>();
   const differences: Difference[] = [];
   const seen = new Set<string>();
 
-  await inParallel(books.wallets(), async ({ userId, wallet }) => {
-    seen.add(userId);
+  await inParallel(books.wallets(), async (read) => {
+    seen.add(read.userId);
+    if (read instanceof UnreadableItem) {
+      differences.push(differenceOf(read));
+      return;
+    }
+    const { userId, wallet } = read;
     for (const [currency, minor] of wallet.balances) {
       totalsMinor.set(currency, (totalsMinor.get(currency) ?? 0n) + minor);
     }
-    differences.push(...(await differencesOf(userId, wallet, books)));
+    differences.push(...(await differencesOf(userId, wallet, books).catch(unreadableAsDifference)));
   });
 
   const counts = { posted: 0, rejected: 0, pending: 0 };
   const withoutWallet = new Set<string>();
-  for await (const { userId, status } of books.statuses()) {
+  for await (const read of books.statuses()) {
+    if (read instanceof UnreadableItem) {
+      const isKnown = differences.some(({ userId, detail }) => userId === read.userId && detail === read.message);
+      if (!isKnown) differences.push(differenceOf(read));
+      continue;
+    }
+    const { userId, status } = read;
     counts[status]++;
     if (status !== "pending" && !seen.has(userId)) withoutWallet.add(userId);
   }
@@ -57,6 +69,15 @@ export async function verify(books: Books): Promise<Verification> {
     if (!(await books.wallet(userId))) differences.push({ userId, detail: "has decided transactions but no wallet" });
   }
   return { wallets: seen.size, ...counts, totalsMinor, differences };
+}
+
+function differenceOf({ userId, message }: UnreadableItem): Difference {
+  return { userId, detail: message };
+}
+
+function unreadableAsDifference(error: unknown): Difference[] {
+  if (error instanceof UnreadableItem) return [differenceOf(error)];
+  throw error;
 }
 
 async function differencesOf(userId: string, wallet: Wallet, books: Books): Promise<Difference[]> {

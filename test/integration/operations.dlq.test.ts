@@ -2,9 +2,10 @@ import { randomUUID } from "node:crypto";
 import { SendMessageCommand, type Message as SqsMessage } from "@aws-sdk/client-sqs";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { sqs } from "../../lib/aws/clients.ts";
-import { type ReceivedLetter, sqsDeadLetters } from "../../lib/aws/deadLetters.ts";
+import { type ReceivedDeadLetter, sqsDeadLetters } from "../../lib/aws/deadLetters.ts";
 import { ports } from "../../lib/aws/ports.ts";
 import { consume } from "../../lib/ledger/consume.ts";
+import { fingerprintOf, transactionId } from "../../lib/ledger/identity.ts";
 import { decodeMessage } from "../../lib/ledger/message.ts";
 import { type DeadLetterQueue, redrive } from "../../lib/ledger/redrive.ts";
 import { submit } from "../../lib/ledger/submit.ts";
@@ -131,7 +132,7 @@ describe("npm run dlq -- list and show", () => {
     const shown = await dlq("show", second);
     expect(shown.code).toBe(0);
     expect(shown.output).toMatch(/command +deposit 2\.00 USD/);
-    expect(shown.output).toMatch(/now +pending/);
+    expect(shown.output).toMatch(/stored +pending deposit 2\.00 USD/);
     expect(shown.output).toMatch(/by request request-1/);
     const [, messageId = ""] = /message +(\S+)/.exec(shown.output) ?? [];
     expect((await dlq("show", messageId)).output).toBe(shown.output);
@@ -185,16 +186,53 @@ describe("npm run dlq -- redrive", () => {
     expect(await ports.store.readWallet(alice)).toEqual({ sequence: 2, balances: new Map([["USD", 300n]]) });
   });
 
+  test("of a forged message posts what was accepted, also where SQS dropped the true message", async () => {
+    const alice = newUser();
+    const accepted = {
+      userId: alice,
+      idempotencyKey: "key-1",
+      type: "deposit",
+      currency: "USD",
+      amount: "1.00",
+      reference: undefined,
+      metadata: undefined,
+      requestId: "request-1",
+    } as const;
+    const content = { ...accepted, amountMinor: 100n };
+    const id = transactionId(alice, "key-1");
+    const command = { type: "deposit", id, userId: alice, currency: "USD", amountMinor: 999_999_999n } as const;
+    // The attacker knows the key, and sends first, under the deduplication id of the true message.
+    await ports.queue.send({
+      command,
+      fingerprint: fingerprintOf(content),
+      acceptedAt: "2026-11-23T09:30:00.000Z",
+      requestId: "forged",
+    });
+    await consumeAll();
+    expect((await dlq("list")).output).toMatch(new RegExp(`${id}  unknown_transaction`));
+    expect(await submit(accepted, ports)).toMatchObject({ accepted: true });
+    await consumeAll();
+    expect(await ports.store.readWallet(alice)).toBeUndefined();
+    const { output } = await dlq("show", id);
+    expect(output).toMatch(/command +deposit 9999999\.99 USD/);
+    expect(output).toMatch(/stored +pending deposit 1\.00 USD/);
+
+    expect((await dlq("redrive")).output).toContain("Sent back: 1\n");
+    await consumeAll();
+    expect(await ports.store.readWallet(alice)).toEqual({ sequence: 1, balances: new Map([["USD", 100n]]) });
+    expect(await takeOutAll(engines.deadLetterQueueUrl)).toEqual([]);
+  });
+
   test("that is killed after it sent and before it removed is made good by the next", async () => {
     const alice = newUser();
     await accept(alice, 3);
     await setAllAside();
     const real = sqsDeadLetters(30);
-    const killed: DeadLetterQueue<ReceivedLetter> = {
+    const killed: DeadLetterQueue<ReceivedDeadLetter> = {
       ...real,
       remove: () => Promise.reject(new Error("killed")),
     };
-    await expect(redrive(killed, undefined, () => {})).rejects.toThrow("killed");
+    await expect(redrive(killed, ports.store, undefined, () => {})).rejects.toThrow("killed");
     await consumeAll();
     expect(await ports.store.readWallet(alice)).toMatchObject({ sequence: 1 });
 
@@ -210,11 +248,12 @@ describe("npm run dlq -- redrive", () => {
     await setAllAside();
     const real = sqsDeadLetters(30);
     let sends = 0;
-    const failing: DeadLetterQueue<ReceivedLetter> = {
+    const failing: DeadLetterQueue<ReceivedDeadLetter> = {
       ...real,
-      sendBack: (letter) => (++sends === 2 ? Promise.reject(new Error("no connection")) : real.sendBack(letter)),
+      resend: (message, body) =>
+        ++sends === 2 ? Promise.reject(new Error("no connection")) : real.resend(message, body),
     };
-    await expect(redrive(failing, undefined, () => {})).rejects.toThrow("no connection");
+    await expect(redrive(failing, ports.store, undefined, () => {})).rejects.toThrow("no connection");
     expect(idsOf(await takeOutAll(engines.queueUrl), alice)).toEqual(ids.slice(0, 1));
     expect(idsOf(await takeOutAll(engines.deadLetterQueueUrl), alice)).toEqual(ids.slice(1));
   });
@@ -222,14 +261,14 @@ describe("npm run dlq -- redrive", () => {
   test("of poison that comes back at once ends, and leaves it there", async () => {
     await setAsideRaw("nobody", "{not json");
     const real = sqsDeadLetters(30);
-    const busy: DeadLetterQueue<ReceivedLetter> = {
+    const busy: DeadLetterQueue<ReceivedDeadLetter> = {
       ...real,
       async remove(letter) {
         await real.remove(letter);
         await consumeAll();
       },
     };
-    expect(await redrive(busy, undefined, () => {})).toEqual({ cameBack: 1 });
+    expect(await redrive(busy, ports.store, undefined, () => {})).toEqual({ returned: 1 });
     expect(idsOf(await takeOutAll(engines.deadLetterQueueUrl), "nobody")).toEqual(["{not json"]);
   });
 });

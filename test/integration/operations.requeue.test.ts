@@ -55,7 +55,11 @@ async function consumeAll(): Promise<number> {
   for (let count = 0; ; ) {
     const messages = await receive(engines.queueUrl);
     if (messages.length === 0) return count;
-    const records = messages.map(({ MessageId = "", Body = "" }) => ({ recordId: MessageId, groupId: "", body: Body }));
+    const records = messages.map(({ MessageId = "", Body = "", Attributes }) => ({
+      recordId: MessageId,
+      groupId: Attributes?.MessageGroupId ?? "",
+      body: Body,
+    }));
     expect(await consume(records, { ...ports, observer })).toEqual([]);
     await remove(
       engines.queueUrl,

@@ -9,6 +9,7 @@ import type { Command } from "../../lib/domain/command.ts";
 import { MINOR_UNITS_MAX } from "../../lib/domain/money.ts";
 import type { Transaction } from "../../lib/domain/transaction.ts";
 import { emptyWallet, fold, type Wallet } from "../../lib/domain/wallet.ts";
+import { messageOf } from "../../lib/ledger/message.ts";
 import type { Commit, CommitResult } from "../../lib/ledger/ports.ts";
 import { verify } from "../../lib/ledger/verify.ts";
 import { type DynamoEngine, type Engines, startEngines } from "../support/engines.ts";
@@ -38,28 +39,21 @@ async function accepted(userId: string, type: Command["type"], amountMinor: bigi
   return transaction;
 }
 
-function commitOf(
-  userId: string,
-  before: Wallet | undefined,
-  commands: readonly Command[],
-  fingerprint = "as accepted",
-): Commit {
-  return {
-    userId,
-    before,
-    fold: fold(before ?? emptyWallet, commands),
-    fingerprints: new Map(commands.map(({ id }) => [id, fingerprint])),
-    decidedAt: now,
-  };
+function commitOf(userId: string, before: Wallet | undefined, transactions: readonly Transaction[]): Commit {
+  const { wallet, needMinor, decisions } = fold(before ?? emptyWallet, transactions);
+  const decided = decisions.flatMap((decision, index) => {
+    const transaction = transactions[index];
+    return transaction ? [{ message: messageOf(transaction, "request-1"), decision }] : [];
+  });
+  return { userId, before, wallet, needMinor, decided, decidedAt: now };
 }
 
 function commit(
   userId: string,
   before: Wallet | undefined,
-  commands: readonly Command[],
-  fingerprint?: string,
+  transactions: readonly Transaction[],
 ): Promise<CommitResult> {
-  return store.commit([commitOf(userId, before, commands, fingerprint)]);
+  return store.commit([commitOf(userId, before, transactions)]);
 }
 
 /** The same promises on every engine; a file each, because an SDK client keeps its first endpoint. */
@@ -129,12 +123,31 @@ export function describeStoreOn(engine: DynamoEngine): void {
         settled: new Set([done.id]),
         foreign: new Map([[unknown.id, "unknown_transaction"]]),
       });
-      expect(await commit("mixed", before, [open], "forged")).toEqual({
+      expect(await store.readWallet("mixed")).toEqual(before);
+    });
+
+    test.each([
+      ["fingerprint", { fingerprint: "forged" }],
+      ["amount", { amountMinor: 777_777n }],
+      ["type", { type: "withdrawal" }],
+      ["currency", { currency: "EUR" }],
+    ] as const)("never decides a message with another %s, before or after the decision", async (name, change) => {
+      const userId = `forged-${name}`;
+      // Ends in zeros and has 38 digits: both sides write the number alike.
+      const transaction = await accepted(userId, "deposit", 10n ** 37n);
+      const mismatch = {
         kind: "mismatch",
         settled: new Set(),
-        foreign: new Map([[open.id, "content_mismatch"]]),
-      });
-      expect(await store.readWallet("mixed")).toEqual(before);
+        foreign: new Map([[transaction.id, "content_mismatch"]]),
+      };
+      expect(await commit(userId, undefined, [{ ...transaction, ...change }])).toEqual(mismatch);
+      expect(await store.readWallet(userId)).toBeUndefined();
+
+      expect(await commit(userId, undefined, [transaction])).toEqual({ kind: "committed" });
+      const wallet = { sequence: 1, balances: new Map([["USD", 10n ** 37n]]) };
+      expect(await commit(userId, wallet, [{ ...transaction, ...change }])).toEqual(mismatch);
+      expect(await commit(userId, wallet, [transaction])).toMatchObject({ settled: new Set([transaction.id]) });
+      expect(await store.readWallet(userId)).toEqual(wallet);
     });
 
     test("writes the folds of several users together, or none of them", async () => {
@@ -189,7 +202,7 @@ export function describeStoreOn(engine: DynamoEngine): void {
 
 type Tamper = (userId: string, lastId: string) => Promise<unknown>;
 
-function putWallet(userId: string, sequence: number, minor: bigint) {
+function putWallet(userId: string, sequence: number, minor: bigint | number) {
   const item = { userId, sequence, balances: { USD: minor }, updatedAt: now.toISOString() };
   return dynamo.send(new PutCommand({ TableName: process.env.WALLETS_TABLE, Item: item }));
 }
@@ -219,5 +232,13 @@ const tamperings: [string, Tamper, string][] = [
   ["amount", (userId, id) => putTransaction(userId, id, { amountMinor: 201n }), "a balance after it of 300"],
   ["overdraft", (userId, id) => putTransaction(userId, id, { amountMinor: 900n }), "it should be rejected"],
   ["gap", (userId, id) => putTransaction(userId, id, { sequence: 3 }), "at sequence 3 where 2 is due"],
+  ["fraction", (userId) => putWallet(userId, 2, 300.5), "unreadable item, wallet: balances.USD: "],
+  ["text", (userId, id) => putTransaction(userId, id, { amountMinor: "all" }), ": amountMinor: "],
+  ["status", (userId, id) => putTransaction(userId, id, { status: "undone" }), ": status: "],
+  [
+    "undecided",
+    (userId, id) => putTransaction(userId, id, { rejectionCode: "x", status: "rejected" }),
+    ": rejectionCode: ",
+  ],
   ["extra", (userId) => putTransaction(userId, "tx_extra", { sequence: 3, balanceAfterMinor: 100n }), "ends at 3"],
 ];

@@ -1,9 +1,10 @@
 import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2 } from "aws-lambda";
+import { forge, poison } from "./forgeries.ts";
 import { makeToken, signingKeys, type TokenOptions } from "./identity.ts";
 import type { Invoked } from "./invocation.ts";
 import { type CommandRecord, type Decided, idIn, sameContent } from "./judge.ts";
 import type { Route } from "./ledger.ts";
-import { COMMANDS_URL, CURRENCIES, DEAD_LETTERS_URL, type Movement, type Operation } from "./plan.ts";
+import { COMMANDS_URL, CURRENCIES, DEAD_LETTERS_URL, type Movement, type Operation, type Redrive } from "./plan.ts";
 import { Random } from "./random.ts";
 import type { World } from "./world.ts";
 
@@ -34,6 +35,7 @@ interface Body {
 }
 
 const TRIES_MAX = 4;
+const REDRIVE_HIDES_MS = 301_000;
 /** API Gateway waits no longer for a function. */
 const GATEWAY_TIMEOUT_MS = 30_000;
 /** How long a function may go on with currencies that it has read, and then some for the way. */
@@ -55,7 +57,7 @@ export class Clients {
 
   /** Each is begun once the one before has come to rest. */
   *phases(): Generator<() => void> {
-    const { plan, faults, sqs, judge } = this.#world;
+    const { plan, faults, judge } = this.#world;
     yield () => {
       for (const operation of plan.operations) this.#start(() => this.#perform(operation));
     };
@@ -66,7 +68,12 @@ export class Clients {
         if (record.ackedAtMs === undefined && movement) this.#start(() => this.#try(movement, `${movement.id}.last`));
       }
     };
-    if (plan.settings.redriveAtEnd) yield () => void sqs.redrive(DEAD_LETTERS_URL, COMMANDS_URL);
+    const { redriveAtEnd } = plan.settings;
+    if (redriveAtEnd !== "none") {
+      yield () => this.#start(() => this.#redriveAtEnd(redriveAtEnd, "end"));
+      // What the queue gave up on during a redrive is for the next one.
+      yield () => this.#start(() => this.#redriveAtEnd(redriveAtEnd, "end again"));
+    }
     yield () => {
       this.#checkEnds();
       const readers = plan.settings.readAllAtEnd ? plan.users : [];
@@ -91,8 +98,7 @@ export class Clients {
   }
 
   async #perform(operation: Operation): Promise<void> {
-    const { scheduler, sqs } = this.#world;
-    await scheduler.sleep(operation.atMs);
+    await this.#world.scheduler.sleep(operation.atMs);
     switch (operation.kind) {
       case "movement":
         return this.#move(operation);
@@ -107,15 +113,27 @@ export class Clients {
       case "invalid":
         return this.#sendInvalid(operation);
       case "poison":
-        return this.#poison(operation);
+        return poison(this.#world, operation);
       case "switch":
         return this.#switch(operation);
       case "redrive":
-        sqs.redrive(DEAD_LETTERS_URL, COMMANDS_URL);
+        return this.#redrive(operation.how, operation.id);
     }
   }
 
+  async #redrive(how: Redrive, label: string): Promise<void> {
+    if (how === "tool") return this.#world.redrive(`redrive ${label}`);
+    this.#world.sqs.redrive(DEAD_LETTERS_URL, COMMANDS_URL);
+  }
+
+  async #redriveAtEnd(how: Redrive, label: string): Promise<void> {
+    // A redrive that was killed hides what it had received for a while.
+    await this.#world.scheduler.sleep(REDRIVE_HIDES_MS);
+    await this.#redrive(how, label);
+  }
+
   async #move(movement: Movement): Promise<void> {
+    forge(this.#world, movement, "beforeStored");
     const tries: Promise<void>[] = [this.#try(movement, `${movement.id}.0`)];
     for (const [index, afterMs] of movement.retriesAfterMs.entries()) {
       tries.push(this.#world.scheduler.sleep(afterMs).then(() => this.#try(movement, `${movement.id}.${index + 1}`)));
@@ -191,6 +209,7 @@ export class Clients {
     if (ackedBefore && heard.headers["idempotency-replayed"] !== "true") {
       judge.fail("same key, same answer", `${label}: a replay does not say that it is one`);
     }
+    if (record.ackedAtMs === undefined) forge(this.#world, movement, "afterAccepted");
     judge.acked(record, id);
     this.#checkView(userId, view, movement, label);
     this.#checkSent(userId, id, label);
@@ -357,14 +376,6 @@ export class Clients {
     if (heard.status !== 422 || heard.body.code !== code) this.#surprise(`${label} (${code})`, heard);
   }
 
-  #poison({ id, userId, how }: Extract<Operation, { kind: "poison" }>): void {
-    const victim = this.#world.judge
-      .commands()
-      .findLast((record) => record.userId === userId && record.id !== undefined);
-    if (how !== "content_mismatch") this.#world.poison(userId, `tx_${id}`, how, id);
-    else if (victim?.id) this.#world.poison(userId, victim.id, how, id);
-  }
-
   #switch({ currency, enabled }: Extract<Operation, { kind: "switch" }>): void {
     const { dynamo, scheduler } = this.#world;
     const row = CURRENCIES.find(({ code }) => code === currency);
@@ -397,7 +408,9 @@ export class Clients {
     for (const { userId, key, id, ackedAtMs } of judge.commands()) {
       if (ackedAtMs === undefined || id === undefined) continue;
       const status = judge.statusOf(userId, id);
-      if (status !== "posted" && status !== "rejected" && !deadIds.has(`${userId} ${id}`)) {
+      // After a redrive without faults only what the store never takes stays undecided.
+      const mayBeDead = plan.settings.redriveAtEnd !== "tool" || judge.refusedIds.has(id);
+      if (status !== "posted" && status !== "rejected" && !(mayBeDead && deadIds.has(`${userId} ${id}`))) {
         judge.fail("never lost", `${userId} ${key} was accepted, and in the end it is ${status}`);
       }
     }

@@ -35,7 +35,7 @@ export function smallHistory(crashAt: readonly number[]): Plan {
       waitSeconds: 0,
       retriesAfterMs: [],
       refusedByStore: false,
-      forgedAhead: false,
+      forgery: undefined,
     }),
   );
   return {
@@ -50,7 +50,7 @@ export function smallHistory(crashAt: readonly number[]): Plan {
       receivesMax: 5,
       pageItemsMax: 1000,
       warm: 1,
-      redriveAtEnd: false,
+      redriveAtEnd: "none",
       // With pairs there are thousands of histories, and the judge reads the database itself.
       readAllAtEnd: crashAt.length < 2,
       functionTimeouts: true,

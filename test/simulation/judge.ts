@@ -42,7 +42,6 @@ export interface CommandRecord {
   /** When the first 201 or 202 reached the client. */
   ackedAtMs: number | undefined;
   id: string | undefined;
-  deadLettered: boolean;
 }
 
 export interface Decided {
@@ -53,6 +52,15 @@ export interface Decided {
   readonly balanceAfterMinor: bigint;
   readonly amountMinor: bigint;
   readonly type: string;
+}
+
+/** A message that did not come from the API. */
+export interface Poison {
+  readonly userId: string;
+  /** It is what the API sends: in its user's group it is a second delivery. */
+  readonly isCopy: boolean;
+  /** The reasons for which it may be dead-lettered out of a group. */
+  reasons(groupId: string): readonly string[];
 }
 
 interface WalletVersion {
@@ -73,15 +81,17 @@ export class Judge {
   /** Transactions that the store will never take a decision of. */
   readonly refusedIds = new Set<string>();
   readonly #nowMs: () => number;
-  readonly #onStored: (movement: Movement, id: string) => void;
+  readonly #onStored: (movement: Movement) => void;
   readonly #commands = new Map<string, CommandRecord>();
   readonly #byId = new Map<string, CommandRecord>();
   readonly #status = new Map<string, string>();
   readonly #wallets = new Map<string, WalletVersion[]>();
   readonly #histories = new Map<string, Decided[]>();
-  readonly #poison = new Map<string, { readonly how: string; setAside: boolean }>();
+  /** User and id of every message that arrived in the dead-letter queue. */
+  readonly #deadLettered = new Set<string>();
+  readonly #poison = new Map<string, Poison & { deadLettered: boolean }>();
 
-  constructor(nowMs: () => number, onStored: (movement: Movement, id: string) => void) {
+  constructor(nowMs: () => number, onStored: (movement: Movement) => void) {
     this.#nowMs = nowMs;
     this.#onStored = onStored;
   }
@@ -100,7 +110,6 @@ export class Judge {
       firstSentAtMs: this.#nowMs(),
       ackedAtMs: undefined,
       id: undefined,
-      deadLettered: false,
     };
     if (!record.contents.some((known) => sameContent(known, movement))) record.contents.push(movement);
     this.#commands.set(name, record);
@@ -131,13 +140,18 @@ export class Judge {
     return this.#histories.get(userId) ?? [];
   }
 
+  /** Everything that was asked for under a movement's key. */
+  contentsOf({ userId, key }: Movement): readonly Movement[] {
+    return this.#commands.get(`${userId} ${key}`)?.contents ?? [];
+  }
+
   commands(): readonly CommandRecord[] {
     return [...this.#commands.values()];
   }
 
-  /** A record that no consumer can do anything with is about to be sent. */
-  poisons(body: string, how: string): void {
-    this.#poison.set(body, { how, setAside: false });
+  /** A message that did not come from the API is about to be sent. */
+  poisons(poison: Poison, body: string): void {
+    this.#poison.set(body, { ...poison, deadLettered: false });
   }
 
   /** One atomic write of the database. */
@@ -188,7 +202,7 @@ export class Judge {
     this.#byId.set(`${userId} ${id}`, record);
     this.#status.set(`${userId} ${id}`, "pending");
     if (content.refusedByStore) this.refusedIds.add(id);
-    this.#onStored(content, id);
+    this.#onStored(content);
   }
 
   #checkDecision(before: Item, after: Item, settled: { userId: string; decided: Decided }[]): void {
@@ -273,9 +287,11 @@ export class Judge {
     const mine = this.#byId.get(`${userId} ${decided.id}`);
     if (!mine) return;
     for (const other of this.#commands.values()) {
-      if (other.userId !== userId || other === mine || other.deadLettered || other.ackedAtMs === undefined) continue;
-      const pending = other.id !== undefined && this.statusOf(userId, other.id) === "pending";
-      if (pending && other.ackedAtMs < mine.firstSentAtMs) {
+      if (other.userId !== userId || other === mine || other.id === undefined || other.ackedAtMs === undefined)
+        continue;
+      const pending = this.statusOf(userId, other.id) === "pending";
+      // SQS drops the true message where a forged one took its deduplication id: the command then waits for a redrive.
+      if (pending && !this.#deadLettered.has(`${userId} ${other.id}`) && other.ackedAtMs < mine.firstSentAtMs) {
         this.fail("in order", `${userId} ${mine.key} was decided before ${other.key}, which was accepted before it`);
       }
     }
@@ -284,18 +300,19 @@ export class Judge {
   /** A message arrived in the dead-letter queue. */
   deadLettered(message: QueuedMessage): void {
     const id = idIn(message.body);
-    const record = this.#byId.get(`${message.groupId} ${id}`);
-    if (record) record.deadLettered = true;
+    this.#deadLettered.add(`${message.groupId} ${id}`);
     // What the queue itself gives up on was failing for too long; the consumer's own choice must have a reason.
     if (message.sourceUrl !== undefined) return;
     const poison = this.#poison.get(message.body);
     const { reason } = message.attributes;
     if (poison) {
-      // A forged record of a transaction that the store refuses has two reasons to be set aside.
-      if (poison.how !== reason && !this.refusedIds.has(id)) {
-        this.fail("every poison set aside", `a ${poison.how} record is set aside as ${reason}`);
+      // A forged message of a transaction that the store refuses has two reasons to be dead-lettered.
+      const reasons = poison.reasons(message.groupId);
+      if (!reasons.includes(reason ?? "") && !this.refusedIds.has(id)) {
+        const right = reasons.join(" or ");
+        this.fail("every poison set aside", `a forged message, ${right}, is dead-lettered as ${reason}`);
       }
-      poison.setAside = true;
+      poison.deadLettered = true;
     } else if (!this.refusedIds.has(id) || reason !== "refused_by_store") {
       this.fail("set aside only what can't be applied", `${message.groupId} ${id} is set aside as ${reason}`);
     }
@@ -307,9 +324,10 @@ export class Judge {
     const poison = this.#poison.get(message.body);
     const status = this.statusOf(message.groupId, id);
     if (poison) {
-      const done = poison.setAside || (poison.how === "content_mismatch" && status !== "pending");
-      if (!done)
-        this.fail("every poison set aside", `a ${poison.how} record of ${message.groupId} is acknowledged only`);
+      const isOwnGroup = message.groupId === poison.userId;
+      const isDecidedCopy = poison.isCopy && isOwnGroup && status !== undefined && status !== "pending";
+      if (!poison.deadLettered && !isDecidedCopy)
+        this.fail("every poison set aside", `a forged message of ${message.groupId} is acknowledged only`);
     } else if (status !== "posted" && status !== "rejected" && !this.refusedIds.has(id)) {
       this.fail("acknowledged only what is done", `${message.groupId} ${id} is acknowledged and ${status}`);
     }

@@ -9,7 +9,9 @@ import type {
   SQSEvent,
 } from "aws-lambda";
 import { build, type Plugin } from "esbuild";
-import type { Clock, CurrencyList } from "../../lib/ledger/ports.ts";
+import type { sqsDeadLetters } from "../../lib/aws/deadLetters.ts";
+import type { Clock, CurrencyList, LedgerStore } from "../../lib/ledger/ports.ts";
+import type { redrive } from "../../lib/ledger/redrive.ts";
 import { currentInvocation } from "./invocation.ts";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
@@ -23,7 +25,9 @@ type HttpHandler = (event: APIGatewayProxyEventV2, context: Context) => Promise<
 export interface Ledger extends Record<Route, HttpHandler> {
   consume(event: SQSEvent): Promise<SQSBatchResponse>;
   readonly systemClock: { -readonly [Member in keyof Clock]: Clock[Member] };
-  readonly ports: { currencies: CurrencyList };
+  readonly ports: { currencies: CurrencyList; readonly store: LedgerStore };
+  readonly sqsDeadLetters: typeof sqsDeadLetters;
+  readonly redrive: typeof redrive;
   dynamoCurrencies(clock: Clock): CurrencyList;
 }
 
@@ -39,6 +43,8 @@ const ENTRY = [
   'export { systemClock } from "./lib/clock.ts";',
   'export { ports } from "./lib/aws/ports.ts";',
   'export { dynamoCurrencies } from "./lib/aws/currencies.ts";',
+  'export { sqsDeadLetters } from "./lib/aws/deadLetters.ts";',
+  'export { redrive } from "./lib/ledger/redrive.ts";',
 ].join("\n");
 
 /** The clients of lib/aws/clients.ts: whoever sends, the world that the invocation lives in answers. */
@@ -48,6 +54,16 @@ const send = (command: object) => {
   return invocation.world.send(invocation, command);
 };
 const clients = { dynamo: { send }, sqs: { send } };
+class SQSClient {
+  readonly send = send;
+}
+
+/** A package as it is, but for the one client that is made outside of lib/aws/clients.ts. */
+async function load(path: string): Promise<Record<string, unknown>> {
+  if (path === "clients") return clients;
+  const loaded: Record<string, unknown> = await import(path);
+  return path === "@aws-sdk/client-sqs" ? { ...loaded, SQSClient } : loaded;
+}
 
 const packages = new Map<string, Record<string, unknown>>();
 
@@ -115,7 +131,7 @@ const sharing: Plugin = {
     onResolve({ filter: /^[^./]/ }, ({ path }) => ({ path, namespace: "shared", sideEffects: false }));
     onResolve({ filter: /\/clients\.ts$/ }, () => ({ path: "clients", namespace: "shared", sideEffects: false }));
     onLoad({ filter: /.*/, namespace: "shared" }, async ({ path }) => {
-      const loaded: Record<string, unknown> = path === "clients" ? clients : await import(path);
+      const loaded = await load(path);
       packages.set(path, loaded);
       const members = Object.keys(loaded).filter((member) => member !== "module.exports");
       const lines = members.map(

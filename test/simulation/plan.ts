@@ -83,12 +83,30 @@ export interface Movement extends Timed {
   readonly retriesAfterMs: readonly number[];
   /** The store will never take a decision of this command. */
   readonly refusedByStore: boolean;
-  /** A forged record under its id is in the queue before its own. */
-  readonly forgedAhead: boolean;
+  readonly forgery: Forgery | undefined;
 }
 
-/** Why a record can't be applied. */
-export type Poison = "malformed" | "unknown_transaction" | "content_mismatch";
+export const FORGERY_MOMENTS = [
+  /** The attacker knows the key and the content before the API does. */
+  "beforeStored",
+  /** Between the write of the transaction and its message. */
+  "beforeSent",
+  "afterAccepted",
+] as const;
+
+/** What of a forged message differs from the true one; with `nothing` it is a copy. */
+export const FORGED_FIELDS = ["fingerprint", "amountMinor", "type", "currency", "nothing"] as const;
+
+/** Messages under a movement's own id, from an attacker who can write to the commands queue. */
+export interface Forgery {
+  readonly at: (typeof FORGERY_MOMENTS)[number];
+  readonly delayMs: number;
+  readonly field: (typeof FORGED_FIELDS)[number];
+  /** One message to each of these groups. */
+  readonly groupIds: readonly string[];
+  /** Sent under the true message's deduplication id, so that SQS drops the true message in that group. */
+  readonly takesDeduplicationId: boolean;
+}
 
 export type Operation =
   | Movement
@@ -107,9 +125,12 @@ export type Operation =
       readonly body: Readonly<Record<string, unknown>>;
       readonly code: string;
     })
-  | (Timed & { readonly kind: "poison"; readonly how: Poison })
+  | (Timed & { readonly kind: "poison"; readonly how: "malformed" | "unknown_transaction" })
   | (Timed & { readonly kind: "switch"; readonly currency: string; readonly enabled: boolean })
-  | (Timed & { readonly kind: "redrive" });
+  | (Timed & { readonly kind: "redrive"; readonly how: Redrive });
+
+/** `tool` is `npm run dlq -- redrive`; `native` is SQS's own, which moves every message back as it is. */
+export type Redrive = "tool" | "native";
 
 /** A whole run: with the same plan everything happens in the same way. */
 export interface Plan {
@@ -127,8 +148,8 @@ export interface Plan {
     readonly pageItemsMax: number;
     /** A warm container is taken again with this probability. */
     readonly warm: number;
-    /** Whether what is in the dead-letter queue at the end goes back for another try. */
-    readonly redriveAtEnd: boolean;
+    /** How what is in the dead-letter queue at the end gets another try. */
+    readonly redriveAtEnd: Redrive | "none";
     /** Whether everybody reads everything at the end, through the API. */
     readonly readAllAtEnd: boolean;
     /** Whether a function that runs for too long is stopped, or lives on beside its successor. */

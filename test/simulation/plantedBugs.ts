@@ -19,6 +19,7 @@ function bug(name: string, file: string, ...changes: readonly Change[]): Planted
 const STORE = "lib/aws/store.ts";
 const CONSUME = "lib/ledger/consume.ts";
 const SUBMIT = "lib/ledger/submit.ts";
+const REDRIVE = "lib/ledger/redrive.ts";
 const WALLET = "lib/domain/wallet.ts";
 const ROUTE = "lib/http/route.ts";
 
@@ -44,18 +45,36 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     name: "the wallet's write does not look at the sequence, and the wallet is one that was read before",
     edits: [...edits(STORE, WITHOUT_SEQUENCE), ...edits(CONSUME, KEPT_WALLET)],
   },
-  bug(
-    "a decision is written over a decision",
-    STORE,
-    ['"#status = :pending AND fingerprint = :fingerprint"', '"fingerprint = :fingerprint"'],
-    ['":pending": "pending",', ""],
-  ),
+  bug("a decision is written over a decision", STORE, ['"#status = :pending",', ""], ['":pending": "pending",', ""]),
   bug(
     "a decision does not look at the fingerprint",
     STORE,
-    ['"#status = :pending AND fingerprint = :fingerprint"', '"#status = :pending"'],
-    ['":fingerprint": fingerprints.get(id),', ""],
+    ['"fingerprint = :fingerprint",', ""],
+    ['":fingerprint": message.fingerprint,', ""],
   ),
+  bug(
+    "a decision does not look at the amount",
+    STORE,
+    ['"amountMinor = :amountMinor",', ""],
+    ['":amountMinor": amountMinor,', ""],
+  ),
+  bug(
+    "a decision does not look at the type",
+    STORE,
+    ['"#type = :type",', ""],
+    ['"#type": "type",', ""],
+    ['":type": type,', ""],
+  ),
+  bug(
+    "a decision does not look at the currency",
+    STORE,
+    ['"currency = :currency",', ""],
+    ['":currency": currency,\n        ":amountMinor"', '":amountMinor"'],
+  ),
+  bug("a forged message of a decided transaction is dropped", STORE, [
+    "!hasContentOf(write.message, reason.Item)",
+    'reason.Item.status?.S === "pending"',
+  ]),
   bug("a transaction that is there is put again", STORE, [
     'ConditionExpression: "attribute_not_exists(id)",\n          ReturnValuesOnConditionCheckFailure: "ALL_OLD",',
     "",
@@ -97,8 +116,8 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     ]),
   },
   bug("the reasons of a shared write are laid at the wrong door", STORE, [
-    '["wallet", ...fold.decisions] as const',
-    "[...fold.decisions]",
+    '["wallet", ...decided] as const',
+    "[...decided]",
   ]),
   bug("a transaction is read eventually", STORE, ["Key: { userId, id }, ConsistentRead: true", "Key: { userId, id }"]),
   bug("the history skips a transaction between two pages", STORE, [
@@ -198,17 +217,22 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     "const result = await store.commit(commits.slice(0, 1));",
   ]),
   bug("a malformed record is reported as failed", CONSUME, [
-    'setAside([record], "malformed", "", ports)',
+    'setAside([record], reason, "", ports)',
     'Promise.reject(new Error("malformed"))',
   ]),
-  bug("a malformed record is dropped", CONSUME, ['setAside([record], "malformed", "", ports)', "Promise.resolve()"]),
+  bug("a malformed record is dropped", CONSUME, ['setAside([record], reason, "", ports)', "Promise.resolve()"]),
+  bug("a record in another user's group is decided", CONSUME, ["|| userId !== record.groupId", ""]),
   bug("a mismatch is dropped", CONSUME, [
     "for (const [id, reason] of foreign) {",
     "for (const [id, reason] of [...foreign].slice(1)) {",
   ]),
-  bug("a forged record takes the right one along", CONSUME, [
-    "message.fingerprint}`;",
-    "message.fingerprint.length * 0}`;",
+  bug("a forged record takes the right one along", "lib/ledger/message.ts", [
+    "[userId, id, type, currency, amountMinor.toString(), fingerprint]",
+    "[userId, id]",
+  ]),
+  bug("a record with the right fingerprint takes the right one along", "lib/ledger/message.ts", [
+    "[userId, id, type, currency, amountMinor.toString(), fingerprint]",
+    "[userId, id, fingerprint]",
   ]),
   bug("what was decided before stays in the fold", CONSUME, [
     "!settled.has(command.id) && !foreign.has(command.id)",
@@ -220,7 +244,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   ]),
   bug("a rejection is delivered again", CONSUME, [
     'if (result.kind === "committed") {',
-    'if (result.kind === "committed") {\n      if (commits.some(({ fold }) => fold.decisions.some(({ outcome }) => outcome.status === "rejected"))) throw new Error("rejected");',
+    'if (result.kind === "committed") {\n      if (commits.some(({ decided }) => decided.some(({ decision }) => decision.outcome.status === "rejected"))) throw new Error("rejected");',
   ]),
   bug("the consumer tries for ever", CONSUME, [
     "attempt <= ATTEMPTS_MAX && ports.clock.now().getTime() < deadlineMs",
@@ -244,16 +268,19 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   ]),
 
   // Accepting
-  bug("the answer does not wait for the queue", SUBMIT, ["await ports.queue.send({", "ports.queue.send({"]),
+  bug("the answer does not wait for the queue", SUBMIT, ["await ports.queue.send(", "void ports.queue.send("]),
   bug("the command is sent before it is stored", SUBMIT, [
     "const existing = currency.enabled",
-    "const { id, fingerprint, createdAt } = offered;\n  await ports.queue.send({ command: { type, id, userId, currency: code, amountMinor }, fingerprint, acceptedAt: createdAt, requestId });\n  const existing = currency.enabled",
+    "await ports.queue.send(messageOf(offered, requestId));\n  const existing = currency.enabled",
   ]),
   bug("the answer does not wait for the store", SUBMIT, [
     "? await ports.store.putPending(offered)",
     "? void ports.store.putPending(offered).catch(() => {})",
   ]),
-  bug("a pending transaction is not sent again", SUBMIT, ["if (!transaction.settlement) {", "if (!existing) {"]),
+  bug("a pending transaction is not sent again", SUBMIT, [
+    "if (!transaction.settlement) await",
+    "if (!existing) await",
+  ]),
   bug("the key's content is not compared", SUBMIT, [
     'if (transaction.fingerprint !== offered.fingerprint) return { accepted: false, problem: "idempotency_key_reused" };',
     "",
@@ -289,6 +316,22 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     'fraction.padEnd(exponent, "0")',
     "fraction",
   ]),
+
+  // The redrive
+  bug("a redrive resends what the message says", REDRIVE, [
+    'return stored ? encodeMessage(messageOf(stored, "redrive")) : body;',
+    'return stored && false ? encodeMessage(messageOf(stored, "redrive")) : body;',
+  ]),
+  bug("a redrive removes before it resends", REDRIVE, [
+    "await queue.resend(message, await bodyToResend(message, store));",
+    "const body = await bodyToResend(message, store);\n        await queue.remove(message);\n        await queue.resend(message, body);",
+  ]),
+  bug(
+    "a redrive is sent under the command's own id",
+    "lib/aws/deadLetters.ts",
+    ["async resend({ messageId, userId }, body)", "async resend({ messageId, userId, message }, body)"],
+    ["MessageDeduplicationId: `redrive-", "MessageDeduplicationId: message?.command.id ?? `redrive-"],
+  ),
 
   // The API
   bug("a wallet is open to whose name begins alike", ROUTE, [

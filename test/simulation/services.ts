@@ -1,4 +1,10 @@
-import { SendMessageCommand } from "@aws-sdk/client-sqs";
+import {
+  ChangeMessageVisibilityBatchCommand,
+  DeleteMessageCommand,
+  type Message,
+  ReceiveMessageCommand,
+  SendMessageCommand,
+} from "@aws-sdk/client-sqs";
 import { BatchGetCommand, GetCommand, PutCommand, TransactWriteCommand } from "@aws-sdk/lib-dynamodb";
 import { dynamo as realClient } from "../../lib/aws/clients.ts";
 import { type Disturbance, prepare } from "./dynamo/documentClient.ts";
@@ -7,7 +13,7 @@ import type { FaultSource } from "./faults.ts";
 import type { Invocation } from "./invocation.ts";
 import type { Random } from "./random.ts";
 import type { Scheduler } from "./scheduler.ts";
-import type { SqsModel } from "./sqs/model.ts";
+import type { QueuedMessage, SqsModel } from "./sqs/model.ts";
 
 /** As in lib/aws/clients.ts. */
 const ATTEMPTS_MAX = 2;
@@ -159,10 +165,35 @@ export class Services {
     }
   }
 
+  /** What an operator's tool does with a queue. */
+  #receiverOf(command: object): (() => object) | undefined {
+    const { sqs } = this.#around;
+    if (command instanceof ReceiveMessageCommand) {
+      const { QueueUrl = "", MaxNumberOfMessages = 1, VisibilityTimeout = 0 } = command.input;
+      return () => ({
+        Messages: sqs.receive(QueueUrl, MaxNumberOfMessages, undefined, VisibilityTimeout * 1000).map(toMessage),
+      });
+    }
+    if (command instanceof ChangeMessageVisibilityBatchCommand) {
+      const { QueueUrl = "", Entries = [] } = command.input;
+      return () => {
+        for (const { ReceiptHandle = "" } of Entries) sqs.release(QueueUrl, ReceiptHandle);
+        return {};
+      };
+    }
+    if (command instanceof DeleteMessageCommand) {
+      const { QueueUrl = "", ReceiptHandle = "" } = command.input;
+      return () => ({ deleted: sqs.delete(QueueUrl, ReceiptHandle) });
+    }
+    return undefined;
+  }
+
   #askOf(invocation: Invocation, command: object): Ask {
     const { dynamo, sqs, refusedIds } = this.#around;
     const name = command.constructor.name.replace("Command", "");
     const label = `${invocation.label}/${++invocation.awaits} ${name}`;
+    const read = this.#receiverOf(command);
+    if (read) return { label, userIds: [], writes: true, transacts: false, batches: false, act: read };
     if (command instanceof SendMessageCommand) {
       const { QueueUrl = "", MessageGroupId = "", MessageDeduplicationId = "", MessageBody = "" } = command.input;
       const attributes = Object.entries(command.input.MessageAttributes ?? {});
@@ -192,6 +223,17 @@ export class Services {
       },
     };
   }
+}
+
+function toMessage({ messageId, receiptHandle, body, groupId, sentAtMs, attributes }: QueuedMessage): Message {
+  const own = Object.entries(attributes).map(([name, StringValue]) => [name, { DataType: "String", StringValue }]);
+  return {
+    MessageId: messageId,
+    ReceiptHandle: receiptHandle,
+    Body: body,
+    Attributes: { MessageGroupId: groupId, SentTimestamp: String(Math.floor(sentAtMs)) },
+    MessageAttributes: Object.fromEntries(own),
+  };
 }
 
 function ownersOf(command: object): Set<string> {

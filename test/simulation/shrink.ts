@@ -49,7 +49,7 @@ export async function shrink(plan: Plan, run: Runner): Promise<{ plan: Plan; out
   for (const calmer of [{ keys: { unreachable: [] } }, { skewMs: 0 }, { lagMs: 0 }]) {
     await attempt({ ...best, faults: { ...best.faults, ...calmer } });
   }
-  for (const simpler of [{ retriesAfterMs: [] }, { waitSeconds: 0 }, { asAdmin: false }, { forgedAhead: false }]) {
+  for (const simpler of [{ retriesAfterMs: [] }, { waitSeconds: 0 }, { asAdmin: false }, { forgery: undefined }]) {
     for (const { id } of best.operations) {
       const operations = best.operations.map((operation) =>
         operation.id === id && operation.kind === "movement" ? { ...operation, ...simpler } : operation,

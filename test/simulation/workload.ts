@@ -3,6 +3,9 @@ import {
   FAULT_KINDS,
   type FaultKind,
   type Faults,
+  FORGED_FIELDS,
+  FORGERY_MOMENTS,
+  type Forgery,
   type Movement,
   type Operation,
   type Outage,
@@ -23,6 +26,7 @@ const NAMES = [
   "constructor",
   "zoe@example.com",
 ];
+const REDRIVE_AFTER_OUTAGE_MS = 60_000;
 const NEARLY_ALL = 10n ** 38n - 5n;
 const INVALID_BODIES = [
   { body: { currency: "USD", amount: "1.234" }, code: "amount_scale" },
@@ -47,6 +51,11 @@ export function planOf(seed: number): Plan {
   const operations = operationsOf(users, spanMs, random);
   const faults = faultsOf(users, spanMs, calm, random);
   const settings = settingsOf(random);
+  // An operator redrives once an outage is over, while other faults go on.
+  for (const [index, { toMs }] of faults.outages.entries()) {
+    const timed = { id: `redrive${index}`, atMs: toMs + REDRIVE_AFTER_OUTAGE_MS, userId: random.pick(users) };
+    if (random.chance(0.5)) operations.push({ ...timed, kind: "redrive", how: "tool" });
+  }
   // Consumers that stand still while the queue gives up on what they hold and goes on: the one way in which two of them
   // can be at work on different commands of one user.
   if (calm || !random.chance(0.1)) return { seed, users, operations, faults, settings };
@@ -67,7 +76,7 @@ function settingsOf(random: Random): Plan["settings"] {
     receivesMax: random.pick([5, 5, 5, 2, 1]),
     pageItemsMax: random.pick([2, 5, 1000]),
     warm: random.pick([0, 0.8, 1]),
-    redriveAtEnd: random.chance(0.5),
+    redriveAtEnd: random.pick(["tool", "native", "none"]),
     readAllAtEnd: true,
     functionTimeouts: random.chance(0.7),
   };
@@ -86,7 +95,7 @@ function operationsOf(users: readonly string[], spanMs: number, random: Random):
     const timed = { id: `op${index}`, atMs: random.next() * spanMs, userId };
     const kind = random.next();
     if (kind < 0.62) {
-      const movement = movementOf(timed, keys(userId, index), refuses && random.chance(0.2), random);
+      const movement = movementOf(timed, users, keys(userId, index), refuses && random.chance(0.2), random);
       last.set(userId, movement);
       operations.push(movement);
     } else if (kind < 0.7) {
@@ -107,10 +116,10 @@ function operationsOf(users: readonly string[], spanMs: number, random: Random):
       operations.push({ ...timed, ...(flaw === "retired" && { atMs: spanMs + 3_600_000 }), kind: "badToken", flaw });
     } else if (kind < 0.94) {
       operations.push({ ...timed, kind: "invalid", ...random.pick(INVALID_BODIES) });
-    } else if (kind < 0.98) {
-      const how = random.pick(["malformed", "unknown_transaction", "content_mismatch"] as const);
+    } else if (kind < 0.97) {
+      const how = random.pick(["malformed", "unknown_transaction"] as const);
       operations.push({ ...timed, kind: "poison", how });
-    } else if (kind < 0.99) {
+    } else if (kind < 0.975) {
       operations.push({ ...timed, kind: "switch", currency: "JPY", enabled: false });
       operations.push({
         ...timed,
@@ -121,7 +130,7 @@ function operationsOf(users: readonly string[], spanMs: number, random: Random):
         enabled: true,
       });
     } else {
-      operations.push({ ...timed, atMs: timed.atMs + 400_000, kind: "redrive" });
+      operations.push({ ...timed, atMs: timed.atMs + 400_000, kind: "redrive", how: random.pick(["tool", "native"]) });
     }
   }
   return operations;
@@ -134,6 +143,7 @@ function key(_user: string, index: number): string {
 
 function movementOf(
   timed: { readonly id: string; readonly atMs: number; readonly userId: string },
+  users: readonly string[],
   key: string,
   refusedByStore: boolean,
   random: Random,
@@ -151,7 +161,17 @@ function movementOf(
     waitSeconds: random.chance(0.15) ? random.pick([1, 5, 20]) : 0,
     retriesAfterMs: RETRIES_AFTER_MS.filter(() => random.chance(0.15)),
     refusedByStore,
-    forgedAhead: random.chance(0.02),
+    forgery: random.chance(0.06) ? forgeryOf(timed.userId, users, random) : undefined,
+  };
+}
+
+function forgeryOf(userId: string, users: readonly string[], random: Random): Forgery {
+  return {
+    at: random.pick(FORGERY_MOMENTS),
+    delayMs: random.pick([0, 0, 5, 100, 10_000]),
+    field: random.pick(FORGED_FIELDS),
+    groupIds: random.pick([[userId], [userId], users, users.filter((other) => other !== userId)]),
+    takesDeduplicationId: random.chance(0.5),
   };
 }
 
@@ -164,7 +184,7 @@ function amountOf(code: string, random: Random): bigint {
 /** The same key once more, at some time: with the same content, or with another. */
 function reuse(before: Movement, timed: { readonly id: string; readonly atMs: number }, random: Random): Movement {
   const { id, atMs } = timed;
-  const again = { ...before, id, atMs, retriesAfterMs: [], waitSeconds: random.pick([0, 0, 5]) };
+  const again = { ...before, id, atMs, retriesAfterMs: [], forgery: undefined, waitSeconds: random.pick([0, 0, 5]) };
   if (random.chance(0.4)) return again;
   if (random.chance(0.3)) return { ...again, type: before.type === "deposit" ? "withdrawal" : "deposit" };
   return { ...again, amountMinor: before.amountMinor === 1n ? 2n : before.amountMinor - 1n };

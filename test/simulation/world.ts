@@ -3,11 +3,12 @@ import { Consumers } from "./consumers.ts";
 import { DynamoModel } from "./dynamo/model.ts";
 import { useClock } from "./environment.ts";
 import { FaultSource } from "./faults.ts";
+import { forge } from "./forgeries.ts";
 import { AUDIENCE, ISSUER, signingKeys } from "./identity.ts";
 import { currentInvocation, type Host, type Invocation, type Invoked } from "./invocation.ts";
-import { Judge, type Violation } from "./judge.ts";
+import { Judge, type Poison, type Violation } from "./judge.ts";
 import type { Ledger, Route } from "./ledger.ts";
-import { COMMANDS_URL, CURRENCIES, DEAD_LETTERS_URL, type Movement, type Plan, type Poison } from "./plan.ts";
+import { COMMANDS_URL, CURRENCIES, DEAD_LETTERS_URL, type Plan } from "./plan.ts";
 import { Random } from "./random.ts";
 import { Scheduler } from "./scheduler.ts";
 import { Services } from "./services.ts";
@@ -17,6 +18,9 @@ const VISIBILITY_TIMEOUT_MS = 60_000;
 const STEPS_MAX = 200_000;
 const FUNCTION_TIMEOUT_MS = 10_000;
 const WAITING_FUNCTION_TIMEOUT_MS = 25_000;
+const TOOL_TIMEOUT_MS = 900_000;
+/** As in scripts/dlq.ts. */
+const REDRIVE_HIDES_SECONDS = 300;
 const KEY_PUBLISHED_AHEAD_MS = 60_000;
 const KEY_RETIRED_AFTER_MS = 11 * 60_000;
 
@@ -102,7 +106,7 @@ export class World implements Host {
     const nowMs = () => scheduler.nowMs;
     this.#random = new Random(plan.seed, "world");
     this.faults = new FaultSource(plan.seed, plan.faults);
-    this.judge = new Judge(nowMs, (movement, id) => this.#stored(movement, id));
+    this.judge = new Judge(nowMs, (movement) => forge(this, movement, "beforeSent"));
     this.dynamo = this.#makeDynamo();
     this.sqs = new SqsModel(
       [
@@ -307,27 +311,19 @@ export class World implements Host {
     for (const running of this.#touched.keys()) running.harmed = true;
   }
 
-  /** A transaction has just been stored; its message is still to come. */
-  #stored({ forgedAhead, id: name, userId }: Movement, id: string): void {
-    if (forgedAhead) this.poison(userId, id, "content_mismatch", name);
+  /** A message that did not come from the API. */
+  inject(poison: Poison, groupId: string, body: string, deduplicationId: string): void {
+    this.judge.poisons(poison, body);
+    this.sqs.send(COMMANDS_URL, { groupId, deduplicationId, body, attributes: {} });
   }
 
-  /** Puts a record into the queue that no consumer can do anything with. */
-  poison(userId: string, id: string, how: Poison, name: string): void {
-    const message = {
-      version: 1,
-      type: "deposit",
-      id,
-      userId,
-      currency: "USD",
-      amountMinor: "1000000",
-      fingerprint: "forged",
-      acceptedAt: "2030-01-01T00:00:00.000Z",
-      requestId: name,
-    };
-    const body = how === "malformed" ? `{"version":1,"poison":"${name}"` : JSON.stringify(message);
-    this.judge.poisons(body, how);
-    this.sqs.send(COMMANDS_URL, { groupId: userId, deduplicationId: `poison ${name}`, body, attributes: {} });
+  /** `npm run dlq -- redrive`, in a process of its own. */
+  async redrive(label: string): Promise<void> {
+    const invoked = await this.invoke(label, TOOL_TIMEOUT_MS, (ledger) =>
+      ledger.redrive(ledger.sqsDeadLetters(REDRIVE_HIDES_SECONDS), ledger.ports.store, undefined, () => {}),
+    );
+    if (invoked.kind !== "failed" || invoked.invocation.harmed) return;
+    this.judge.fail("never lost", `${label} fails without a fault: ${String(invoked.error)}`);
   }
 
   #publishedKeys() {

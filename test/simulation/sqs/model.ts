@@ -71,9 +71,14 @@ export class SqsModel {
    *
    * @param takes asked for each message that could be next; false leaves it and its group for another time
    */
-  receive(url: string, max: number, takes: (message: QueuedMessage) => boolean = () => true): QueuedMessage[] {
+  receive(
+    url: string,
+    max: number,
+    takes: (message: QueuedMessage) => boolean = () => true,
+    visibilityTimeoutMs = this.#queue(url).definition.visibilityTimeoutMs,
+  ): QueuedMessage[] {
     const queue = this.#queue(url);
-    const { redrive, visibilityTimeoutMs } = queue.definition;
+    const { redrive } = queue.definition;
     const nowMs = this.#nowMs();
     const locked = lockedGroups(queue, nowMs);
     const received: QueuedMessage[] = [];
@@ -107,6 +112,13 @@ export class SqsModel {
     if (index < 0) return false;
     queue.messages.splice(index, 1);
     return true;
+  }
+
+  /** Ends a message's visibility timeout, if the handle is still good. */
+  release(url: string, receiptHandle: string): void {
+    const nowMs = this.#nowMs();
+    const message = this.#queue(url).messages.find((each) => each.receiptHandle === receiptHandle);
+    if (message && message.visibleAtMs > nowMs) message.visibleAtMs = nowMs;
   }
 
   /** Moves everything that is not in flight back to where it came from, as new messages. */

@@ -1,0 +1,59 @@
+import { fingerprintOf, transactionId } from "../../lib/ledger/identity.ts";
+import type { Forgery, Movement, Operation } from "./plan.ts";
+import type { World } from "./world.ts";
+
+const ACCEPTED_AT = "2030-01-01T00:00:00.000Z";
+const FORGED_MINOR = 777_777n;
+
+/** Sends a movement's forged messages, if it has some and this is their moment. */
+export function forge(world: World, movement: Movement, moment: Forgery["at"]): void {
+  const { forgery, id: name, userId } = movement;
+  if (forgery?.at !== moment) return;
+  const { delayMs, groupIds, takesDeduplicationId, field } = forgery;
+  const reasons = (groupId: string): string[] => {
+    if (groupId !== userId) return ["group_mismatch"];
+    // Under a key with two contents nobody can tell beforehand which one is stored.
+    const differs = field !== "nothing" || world.judge.contentsOf(movement).length > 1;
+    return [...(moment === "beforeStored" ? ["unknown_transaction"] : []), ...(differs ? ["content_mismatch"] : [])];
+  };
+  world.scheduler.after(delayMs, () => {
+    for (const groupId of groupIds) {
+      const message = forgedMessage(movement, forgery, `${name} to ${groupId}`);
+      const deduplicationId = takesDeduplicationId ? message.id : `forged ${message.requestId}`;
+      world.inject({ userId, isCopy: field === "nothing", reasons }, groupId, JSON.stringify(message), deduplicationId);
+    }
+  });
+}
+
+/** Everything in it can be computed from what the client sends. */
+function forgedMessage({ userId, key, type, currency, amountMinor }: Movement, { field }: Forgery, requestId: string) {
+  const content = { type, currency, amountMinor, reference: key, metadata: undefined };
+  return {
+    version: 1,
+    type: field !== "type" ? type : type === "deposit" ? "withdrawal" : "deposit",
+    id: transactionId(userId, key),
+    userId,
+    currency: field !== "currency" ? currency : currency === "USD" ? "NONE" : "USD",
+    amountMinor: String(field === "amountMinor" ? FORGED_MINOR : amountMinor),
+    fingerprint: field === "fingerprint" ? "forged" : fingerprintOf(content),
+    acceptedAt: ACCEPTED_AT,
+    requestId,
+  };
+}
+
+/** Sends a message that can't be decided, whatever was accepted. */
+export function poison(world: World, { id, userId, how }: Extract<Operation, { kind: "poison" }>): void {
+  const message = {
+    version: 1,
+    type: "deposit",
+    id: `tx_${id}`,
+    userId,
+    currency: "USD",
+    amountMinor: "1000000",
+    fingerprint: "forged",
+    acceptedAt: ACCEPTED_AT,
+    requestId: id,
+  };
+  const body = how === "malformed" ? `{"version":1,"poison":"${id}"` : JSON.stringify(message);
+  world.inject({ userId, isCopy: false, reasons: () => [how] }, userId, body, `poison ${id}`);
+}
