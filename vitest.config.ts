@@ -9,7 +9,7 @@ export default defineConfig({
       {
         test: {
           name: "unit",
-          include: ["lib/**/*.test.ts", "functions/**/*.test.ts", "localstack/**/*.test.ts", "test/house/*.test.ts"],
+          include: ["{lib,functions,localstack,scripts}/**/*.test.ts", "test/house/*.test.ts"],
         },
       },
       {

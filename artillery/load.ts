@@ -6,11 +6,21 @@ import { join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parse } from "yaml";
 import * as z from "zod";
+import { readEnvironment, readSettings } from "../localstack/settings.ts";
+import { command, wholeNumber } from "../scripts/command.ts";
 import { type Census, takeCensus } from "./census.ts";
 import { percentile, readReport } from "./report.ts";
 import { type Ground, openWallets } from "./wallets.ts";
 
-/** `npm run load`: sends the load of scenarios.yml to a running stack, and tells what came of it. */
+const USAGE = `Usage: npm run load
+
+Sends the load of artillery/scenarios.yml to a running stack and exits with 1 unless every answer and every outcome was as it
+must be. All settings are in the environment:
+
+  API_URL         the stack; without it, the one of npm start with this API_PORT
+  LOAD_RATE       requests a second
+  LOAD_SECONDS    how long
+  PUSHGATEWAY_URL where Artillery's metrics go, for Prometheus`;
 
 const WALLETS = 200;
 const HEALTH_TIMEOUT_MS = 10_000;
@@ -28,19 +38,19 @@ const scenarios = z.object({
   }),
 });
 
-const countOf = z.coerce.number().int().min(1);
+const httpUrl = z.url({ protocol: /^https?$/, error: "must be an HTTP URL" });
 const environment = z.object({
-  API_URL: z.url().optional(),
-  LOAD_RATE: countOf.optional(),
-  LOAD_SECONDS: countOf.optional(),
-  /** Where Artillery's own figures go for Prometheus to scrape. */
-  PUSHGATEWAY_URL: z.url().optional(),
+  API_PORT: z.string().optional(),
+  API_URL: httpUrl.optional(),
+  LOAD_RATE: wholeNumber(1).optional(),
+  LOAD_SECONDS: wholeNumber(1).optional(),
+  PUSHGATEWAY_URL: httpUrl.optional(),
 });
 
 /** The scenarios' `config`, with what the environment says put over it. */
 function readConfig() {
-  const given = Object.fromEntries(Object.entries(process.env).filter(([, value]) => value !== ""));
-  const { API_URL, LOAD_RATE, LOAD_SECONDS, PUSHGATEWAY_URL } = environment.parse(given);
+  const { API_PORT, API_URL, LOAD_RATE, LOAD_SECONDS, PUSHGATEWAY_URL } = readEnvironment(environment, process.env);
+  const ownTarget = API_PORT && `http://localhost:${readSettings(process.env).API_PORT}`;
   const { target, phases } = scenarios.parse(parse(readFileSync(SCENARIOS_FILE, "utf8"))).config;
   const [first, ...others] = phases;
   const steady = {
@@ -49,7 +59,7 @@ function readConfig() {
     ...(LOAD_RATE && { arrivalRate: LOAD_RATE, rampTo: LOAD_RATE }),
   };
   return {
-    target: (API_URL ?? target).replace(/\/+$/, ""),
+    target: (API_URL ?? ownTarget ?? target).replace(/\/+$/, ""),
     phases: [steady, ...others] as const,
     ...(PUSHGATEWAY_URL && {
       plugins: { "publish-metrics": [{ type: "prometheus", pushgateway: PUSHGATEWAY_URL }] },
@@ -136,7 +146,7 @@ async function load(): Promise<boolean> {
   const config = readConfig();
   const { target, phases } = config;
   if (!(await isHealthy(target))) {
-    console.error(`There is no healthy Antler at ${target}: run npm start, or set API_URL`);
+    console.error(`There is no healthy Antler at ${target}: run npm start, or set API_URL or API_PORT`);
     return false;
   }
   mkdirSync(OUTPUT_DIR, { recursive: true });
@@ -161,9 +171,6 @@ async function load(): Promise<boolean> {
   return exitCode === 0 && !report.failed && undecided.length === 0 && unanswered === 0 && broken.length === 0;
 }
 
-try {
+await command({ usage: USAGE }, async () => {
   process.exitCode = (await load()) ? 0 : 1;
-} catch (error) {
-  console.error(error instanceof z.ZodError ? z.prettifyError(error) : error);
-  process.exitCode = 1;
-}
+});

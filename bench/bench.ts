@@ -1,7 +1,8 @@
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { parseArgs } from "node:util";
+import * as z from "zod";
+import { readArguments, someOf, wholeNumber } from "../scripts/command.ts";
 import { type Calls, EMPTY_RECEIVE, startCountedEngines, sum } from "./calls.ts";
 import { median, percentile } from "./figures.ts";
 import { markdown } from "./markdown.ts";
@@ -9,11 +10,12 @@ import { PARTS } from "./processes.ts";
 import { startBenchStack } from "./stack.ts";
 import { openWallets, send, WORKLOADS, type Workload } from "./workloads.ts";
 
-/**
- * `npm run bench [-- --runs 3] [--only W1,W2] [--vs GIT-REF]`: starts a stack of its own for every run, loads it, counts what
- * the table says was decided, and checks the books. With `--vs` another version of the code is measured in turn with this
- * one, so that both meet the same machine. A short pass before them counts what a command asks of AWS.
- */
+const USAGE = `Usage: npm run bench -- [--runs N] [--only ${WORKLOADS.map(({ name }) => name).join(",")}] [--vs GIT-REF]
+
+Starts a stack of its own for each of N runs (3), loads it, counts what the table says was decided, and verifies the ledger.
+With --vs another version of the code is measured in turn with this one, so that both meet the same machine. A short pass
+before them counts what a command asks of AWS. Linux only.`;
+
 const ROOT = join(import.meta.dirname, "..");
 const WARM_UP_SECONDS = 4;
 const COUNT_SECONDS = 3;
@@ -40,18 +42,24 @@ interface Counted extends Calls {
   readonly commands: number;
 }
 
-const { values } = parseArgs({
-  options: { runs: { type: "string", default: "3" }, only: { type: "string" }, vs: { type: "string" } },
+const { runs, only, vs } = readArguments({
+  usage: USAGE,
+  options: {
+    runs: wholeNumber(1).default(3),
+    only: someOf(WORKLOADS.map(({ name }) => name)).optional(),
+    vs: z.string().refine(isCommit, "must be a commit, a branch or a tag of this repository").optional(),
+  },
+  usesLocalSettings: true,
 });
-const workloads = WORKLOADS.filter(({ name }) => !values.only || values.only.split(",").includes(name));
+const workloads = WORKLOADS.filter(({ name }) => !only || only.includes(name));
 const versions = [{ version: "here", folder: ROOT }];
-if (values.vs) versions.push({ version: values.vs, folder: checkOut(values.vs) });
+if (vs) versions.push({ version: vs, folder: checkOut(vs) });
 
 const results: Result[] = [];
 const counts: Counted[] = [];
 for (const workload of workloads) {
   for (const { version, folder } of versions) counts.push(await count(version, folder, workload));
-  for (let round = 1; round <= Number(values.runs); round++) {
+  for (let round = 1; round <= runs; round++) {
     for (const { version, folder } of versions) {
       const result = await measure(version, folder, workload);
       results.push(result);
@@ -114,6 +122,11 @@ async function count(version: string, folder: string, workload: Workload): Promi
   } finally {
     await engines.stop();
   }
+}
+
+function isCommit(ref: string): boolean {
+  const args = ["rev-parse", "--verify", "--quiet", "--end-of-options", `${ref}^{commit}`];
+  return spawnSync("git", args, { cwd: ROOT }).status === 0;
 }
 
 /** Another version of the code, beside this one and on the same packages. */

@@ -7,6 +7,7 @@ import { handler as deposit } from "../functions/deposit.ts";
 import { httpEvent, lambdaContext } from "../lib/http/testEvents.ts";
 import { mapEventSource } from "../localstack/eventSourceMapping.ts";
 import { issueToken } from "../localstack/identityProvider.ts";
+import { readArguments } from "../scripts/command.ts";
 import {
   bill,
   itemBytes,
@@ -22,11 +23,10 @@ import { openLedger, TOKENS } from "./ledger.ts";
 import { markdown } from "./markdown.ts";
 import book from "./prices.json" with { type: "json" };
 
-/**
- * `npm run cost`: what a million commands cost on AWS. The functions' own handlers run here, with the embedded engines
- * behind a proxy that counts; calls, units, queue requests, log bytes and CPU time are measured, the prices and what AWS's
- * side takes are in prices.json.
- */
+const USAGE = `Usage: npm run cost
+
+What a million commands cost on AWS. The functions' own handlers run here, with the embedded engines behind a proxy that
+counts: calls, units, queue requests, log bytes and CPU time are measured; prices and AWS's own times are in bench/prices.json.`;
 
 export interface Workload {
   readonly commands: number;
@@ -209,6 +209,7 @@ const dollars = (value: number) => value.toFixed(2);
 const amount = (value: number) => String(Number(value.toFixed(value < 10 ? 2 : 0)));
 
 if (import.meta.main) {
+  readArguments({ usage: USAGE, usesLocalSettings: true });
   const [spread, hot] = await measure([SPREAD, HOT]);
   if (!spread || !hot) throw new Error("Two workloads are measured twice");
   console.log(report(spread, hot));

@@ -9,16 +9,18 @@ import * as z from "zod";
 import { type Bundle, bundleFunctions } from "../infra/bundle.ts";
 import type { QueueRecord } from "../lib/ledger/ports.ts";
 import { issueToken } from "../localstack/identityProvider.ts";
+import { readArguments } from "../scripts/command.ts";
 import { type BenchEngines, startBenchEngines } from "./engines.ts";
 import { median } from "./figures.ts";
 import { TOKENS } from "./ledger.ts";
 import { markdown } from "./markdown.ts";
 import { acceptDeposits } from "./pending.ts";
 
-/**
- * `npm run fitness`: how large each function is, what a cold start and a warm call cost, and whether its memory grows. What
- * is measured runs in processes of its own, out of the bundles that a deploy sends, with the engines beside it.
- */
+const USAGE = `Usage: npm run fitness
+
+How large each function is, what a cold start and a warm call cost, and whether its memory grows. What is measured runs in
+processes of its own, out of the bundles that a deploy sends, with the engines beside it. Linux only.`;
+
 const PROBE = join(import.meta.dirname, "fitnessProbe.mjs");
 const COLD_STARTS = 20;
 const WARM_UP_CALLS = 100;
@@ -47,6 +49,7 @@ const probed = z.object({
 });
 type Probed = z.infer<typeof probed>;
 
+readArguments({ usage: USAGE, usesLocalSettings: true });
 const folder = mkdtempSync(join(tmpdir(), "antler-fitness-"));
 const bundles = await bundleFunctions(folder);
 const files = new Map(bundles.map(({ name, file }) => [name, file]));

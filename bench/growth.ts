@@ -13,8 +13,8 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
-import { parseArgs } from "node:util";
 import { writeCursor } from "../lib/http/cursor.ts";
+import { readArguments, someOf, wholeNumber } from "../scripts/command.ts";
 import { collect } from "../test/support/stack.ts";
 import { BenchClient } from "./client.ts";
 import { median } from "./figures.ts";
@@ -24,10 +24,11 @@ import { type ByPart, PARTS, peakMemoryMb } from "./processes.ts";
 import { startBenchStack } from "./stack.ts";
 import { openWallets, send, WORKLOADS } from "./workloads.ts";
 
-/**
- * `npm run growth [-- --runs 3] [--only 'empty,100 currencies']`: what the ledger does with a long history behind it, beside what it does with none. Every
- * stack works on a copy of tables that were filled before, in memory as a file system, so that no disk is measured.
- */
+const USAGE = `Usage: npm run growth -- [--runs N] [--only 'empty,100 currencies']
+
+What the ledger does with a long history, beside what it does with none, N times (3). Every stack works on a copy of tables
+that were filled before, in memory as a file system, so that no disk is measured. Linux only.`;
+
 const ROOT = join(import.meta.dirname, "..");
 const FILLS = join(ROOT, ".antler/growth");
 const TRANSACTIONS_A_USER = 100;
@@ -70,15 +71,19 @@ interface Verification {
   readonly peakMb: number;
 }
 
-const { values } = parseArgs({ options: { runs: { type: "string", default: "3" }, only: { type: "string" } } });
-const ledgers = LEDGERS.filter(({ name }) => !values.only || values.only.split(",").includes(name));
+const { runs, only } = readArguments({
+  usage: USAGE,
+  options: { runs: wholeNumber(1).default(3), only: someOf(LEDGERS.map(({ name }) => name)).optional() },
+  usesLocalSettings: true,
+});
+const ledgers = LEDGERS.filter(({ name }) => !only || only.includes(name));
 const w1 = workload("W1");
 const w2 = workload("W2");
 const results: Result[] = [];
 const verifications: Verification[] = [];
 const fills = folderOfFills();
 for (const ledger of ledgers) await fillOnce(ledger);
-for (let round = 1; round <= Number(values.runs); round++) {
+for (let round = 1; round <= runs; round++) {
   for (const ledger of ledgers) {
     const result = await measure(ledger, round === 1);
     results.push(result);
@@ -215,7 +220,7 @@ function tableOfFigures(): string {
   const medianOf = ({ name }: Ledger, of: (result: Result) => number) =>
     median(results.filter(({ ledger }) => ledger === name).map(of));
   const [first] = ledgers;
-  if (!first) throw new Error(`There is no ledger ${values.only}`);
+  if (!first) throw new Error("There is no ledger to measure");
   const rows = ledgers.map((ledger) => {
     const cells = columns.map(({ digits, of }) => {
       const figure = medianOf(ledger, of);

@@ -5,16 +5,18 @@ import { ports } from "../lib/aws/ports.ts";
 import { setting } from "../lib/config.ts";
 import { type ConsumePorts, consume } from "../lib/ledger/consume.ts";
 import type { QueueRecord } from "../lib/ledger/ports.ts";
+import { readArguments } from "../scripts/command.ts";
 import { startBenchEngines } from "./engines.ts";
 import { median } from "./figures.ts";
 import { markdown } from "./markdown.ts";
 import { acceptDeposits } from "./pending.ts";
 
-/**
- * `npm run naive`: what the fold is worth. One hot wallet's commands come in batches of ten, once to the consumer and once
- * to a naive one, which is the same code given one message at a time: it reads and writes the wallet for every command.
- * Both meet the same machine in turn.
- */
+const USAGE = `Usage: npm run naive
+
+What the fold is worth: one hot wallet's commands come in batches of ten, once to the consumer and once to a naive one, which
+is the same code with one message at a time, so that it reads and writes the wallet for every command. Both meet the same
+machine in turn.`;
+
 const BATCH = 10;
 const ROUNDS = 8;
 /** The first is to warm up. */
@@ -66,6 +68,7 @@ const observer = {
 
 let watched: { readonly counts: Counts; readonly delayMs: number } | undefined;
 
+readArguments({ usage: USAGE, usesLocalSettings: true });
 const engines = await startBenchEngines();
 watchCalls();
 try {

@@ -1,6 +1,7 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
+import { readArguments } from "../scripts/command.ts";
 import { drainBacklog } from "./backlog.ts";
 import { BenchClient } from "./client.ts";
 import { median, percentile } from "./figures.ts";
@@ -10,10 +11,11 @@ import type { Queue } from "./queue.ts";
 import { type BenchStack, startBenchStack } from "./stack.ts";
 import { type Answer, type Due, openWallets, send, type Wallet, WORKLOADS, type Workload } from "./workloads.ts";
 
-/**
- * `npm run overload`: twice what the stack can do, and then a backlog of 100,000 commands. The stack must get over both by
- * itself, and every command that it accepted must be decided.
- */
+const USAGE = `Usage: npm run overload
+
+Twice what the stack can do, and then a backlog of 100,000 commands. The stack must recover from both by itself; exits with 1
+unless every command that it accepted was decided, in order. Linux only.`;
+
 const ROOT = join(import.meta.dirname, "..");
 const TIMES = 2;
 const CAPACITY_SECONDS = 10;
@@ -50,6 +52,7 @@ interface Overload {
   readonly pending: number;
 }
 
+readArguments({ usage: USAGE, usesLocalSettings: true });
 const w1 = WORKLOADS.find(({ name }) => name === "W1");
 if (!w1) throw new Error("There is no workload W1");
 const overload = await measureOverload(w1);

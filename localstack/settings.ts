@@ -37,8 +37,16 @@ export type Settings = z.output<typeof schema>;
 
 /** @throws SettingError naming the first setting that is wrong; an empty one is as good as none */
 export function readSettings(environment: NodeJS.ProcessEnv): Settings {
+  return readEnvironment(schema, environment);
+}
+
+/** As {@link readSettings}, of any settings. */
+export function readEnvironment<Schema extends z.ZodType>(
+  settings: Schema,
+  environment: NodeJS.ProcessEnv,
+): z.output<Schema> {
   const given = Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== ""));
-  const parsed = schema.safeParse(given);
+  const parsed = settings.safeParse(given);
   if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;
   const name = issue?.path.join(".") ?? "";

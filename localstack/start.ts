@@ -2,13 +2,18 @@ import { accessSync, constants, mkdirSync, openSync, readFileSync, rmSync } from
 import { createRequire } from "node:module";
 import { join, relative } from "node:path";
 import { setTimeout } from "node:timers/promises";
+import { readArguments } from "../scripts/command.ts";
 import { startDynamo, startSqs } from "./engines.ts";
 import { serveKeySet } from "./identityProvider.ts";
 import { isPortFree } from "./ports.ts";
 import { startProgram } from "./process.ts";
 import { awsEnvironment, readSettings, SettingError, type Settings } from "./settings.ts";
 
-/** `npm start`: the whole ledger on this machine, until Ctrl-C. */
+const USAGE = `Usage: npm start
+
+The whole ledger on this machine, until Ctrl-C. All settings are in the environment: README.md lists them.`;
+
+readArguments({ usage: USAGE });
 const ROOT = join(import.meta.dirname, "..");
 const READY_TIMEOUT_MS = 60_000;
 const stops: (() => unknown)[] = [];

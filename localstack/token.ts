@@ -1,14 +1,16 @@
-import { parseArgs } from "node:util";
+import * as z from "zod";
+import { userId } from "../lib/http/schemas.ts";
+import { command } from "../scripts/command.ts";
 import { issueToken } from "./identityProvider.ts";
 import { readSettings } from "./settings.ts";
 
-const USAGE = 'Usage: npm run -s token -- USER [--scope "SCOPE ..."]';
+const USAGE = `Usage: npm run -s token -- USER [--scope "SCOPE ..."]
 
-const { positionals, values } = parseArgs({ allowPositionals: true, options: { scope: { type: "string" } } });
-const [subject, ...others] = positionals;
-if (subject === undefined || others.length > 0) {
-  console.error(USAGE);
-  process.exit(1);
-}
-const { JWT_ISSUER, JWT_AUDIENCE } = readSettings(process.env);
-console.log(await issueToken({ subject, scope: values.scope, issuer: JWT_ISSUER, audience: JWT_AUDIENCE }));
+Prints a token of the local identity provider, good for 12 hours. The scope wallets:admin lets USER act for every user.`;
+
+const definition = { usage: USAGE, options: { scope: z.string().optional() }, positionals: { user: userId } };
+
+await command(definition, async ({ user, scope }) => {
+  const { JWT_ISSUER, JWT_AUDIENCE } = readSettings(process.env);
+  console.log(await issueToken({ subject: user, scope, issuer: JWT_ISSUER, audience: JWT_AUDIENCE }));
+});

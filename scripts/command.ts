@@ -1,28 +1,148 @@
-/** What a person is told who asks for something that can't be done. */
+import { parseArgs } from "node:util";
+import * as z from "zod";
+import { readSettings, SettingError } from "../localstack/settings.ts";
+import { printable } from "./printable.ts";
+
+/** Something that can't be done; its message is all that a person needs. */
 export class Refusal extends Error {
   override readonly name = "Refusal";
 }
 
+/** Arguments that the command does not have; its message is one sentence. */
+export class UsageError extends Error {
+  override readonly name = "UsageError";
+}
+
+type Schemas = Readonly<Record<string, z.ZodType>>;
+
+/** How a command is called. A schema's message follows the argument: "must be …". */
+export interface Definition<Options extends Schemas, Positionals extends Schemas> {
+  /** The usage line, and below it what the command does. */
+  readonly usage: string;
+  /** By name. One whose schema accepts `true` takes no value. */
+  readonly options?: Options;
+  /** In order; the usage line has their names in capitals. */
+  readonly positionals?: Positionals;
+  /** Whether the local stack's settings matter, so that an invalid one is refused before anything starts. */
+  readonly usesLocalSettings?: boolean;
+}
+
+/** The schema of a count. */
+export function wholeNumber(min: number) {
+  const message = `must be a whole number from ${min} to 999999999`;
+  return z
+    .string()
+    .regex(/^[0-9]{1,9}$/, message)
+    .transform(Number)
+    .refine((value) => value >= min, message);
+}
+
+/** The schema of a choice: some of the names, each once, separated by commas; a name may have commas of its own. */
+export function someOf(names: readonly string[]) {
+  const pick = (text: string) => names.filter((name) => `,${text},`.includes(`,${name},`));
+  const message = `must be one or more of '${names.join("', '")}', separated by commas`;
+  return z
+    .string()
+    .refine((text) => text !== "" && pick(text).join(",").length === text.length, message)
+    .transform(pick);
+}
+
 /**
- * Runs a command for people. Whatever goes wrong is told in one line, and the exit code is 1.
- *
- * @param usage told when the arguments can't be understood
+ * @returns the values of options and positionals by their names; undefined when the usage is asked for
+ * @throws UsageError
  */
-export async function command(usage: string, main: () => Promise<void>): Promise<void> {
+export function parseArguments<
+  Options extends Schemas = Record<never, never>,
+  Positionals extends Schemas = Record<never, never>,
+>({ options, positionals }: Definition<Options, Positionals>, args: readonly string[]) {
+  const shape: Options & Positionals = Object.assign({}, options, positionals);
+  const names = Object.keys(positionals ?? {});
+  const { values, positionals: texts } = split(options ?? {}, args);
+  if (values.help) return undefined;
+  const superfluous = texts[names.length];
+  if (superfluous !== undefined) throw new UsageError(`Superfluous argument '${printable(superfluous)}'`);
+
+  const given: Record<string, unknown> = { ...values };
+  for (const [index, name] of names.entries()) given[name] = texts[index];
+  const parsed = z.object(shape).safeParse(given);
+  if (parsed.success) return parsed.data;
+  const [issue] = parsed.error.issues;
+  const name = String(issue?.path[0]);
+  const label = names.includes(name) ? name.toUpperCase() : `--${name}`;
+  const value = given[name];
+  throw new UsageError(
+    value === undefined ? `${label} is missing` : `${label} '${printable(String(value))}': ${issue?.message}`,
+  );
+}
+
+function split(schemas: Schemas, args: readonly string[]) {
+  const options = Object.entries(schemas).map(([name, schema]) => {
+    const type = schema.safeParse(true).success ? ("boolean" as const) : ("string" as const);
+    return [name, { type }] as const;
+  });
   try {
-    await main();
+    return parseArgs({
+      args: [...args],
+      allowPositionals: true,
+      options: { ...Object.fromEntries(options), help: { type: "boolean", short: "h" } },
+    });
   } catch (error) {
-    console.error(isAboutArguments(error) ? usage : oneLine(error));
-    process.exitCode = 1;
+    // What comes after the first sentence is advice of Node's.
+    if (isAboutArguments(error)) throw new UsageError(printable(error.message.split(/\. |\.?\n/)[0] ?? ""));
+    throw error;
   }
 }
 
 /** What `parseArgs` throws. */
-function isAboutArguments(error: unknown): boolean {
+function isAboutArguments(error: unknown): error is Error {
   return error instanceof Error && "code" in error && String(error.code).startsWith("ERR_PARSE_ARGS_");
+}
+
+/**
+ * Reads the arguments of this process. `--help` prints the usage and ends the process with exit code 0; an invalid
+ * argument or setting is reported in one sentence, with exit code 2.
+ */
+export function readArguments<
+  Options extends Schemas = Record<never, never>,
+  Positionals extends Schemas = Record<never, never>,
+>(definition: Definition<Options, Positionals>) {
+  try {
+    const values = parseArguments(definition, process.argv.slice(2));
+    if (values && definition.usesLocalSettings) readSettings(process.env);
+    if (values) return values;
+    console.log(definition.usage);
+  } catch (error) {
+    report(error, definition.usage);
+  }
+  process.exit();
+}
+
+/**
+ * Runs a command for people. A failure is reported in one line: with exit code 2 when an argument or a setting is invalid,
+ * and 1 otherwise.
+ */
+export async function command<
+  Options extends Schemas = Record<never, never>,
+  Positionals extends Schemas = Record<never, never>,
+>(
+  definition: Definition<Options, Positionals>,
+  main: (values: z.output<z.ZodObject<Options & Positionals>>) => Promise<void>,
+): Promise<void> {
+  const values = readArguments(definition);
+  try {
+    await main(values);
+  } catch (error) {
+    report(error, definition.usage);
+  }
+}
+
+function report(error: unknown, usage: string): void {
+  const isUsage = error instanceof UsageError;
+  console.error(isUsage ? `${error.message}\n${usage.split("\n")[0]}` : printable(oneLine(error)));
+  process.exitCode = isUsage || error instanceof SettingError ? 2 : 1;
 }
 
 function oneLine(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
-  return (error.name === "Refusal" || error.name === "SettingError" ? error.message : `${error}`).split("\n")[0] ?? "";
+  return (error instanceof Refusal || error instanceof SettingError ? error.message : `${error}`).split("\n")[0] ?? "";
 }

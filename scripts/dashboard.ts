@@ -1,18 +1,20 @@
 import { writeFileSync } from "node:fs";
-import { parseArgs } from "node:util";
+import * as z from "zod";
 import { type Panel, readPanel, readPanels, type Series, type Span } from "../localstack/dashboard.ts";
+import { readArguments, wholeNumber } from "./command.ts";
 
-/**
- * `node scripts/dashboard.ts --minutes 3 --out docs/images/dashboard.svg`: draws the Grafana dashboard without Grafana, from
- * what its queries return. Exits 1 when a panel has no data, and says which.
- */
-const { values } = parseArgs({
+const USAGE = `Usage: npx node scripts/dashboard.ts [--prometheus URL] [--minutes N] [--until TIME] [--out FILE]
+
+Draws the Grafana dashboard without Grafana, from what its queries return: the last N minutes (15) until TIME (now), from the
+Prometheus at URL (http://localhost:9090), as an SVG into FILE. Exits with 1 when a panel has no data, and names it.`;
+
+const values = readArguments({
+  usage: USAGE,
   options: {
-    prometheus: { type: "string", default: "http://localhost:9090" },
-    minutes: { type: "string", default: "15" },
-    /** ISO 8601; now if absent. */
-    until: { type: "string" },
-    out: { type: "string" },
+    prometheus: z.url({ protocol: /^https?$/, error: "must be an HTTP URL" }).default("http://localhost:9090"),
+    minutes: wholeNumber(1).default(15),
+    until: z.iso.datetime({ offset: true, error: "must be a time such as 2026-11-23T09:30:00Z" }).optional(),
+    out: z.string().min(1, "must not be empty").optional(),
   },
 });
 
@@ -35,7 +37,7 @@ const STAT_COLORS: Record<string, string> = { green: "#73bf69", orange: "#ff9830
 const POINTS = 90;
 
 const endSeconds = Math.floor((values.until ? Date.parse(values.until) : Date.now()) / 1000);
-const startSeconds = endSeconds - Number(values.minutes) * 60;
+const startSeconds = endSeconds - values.minutes * 60;
 const stepSeconds = Math.max(1, Math.round((endSeconds - startSeconds) / POINTS));
 const span: Span = { startSeconds, endSeconds, stepSeconds, scrapeSeconds: 5 };
 

@@ -1,14 +1,17 @@
-import { parseArgs } from "node:util";
+import * as z from "zod";
 import { countDeadLetters, type ReceivedDeadLetter, sqsDeadLetters } from "../lib/aws/deadLetters.ts";
 import { ports } from "../lib/aws/ports.ts";
 import { formatAmount } from "../lib/domain/money.ts";
 import { statusOf } from "../lib/domain/transaction.ts";
 import { peek, redrive } from "../lib/ledger/redrive.ts";
-import { command, Refusal } from "./command.ts";
-import { aimAtQueues } from "./target.ts";
+import { command, Refusal, UsageError } from "./command.ts";
+import { printable } from "./printable.ts";
+import { aimAtQueues, stage } from "./target.ts";
 
-/** `npm run dlq -- list | show ID | redrive [--user USER]`, each with `--stage STAGE` for a deployed one. */
-const USAGE = "Usage: npm run dlq -- list | show ID | redrive [--user USER]   [--stage STAGE]";
+const USAGE = `Usage: npm run dlq -- list | show ID | redrive [--user USER]   [--stage STAGE]
+
+Lists the dead-letter queue, shows one of its messages by the message's id or the transaction's, or sends the messages, all or
+one user's, back to the commands. Without --stage: the queue of npm start.`;
 
 const LIST_MAX = 100;
 /** How long messages stay hidden when a peek is killed before it releases them. */
@@ -16,26 +19,35 @@ const PEEK_HIDES_SECONDS = 20;
 /** Longer than the slowest ten sends. */
 const REDRIVE_HIDES_SECONDS = 300;
 
-await command(USAGE, async () => {
-  const { positionals, values } = parseArgs({
-    allowPositionals: true,
-    options: { user: { type: "string" }, stage: { type: "string", default: "local" } },
-  });
-  const [action, ...args] = positionals;
-  const [id] = args;
-  const { user, stage } = values;
-  const aim = () => aimAtQueues(stage);
-  if (action === "list" && args.length === 0 && user === undefined) return aim().then(list);
-  if (action === "show" && id && args.length === 1 && user === undefined) return aim().then(() => show(id));
-  if (action === "redrive" && args.length === 0 && user !== "") return aim().then(() => sendBack(user));
-  throw new Refusal(USAGE);
+const definition = {
+  usage: USAGE,
+  options: { user: z.string().min(1, "must not be empty").optional(), stage },
+  positionals: {
+    action: z.enum(["list", "show", "redrive"], "must be list, show or redrive"),
+    id: z.string().min(1, "must not be empty").optional(),
+  },
+};
+
+await command(definition, async ({ action, id, user, stage }) => {
+  if (action !== "show" && id !== undefined) throw new UsageError(`Superfluous argument '${printable(id)}'`);
+  if (action !== "redrive" && user !== undefined) throw new UsageError(`${action} has no --user`);
+  if (action === "show" && id === undefined) throw new UsageError("ID is missing");
+  await aimAtQueues(stage);
+  if (id !== undefined) await show(id);
+  else if (action === "list") await list();
+  else await sendBack(user);
 });
+
+/** Prints a line that has content of messages. */
+function print(line: string): void {
+  console.log(printable(line));
+}
 
 async function list(): Promise<void> {
   const letters = await peek(sqsDeadLetters(PEEK_HIDES_SECONDS), (seen) => seen.length >= LIST_MAX);
   for (const letter of letters) {
     const what = letter.message?.command.id ?? "(no command)";
-    console.log(`${letter.messageId}  ${letter.sentAt.toISOString()}  ${letter.userId}  ${what}  ${whyOf(letter)}`);
+    print(`${letter.messageId}  ${letter.sentAt.toISOString()}  ${letter.userId}  ${what}  ${whyOf(letter)}`);
   }
   const more = (await countDeadLetters()) - letters.length;
   console.log(`Dead letters: ${letters.length}`);
@@ -48,11 +60,11 @@ async function show(id: string): Promise<void> {
   if (!letter)
     throw new Refusal(`No dead letter ${id} (neither a message's id nor a transaction's, or too far behind)`);
   const { messageId, userId, sentAt, message, body } = letter;
-  console.log(`message      ${messageId}`);
-  console.log(`user         ${userId}`);
-  console.log(`set aside    ${sentAt.toISOString()}`);
-  console.log(`why          ${whyOf(letter)}`);
-  if (!message) return console.log(`body         ${body}`);
+  print(`message      ${messageId}`);
+  print(`user         ${userId}`);
+  print(`set aside    ${sentAt.toISOString()}`);
+  print(`why          ${whyOf(letter)}`);
+  if (!message) return print(`body         ${body}`);
 
   const { command: asked, acceptedAt, requestId } = message;
   const stored = await ports.store.findTransaction(userId, asked.id);
@@ -61,10 +73,10 @@ async function show(id: string): Promise<void> {
   const now = stored
     ? `${statusOf(stored)} ${stored.type} ${formatAmount(stored.amountMinor, stored.exponent)} ${stored.currency}`
     : "no transaction with this id was accepted";
-  console.log(`transaction  ${asked.id}`);
-  console.log(`command      ${asked.type} ${amount} ${asked.currency}`);
-  console.log(`accepted     ${acceptedAt} by request ${requestId}`);
-  console.log(`stored       ${now}`);
+  print(`transaction  ${asked.id}`);
+  print(`command      ${asked.type} ${amount} ${asked.currency}`);
+  print(`accepted     ${acceptedAt} by request ${requestId}`);
+  print(`stored       ${now}`);
 }
 
 async function sendBack(user: string | undefined): Promise<void> {
@@ -72,7 +84,7 @@ async function sendBack(user: string | undefined): Promise<void> {
   try {
     const { returned } = await redrive(sqsDeadLetters(REDRIVE_HIDES_SECONDS), ports.store, user, (letter) => {
       count++;
-      console.log(`${letter.messageId}  ${letter.userId}  ${letter.message?.command.id ?? "(no command)"}  sent back`);
+      print(`${letter.messageId}  ${letter.userId}  ${letter.message?.command.id ?? "(no command)"}  sent back`);
     });
     if (returned > 0) console.log(`Dead-lettered again or twice, and left there: ${returned}`);
   } finally {

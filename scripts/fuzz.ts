@@ -5,12 +5,14 @@ import { join } from "node:path";
 import { ADMIN_SCOPE } from "../lib/http/authenticate.ts";
 import { issueToken } from "../localstack/identityProvider.ts";
 import { startStack } from "../test/support/stack.ts";
+import { readArguments } from "./command.ts";
 
-/**
- * `npm run fuzz`: schemathesis reads the OpenAPI document of a stack of its own and sends what the document allows, what
- * it does not allow, and chains of calls. No answer may be a 5xx or one that the document does not have. The same
- * requests every time; exits 1 with a finding. Needs Python 3.10 or later for schemathesis, and nothing else.
- */
+const USAGE = `Usage: npm run fuzz
+
+Schemathesis reads the OpenAPI document of a stack of its own and sends what the document allows, what it does not allow, and
+chains of calls. No answer may be a 5xx or one that the document does not have. The same requests every time; exits with 1
+when it finds something. Needs Python 3.10 or later.`;
+
 const SCRIPTS = import.meta.dirname;
 const VENV = join(SCRIPTS, "../.venv-fuzz");
 const REQUIREMENTS = join(SCRIPTS, "fuzz-requirements.txt");
@@ -68,6 +70,7 @@ async function fuzz(name: string, apiUrl: string, scope: string | undefined, con
   return code === 0;
 }
 
+readArguments({ usage: USAGE, usesLocalSettings: true });
 install();
 const deadlineMs = Date.now() + ALL_MAX_MS;
 const stack = await startStack({ JWT_ISSUER: "antler-local", JWT_AUDIENCE: "antler" });

@@ -1,25 +1,23 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { parseArgs } from "node:util";
 import { killRounds } from "../test/support/killRounds.ts";
+import { readArguments, wholeNumber } from "./command.ts";
 
-/**
- * `npx node scripts/kill-rounds.ts [--rounds N] [--seed S]`: kill -9 of the database, the queue and the API in mid-load,
- * round after round on one DATA_DIR. Exits 1 when a command was lost or doubled. Linux only.
- */
-const { values } = parseArgs({
-  options: { rounds: { type: "string", default: "20" }, seed: { type: "string", default: "1" } },
+const USAGE = `Usage: npx node scripts/kill-rounds.ts [--rounds N] [--seed S]
+
+kill -9 of the database, the queue and the API in the middle of a load, N times (20) on the same data; the seed (1) gives the
+commands and the moments. Exits with 1 when a command was lost or doubled. Linux only.`;
+
+const { rounds, seed } = readArguments({
+  usage: USAGE,
+  options: { rounds: wholeNumber(1).default(20), seed: wholeNumber(0).default(1) },
+  usesLocalSettings: true,
 });
 const folder = mkdtempSync(join(tmpdir(), "antler-"));
 const startedAtMs = Date.now();
 try {
-  const report = await killRounds({
-    rounds: Number(values.rounds),
-    seed: Number(values.seed),
-    folder,
-    log: console.log,
-  });
+  const report = await killRounds({ rounds, seed, folder, log: console.log });
   console.log({ ...report, seconds: Math.round((Date.now() - startedAtMs) / 1000) });
 } finally {
   rmSync(folder, { recursive: true, force: true });

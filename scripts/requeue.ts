@@ -1,12 +1,14 @@
-import { parseArgs } from "node:util";
+import * as z from "zod";
 import { pendingTransactions } from "../lib/aws/books.ts";
 import { ports } from "../lib/aws/ports.ts";
 import { requeue } from "../lib/ledger/requeue.ts";
-import { command, Refusal } from "./command.ts";
-import { aimAtQueues } from "./target.ts";
+import { command } from "./command.ts";
+import { printable } from "./printable.ts";
+import { aimAtQueues, stage } from "./target.ts";
 
-/** `npm run requeue -- --older-than AGE [--stage STAGE]`: sends again what has been pending for longer than that. */
-const USAGE = "Usage: npm run requeue -- --older-than AGE [--stage STAGE]   (AGE such as 30s, 10m, 2h, 1d)";
+const USAGE = `Usage: npm run requeue -- --older-than AGE [--stage STAGE]   (AGE such as 30s, 10m, 2h, 1d)
+
+Sends the commands again that have been pending for longer than AGE. Without --stage: those of npm start.`;
 
 const UNIT_MS = new Map([
   ["s", 1000],
@@ -15,24 +17,20 @@ const UNIT_MS = new Map([
   ["d", 86_400_000],
 ]);
 
-await command(USAGE, async () => {
-  const { values } = parseArgs({
-    options: { "older-than": { type: "string" }, stage: { type: "string", default: "local" } },
-  });
-  const age = values["older-than"];
-  const ageMs = toMilliseconds(age);
-  if (ageMs === undefined) throw new Refusal(USAGE);
+const olderThan = z
+  .string()
+  .regex(/^[0-9]{1,6}[smhd]$/, "must be a count of s, m, h or d, such as 10m")
+  .transform((age) => ({ age, ageMs: Number(age.slice(0, -1)) * (UNIT_MS.get(age.slice(-1)) ?? 0) }));
+
+await command({ usage: USAGE, options: { "older-than": olderThan, stage } }, async (values) => {
+  const { age, ageMs } = values["older-than"];
   await aimAtQueues(values.stage);
 
   const createdBefore = new Date(Date.now() - ageMs).toISOString();
   const { transactions, users, failures } = await requeue(pendingTransactions(createdBefore), ports.queue);
   console.log(`Pending for longer than ${age} and sent again: ${transactions} (users: ${users})`);
-  for (const { userId, unsent, error } of failures) console.error(`Not sent, of user ${userId}: ${unsent} (${error})`);
+  for (const { userId, unsent, error } of failures) {
+    console.error(printable(`Not sent, of user ${userId}: ${unsent} (${error})`));
+  }
   if (failures.length > 0) process.exitCode = 1;
 });
-
-function toMilliseconds(age = ""): number | undefined {
-  const [, count, unit = ""] = /^([0-9]{1,6})([smhd])$/.exec(age) ?? [];
-  const unitMs = UNIT_MS.get(unit);
-  return unitMs === undefined ? undefined : Number(count) * unitMs;
-}

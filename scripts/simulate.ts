@@ -1,12 +1,15 @@
-import { parseArgs } from "node:util";
+import * as z from "zod";
 import { PLANTED_BUGS } from "../test/simulation/plantedBugs.ts";
 import { type Caught, row, writeTable } from "../test/simulation/plantedBugsTable.ts";
 import { makeRunner } from "../test/simulation/run.ts";
 import { describe, shrink } from "../test/simulation/shrink.ts";
 import { Workers } from "../test/simulation/workers.ts";
 import { planOf } from "../test/simulation/workload.ts";
+import { readArguments, wholeNumber } from "./command.ts";
 
-const USAGE = `Runs the ledger's real functions against models of SQS and DynamoDB, under a virtual clock, with faults.
+const USAGE = `Usage: npm run simulate -- [--seeds N] [--seed S] | --planted-bugs
+
+Runs the ledger's real functions against models of SQS and DynamoDB, under a virtual clock, with faults.
 
   npm run simulate -- --seeds 10000             many histories, from seed 1 on
   npm run simulate -- --seeds 10000 --seed 500  the same from seed 500 on
@@ -16,28 +19,21 @@ const USAGE = `Runs the ledger's real functions against models of SQS and Dynamo
 const SEEDS_A_JOB = 25;
 const BUG_SEEDS_MAX = 500;
 
-const { values } = parseArgs({
+const values = readArguments({
+  usage: USAGE,
   options: {
-    seeds: { type: "string" },
-    seed: { type: "string" },
-    "planted-bugs": { type: "boolean" },
-    help: { type: "boolean", short: "h" },
+    seeds: wholeNumber(1).optional(),
+    seed: wholeNumber(0).optional(),
+    "planted-bugs": z.boolean().optional(),
   },
 });
 
 process.env.POWERTOOLS_LOG_LEVEL = "SILENT";
 process.env.POWERTOOLS_METRICS_DISABLED = "true";
 
-if (values.help) console.log(USAGE);
-else if (values["planted-bugs"]) await findPlantedBugs();
-else if (values.seed !== undefined && values.seeds === undefined) await replay(whole(values.seed));
-else await simulate(whole(values.seed ?? "1"), whole(values.seeds ?? "1000"));
-
-function whole(text: string): number {
-  if (/^[0-9]{1,9}$/.test(text)) return Number(text);
-  console.error(`${text} is not a whole number\n\n${USAGE}`);
-  process.exit(2);
-}
+if (values["planted-bugs"]) await findPlantedBugs();
+else if (values.seed !== undefined && values.seeds === undefined) await replay(values.seed);
+else await simulate(values.seed ?? 1, values.seeds ?? 1000);
 
 async function simulate(from: number, count: number): Promise<void> {
   const workers = new Workers();

@@ -1,8 +1,15 @@
 import { GetQueueUrlCommand, QueueDoesNotExist } from "@aws-sdk/client-sqs";
+import * as z from "zod";
 import { sqs } from "../lib/aws/clients.ts";
 import { atEndpoint } from "../localstack/provision.ts";
 import { awsEnvironment, readSettings } from "../localstack/settings.ts";
 import { Refusal } from "./command.ts";
+
+/** The option `--stage`. */
+export const stage = z
+  .string()
+  .regex(/^[A-Za-z0-9-]+$/, "must be letters, digits and hyphens")
+  .default("local");
 
 /**
  * Points the ledger's adapters at a stage: `local` is the stack of `npm start` on this machine, found by its ports; any

@@ -1,17 +1,17 @@
-import { parseArgs } from "node:util";
 import { dynamoBooks } from "../lib/aws/books.ts";
 import { ports } from "../lib/aws/ports.ts";
 import { formatAmount } from "../lib/domain/money.ts";
 import { verify } from "../lib/ledger/verify.ts";
 import { command, Refusal } from "./command.ts";
-import { aimAt } from "./target.ts";
+import { printable } from "./printable.ts";
+import { aimAt, stage } from "./target.ts";
 
-/**
- * `npm run verify [-- --stage STAGE]`: exits 1 when a wallet is not what its history makes it. With PUSHGATEWAY_URL set, the
- * result goes to that push gateway too, for the dashboard.
- */
-await command("Usage: npm run verify [-- --stage STAGE]", async () => {
-  const { values } = parseArgs({ options: { stage: { type: "string", default: "local" } } });
+const USAGE = `Usage: npm run verify [-- --stage STAGE]
+
+Recomputes every wallet from its history and exits with 1 when one differs. With PUSHGATEWAY_URL set, the result goes to that
+push gateway too, for the dashboard. Without --stage: the stack of npm start.`;
+
+await command({ usage: USAGE, options: { stage } }, async (values) => {
   aimAt(values.stage);
   const { wallets, posted, rejected, pending, totalsMinor, differences } = await verify(dynamoBooks).catch((error) => {
     throw new Refusal(`The ledger can't be read: ${error instanceof Error ? error.message : String(error)}`);
@@ -22,9 +22,9 @@ await command("Usage: npm run verify [-- --stage STAGE]", async () => {
   for (const [code, totalMinor] of [...totalsMinor].sort()) {
     const exponent = exponents.get(code);
     const unknown = `${totalMinor} minor units of a currency that is not in the currencies table`;
-    console.log(`  ${code}  ${exponent === undefined ? unknown : formatAmount(totalMinor, exponent)}`);
+    console.log(`  ${printable(code)}  ${exponent === undefined ? unknown : formatAmount(totalMinor, exponent)}`);
   }
-  for (const { userId, detail } of differences) console.error(`DIFFERENCE: user ${userId} ${detail}`);
+  for (const { userId, detail } of differences) console.error(printable(`DIFFERENCE: user ${userId} ${detail}`));
   const wrong = new Set(differences.map(({ userId }) => userId)).size;
   console.log(wrong === 0 ? "Every wallet is the fold of its history." : `${wrong} wallets differ.`);
   process.exitCode = differences.length === 0 ? 0 : 1;

@@ -12,16 +12,19 @@ import type { Resource } from "../../infra/serverless.ts";
 import { dynamo, sqs } from "../../lib/aws/clients.ts";
 import { serveKeySet } from "../../localstack/identityProvider.ts";
 import { startProgram } from "../../localstack/process.ts";
+import { readArguments } from "../../scripts/command.ts";
 import { aimAtQueues } from "../../scripts/target.ts";
 import { Client, newUser, transactionIn } from "../support/client.ts";
 import { freePorts } from "../support/stack.ts";
 import { installEmulator, startEmulator } from "./emulator.ts";
 import { GAPS, REQUESTS_AT_ONCE } from "./gaps.ts";
 
-/**
- * `npm run test:deploy`: deploys the service with the serverless CLI to an emulator of AWS that runs without Docker, tests
- * it there, deploys it again, and removes it. Leaves nothing running, however it ends.
- */
+const USAGE = `Usage: npm run test:deploy
+
+Deploys the service with the serverless CLI to an emulator of AWS that runs without Docker, tests it there, deploys it again,
+and removes it. Leaves nothing running, however it ends. Needs Python 3.`;
+
+readArguments({ usage: USAGE });
 const ROOT = join(import.meta.dirname, "../..");
 const STAGE = "dev";
 const LOG_TAIL_CHARACTERS = 4000;

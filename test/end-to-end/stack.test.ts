@@ -186,13 +186,11 @@ describe("npm run verify", () => {
 });
 
 describe("npm run token", () => {
-  test("prints a token that the stack takes, and how to call it when it was called wrongly", async () => {
+  test("prints a token that the stack takes", async () => {
     const { output } = await run("localstack/token.ts", ["alice"], {});
     const answer = await fetch(`${inject("apiUrl")}/v1/users/alice/balances`, {
       headers: { authorization: `Bearer ${output.trim()}` },
     });
     expect(answer.status).toBe(200);
-    const { code, output: usage } = await run("localstack/token.ts", [], {});
-    expect([code, usage]).toEqual([1, expect.stringMatching(/^Usage: .+\n$/)]);
   });
 });

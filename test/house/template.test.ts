@@ -14,18 +14,28 @@ function packaged(stage: string): Record<string, Resource & { DeletionPolicy?: s
   const out = mkdtempSync(join(tmpdir(), "antler-package-"));
   const build = `.antler/package-${randomUUID()}`;
   const serverless = join(ROOT, "node_modules/serverless/bin/serverless.js");
-  const { status, stderr } = spawnSync(process.execPath, [serverless, "package", "--stage", stage, "--package", out], {
-    cwd: ROOT,
-    env: { PATH: process.env.PATH, HOME: out, ANTLER_BUILD_DIR: build },
-    encoding: "utf8",
-  });
+  const { status, stdout, stderr } = spawnSync(
+    process.execPath,
+    [serverless, "package", "--stage", stage, "--package", out],
+    {
+      cwd: ROOT,
+      env: { PATH: process.env.PATH, HOME: out, ANTLER_BUILD_DIR: build },
+      encoding: "utf8",
+    },
+  );
   try {
-    if (status !== 0) throw new Error(stderr);
+    if (status !== 0) throw new Error(stdout + stderr);
     return JSON.parse(readFileSync(join(out, "cloudformation-template-update-stack.json"), "utf8")).Resources;
   } finally {
     for (const folder of [out, join(ROOT, build)]) rmSync(folder, { recursive: true, force: true });
   }
 }
+
+test("a stage whose name is invalid is refused in one sentence", () => {
+  expect(() => packaged("Bad Stage!")).toThrow(
+    /^Error:\nInvalid stage name\. Stage names may contain only ASCII letters, numbers, and hyphens\.\n/,
+  );
+});
 
 const policies = z.tuple([
   z.object({ PolicyDocument: z.object({ Statement: z.array(z.looseObject({ Action: z.array(z.string()) })) }) }),

@@ -6,7 +6,7 @@ import { type ReceivedDeadLetter, sqsDeadLetters } from "../../lib/aws/deadLette
 import { ports } from "../../lib/aws/ports.ts";
 import { consume } from "../../lib/ledger/consume.ts";
 import { fingerprintOf, transactionId } from "../../lib/ledger/identity.ts";
-import { decodeMessage } from "../../lib/ledger/message.ts";
+import { decodeMessage, encodeMessage } from "../../lib/ledger/message.ts";
 import { type DeadLetterQueue, redrive } from "../../lib/ledger/redrive.ts";
 import { submit } from "../../lib/ledger/submit.ts";
 import { type Engines, receive, remove, startEngines } from "../support/engines.ts";
@@ -140,6 +140,32 @@ describe("npm run dlq -- list and show", () => {
     const left = await takeOutAll(engines.deadLetterQueueUrl);
     expect(idsOf(left, alice)).toEqual([first, second]);
     expect(left).toHaveLength(3);
+  });
+
+  test("escape what a message says, so that it can neither start a line nor control the terminal", async () => {
+    const command = { type: "deposit", currency: "US\nD", amountMinor: 100n } as const;
+    const forged = { ...command, id: "tx\u202e", userId: "mallory\x1b[2K\nDead letters: 0" };
+    const message = { fingerprint: "print", acceptedAt: new Date().toISOString(), requestId: "request\t\\" };
+    const record = { recordId: "1", groupId: "mallory", body: encodeMessage({ command: forged, ...message }) };
+    await ports.queue.sendToDeadLetters(record, "malformed");
+    await setAsideRaw("nobody", "{not\njson\t\\");
+
+    const listed = (await dlq("list")).output;
+    expect(listed).toMatch(/^[ -~\n]+$/);
+    expect(listed.split("\n")).toHaveLength(4);
+    expect(listed).toContain("  mallory\\x1b[2K\\nDead letters: 0  tx\\u{202e}  malformed\n");
+
+    const shown = (await dlq("show", forged.id)).output;
+    expect(shown).toMatch(/^[ -~\n]+$/);
+    expect(shown).toContain("user         mallory\\x1b[2K\\nDead letters: 0\n");
+    expect(shown).toContain("transaction  tx\\u{202e}\ncommand      deposit 100 minor units of US\\nD\n");
+    expect(shown).toContain("by request request\\t\\\\\n");
+    const [, unreadable = ""] = /^(\S+) .*nobody/m.exec(listed) ?? [];
+    expect((await dlq("show", unreadable)).output).toContain("body         {not\\njson\\t\\\\\n");
+
+    const redriven = (await dlq("redrive")).output;
+    expect(redriven).toMatch(/^[ -~\n]+$/);
+    expect(redriven).toContain("  mallory\\x1b[2K\\nDead letters: 0  tx\\u{202e}  sent back\n");
   });
 });
 
@@ -275,17 +301,18 @@ describe("npm run dlq -- redrive", () => {
 
 describe("npm run dlq", () => {
   test.each([
-    [[]],
-    [["list", "more"]],
-    [["list", "--user", "alice"]],
-    [["show"]],
-    [["redrive", "--user", ""]],
-    [["list", "--all"]],
-  ])("with the arguments %j says how it is used", async (args) => {
+    [[], "ACTION is missing"],
+    [["look"], "ACTION 'look': must be list, show or redrive"],
+    [["list", "more"], "Superfluous argument 'more'"],
+    [["list", "--user", "alice"], "list has no --user"],
+    [["show"], "ID is missing"],
+    [["redrive", "--user", ""], "--user '': must not be empty"],
+    [["list", "--all"], "Unknown option '--all'"],
+  ])("with the arguments %j says what is wrong and how it is used", async (args, sentence) => {
     const { code, output } = await run("scripts/dlq.ts", args, {});
     expect({ code, lines: output.trim().split("\n") }).toEqual({
-      code: 1,
-      lines: [expect.stringMatching(/^Usage: npm run dlq/)],
+      code: 2,
+      lines: [sentence, expect.stringMatching(/^Usage: npm run dlq/)],
     });
   });
 

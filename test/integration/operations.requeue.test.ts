@@ -1,5 +1,7 @@
 import { randomUUID } from "node:crypto";
+import { PutCommand } from "@aws-sdk/lib-dynamodb";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { dynamo } from "../../lib/aws/clients.ts";
 import { ports } from "../../lib/aws/ports.ts";
 import { consume } from "../../lib/ledger/consume.ts";
 import { fingerprintOf, transactionId } from "../../lib/ledger/identity.ts";
@@ -162,17 +164,33 @@ describe("npm run requeue", () => {
     expect(sent).toEqual([bob]);
   });
 
+  test("escapes what the tables say, and so does npm run verify", async () => {
+    // The queue accepts no U+FFFE.
+    const userId = "mallory\x1b[2K\n\ufffe";
+    await lose(userId, 1n, 2 * 24 * 60 * MINUTE_MS);
+    expect(await tool("--older-than", "1d")).toEqual({
+      code: 1,
+      output: expect.stringMatching(/\nNot sent, of user mallory\\x1b\[2K\\n\\u\{fffe\}: 1 \([ -~]+\)\n$/),
+    });
+
+    const Item = { userId, sequence: 1, balances: { USD: 1n }, updatedAt: new Date().toISOString() };
+    await dynamo.send(new PutCommand({ TableName: "antler-test-wallets", Item }));
+    const { code, output } = await run("scripts/verify.ts", ["--stage", "test"], {});
+    expect(code).toBe(1);
+    expect(output).toContain("DIFFERENCE: user mallory\\x1b[2K\\n\\u{fffe} has a");
+  });
+
   test.each([
-    [[]],
-    [["--older-than"]],
-    [["--older-than", "10"]],
-    [["--older-than", "ten minutes"]],
-    [["--older-than", "10m", "--user", "alice"]],
-  ])("with the arguments %j says how it is used", async (args) => {
+    [[], "--older-than is missing"],
+    [["--older-than"], "Option '--older-than <value>' argument missing"],
+    [["--older-than", "10"], "--older-than '10': must be a count of s, m, h or d, such as 10m"],
+    [["--older-than", "ten minutes"], "--older-than 'ten minutes': must be a count of s, m, h or d, such as 10m"],
+    [["--older-than", "10m", "--user", "alice"], "Unknown option '--user'"],
+  ])("with the arguments %j says what is wrong and how it is used", async (args, sentence) => {
     const { code, output } = await run("scripts/requeue.ts", args, {});
     expect({ code, lines: output.trim().split("\n") }).toEqual({
-      code: 1,
-      lines: [expect.stringMatching(/^Usage: npm run requeue/)],
+      code: 2,
+      lines: [sentence, expect.stringMatching(/^Usage: npm run requeue/)],
     });
   });
 });

@@ -14,7 +14,7 @@ export function template(stage: string): Record<string, Resource> {
     {},
     ...["tables.yml", "queues.yml"].map((file) => {
       const text = readFileSync(join(import.meta.dirname, "../../infra", file), "utf8")
-        .replaceAll(`\${self:service}-\${sls:stage}`, `antler-${stage}`)
+        .replaceAll(`\${self:service}-\${self:provider.stage}`, `antler-${stage}`)
         .replaceAll(/\$\{param:\w+\}/g, "Delete");
       return parse(text, { customTags: tags }).Resources;
     }),

@@ -1,0 +1,74 @@
+import { afterEach, expect, test, vi } from "vitest";
+import * as z from "zod";
+import { SettingError } from "../localstack/settings.ts";
+import { command, parseArguments, Refusal, someOf, UsageError, wholeNumber } from "./command.ts";
+
+const definition = {
+  usage: "Usage: npm run try -- USER [NOTE] [--runs N] [--only A,B] [--fast]\n\nTries.",
+  options: {
+    runs: wholeNumber(1).default(3),
+    only: someOf(["1,000", "two words"]).optional(),
+    fast: z.boolean().optional(),
+  },
+  positionals: { user: z.string().regex(/^[a-z]+$/, "must be lower-case letters"), note: z.string().optional() },
+};
+const parse = (...args: string[]) => parseArguments(definition, args);
+
+afterEach(() => {
+  vi.restoreAllMocks();
+  process.exitCode = undefined;
+});
+
+test("the values come by their names, with defaults for those that are not there", () => {
+  expect(parse("alice")).toEqual({ user: "alice", runs: 3 });
+  expect(parse("--runs", "5", "alice", "--fast", "--only=two words,1,000", "hello")).toEqual({
+    user: "alice",
+    note: "hello",
+    runs: 5,
+    only: ["1,000", "two words"],
+    fast: true,
+  });
+});
+
+test.each([["--help"], ["-h"], ["alice", "--help"]])("%j asks for the usage, whatever is missing", (...args) => {
+  expect(parse(...args)).toBeUndefined();
+});
+
+test.each([
+  [["alice", "--no-such"], "Unknown option '--no-such'"],
+  [["alice", "-x"], "Unknown option '-x'"],
+  [["alice", "--a\nb"], "Unknown option '--a"],
+  [["alice", "--runs"], "Option '--runs <value>' argument missing"],
+  [["alice", "--runs", "--fast"], "Option '--runs' argument is ambiguous"],
+  [["alice", "--fast=1"], "Option '--fast' does not take an argument"],
+  [[], "USER is missing"],
+  [["alice", "hello", "a\x1b"], "Superfluous argument 'a\\x1b'"],
+  [["A\nB"], "USER 'A\\nB': must be lower-case letters"],
+  ...["0", "", "-1", " 1", "1e1", "0x10", "1.5", "1000000000"].map((runs): [string[], string] => [
+    ["alice", `--runs=${runs}`],
+    `--runs '${runs}': must be a whole number from 1 to 999999999`,
+  ]),
+  ...["three", "1,000,three", "", "1,000,", "1,000,1,000"].map((only): [string[], string] => [
+    ["alice", "--only", only],
+    `--only '${only}': must be one or more of '1,000', 'two words', separated by commas`,
+  ]),
+])("%j is refused in one sentence", (args, sentence) => {
+  expect(() => parse(...args)).toThrow(new UsageError(sentence));
+});
+
+test.each([
+  [
+    new UsageError("USER is missing"),
+    2,
+    "USER is missing\nUsage: npm run try -- USER [NOTE] [--runs N] [--only A,B] [--fast]",
+  ],
+  [new SettingError("AWS_PORT=abc: must be a port number"), 2, "AWS_PORT=abc: must be a port number"],
+  [new Refusal("There is no such queue"), 1, "There is no such queue"],
+  [new TypeError("no\x1b[2J user\nDead letters: 0"), 1, "TypeError: no\\x1b[2J user"],
+])("a command that fails with %o prints what a person needs, and ends with %i", async (error, exitCode, printed) => {
+  vi.spyOn(process, "argv", "get").mockReturnValue(["node", "try.ts", "alice"]);
+  const print = vi.spyOn(console, "error").mockImplementation(() => {});
+  await command(definition, () => Promise.reject(error));
+  expect(print.mock.calls).toEqual([[printed]]);
+  expect(process.exitCode).toBe(exitCode);
+});
