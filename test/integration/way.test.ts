@@ -1,11 +1,13 @@
 import { randomUUID } from "node:crypto";
 import { SendMessageCommand } from "@aws-sdk/client-sqs";
+import { PutCommand } from "@aws-sdk/lib-dynamodb";
 import type { APIGatewayProxyEventV2, Context, SQSEvent } from "aws-lambda";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
+import { handler as balances } from "../../functions/balances.ts";
 import { handler as consume } from "../../functions/consume.ts";
 import { handler as deposit } from "../../functions/deposit.ts";
 import { handler as health } from "../../functions/health.ts";
-import { sqs } from "../../lib/aws/clients.ts";
+import { dynamo, sqs } from "../../lib/aws/clients.ts";
 import { ports } from "../../lib/aws/ports.ts";
 import { transactionId } from "../../lib/ledger/identity.ts";
 import { issueToken, serveKeySet } from "../../localstack/identityProvider.ts";
@@ -30,16 +32,20 @@ afterAll(async () => {
 
 const context = { awsRequestId: "request-1" } as Context;
 
-async function call(userId: string, key: string, amount = "1.00") {
+async function eventOf(userId: string, headers: Readonly<Record<string, string>>, body: object | undefined) {
   const token = await issueToken({ subject: userId, scope: undefined, issuer: "test", audience: "antler" });
-  const event = {
-    headers: { authorization: `Bearer ${token}`, "idempotency-key": key, "content-type": "application/json" },
+  return {
+    headers: { authorization: `Bearer ${token}`, ...headers },
     pathParameters: { userId },
-    body: JSON.stringify({ currency: "USD", amount }),
+    body: body && JSON.stringify(body),
     isBase64Encoded: false,
     routeKey: "POST /v1/users/{userId}/deposits",
   } as unknown as APIGatewayProxyEventV2;
-  return deposit(event, context);
+}
+
+async function call(userId: string, key: string, amount = "1.00") {
+  const headers = { "idempotency-key": key, "content-type": "application/json" };
+  return deposit(await eventOf(userId, headers, { currency: "USD", amount }), context);
 }
 
 /** What the queue hands out next, as the event that Lambda gets. */
@@ -130,6 +136,20 @@ describe("the way of a command", () => {
     await sendRaw("mallory", JSON.stringify(body));
     expect(await deliver()).toEqual({ received: 1, failed: [] });
     expect(await ports.store.readWallet("mallory")).toBeUndefined();
+  });
+
+  test("a wallet with a currency that is not in the currencies table still answers with the others", async () => {
+    const Item = {
+      userId: "grace",
+      sequence: 1,
+      balances: { NONE: 5n, USD: 100n },
+      updatedAt: "2026-11-23T09:30:00.000Z",
+    };
+    await dynamo.send(new PutCommand({ TableName: process.env.WALLETS_TABLE, Item }));
+    const { statusCode, body = "" } = await balances(await eventOf("grace", {}, undefined), context);
+    expect(statusCode).toBe(200);
+    expect(body).toContain('{"currency":"USD","amount":"1.00"}');
+    expect(body).not.toContain("NONE");
   });
 
   test("a delivery that is repeated after its commit changes nothing", async () => {
