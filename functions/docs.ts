@@ -2,7 +2,7 @@ import { readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { gzipSync } from "node:zlib";
 import { HttpProblem } from "../lib/http/problem.ts";
-import type { Response } from "../lib/http/response.ts";
+import { type Response, redirect } from "../lib/http/response.ts";
 import { publicRoute } from "../lib/http/route.ts";
 
 const PAGE = `<!doctype html>
@@ -30,6 +30,8 @@ const ASSETS = new Map([
 /** GET /docs and /docs/{asset}: Swagger UI out of our own package, so that it works with no network. */
 export const handler = publicRoute().handler(async (event) => {
   const asset = event.pathParameters?.asset;
+  // API Gateway routes /docs/ to the catch-all or, with an empty asset, to this function.
+  if (event.rawPath.endsWith("/docs/")) return redirect("../docs");
   if (asset === undefined) return compressed("text/html; charset=utf-8", Buffer.from(PAGE));
   const type = ASSETS.get(asset);
   if (!type) throw new HttpProblem("not_found");

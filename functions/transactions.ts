@@ -1,5 +1,6 @@
 import { ports } from "../lib/aws/ports.ts";
 import { readCursor, writeCursor } from "../lib/http/cursor.ts";
+import { HttpProblem } from "../lib/http/problem.ts";
 import { readQuery, readUserId } from "../lib/http/request.ts";
 import { jsonResponse } from "../lib/http/response.ts";
 import { userRoute } from "../lib/http/route.ts";
@@ -10,6 +11,10 @@ import { transactionView } from "../lib/http/views.ts";
 export const handler = userRoute().handler(async (event) => {
   const { limit, cursor, currency, status } = readQuery(event, historyQuery);
   const beforeSequence = readCursor(cursor);
+  if (currency && !(await ports.currencies.list()).some(({ code }) => code === currency)) {
+    const errors = [{ parameter: "currency", detail: "is not the code of a currency" }];
+    throw new HttpProblem("unknown_currency", { detail: "The currency is not known", errors });
+  }
   const page = await ports.store.readHistory(readUserId(event), { limit, beforeSequence, currency, status });
   const view: HistoryView = {
     data: page.transactions.map(transactionView),

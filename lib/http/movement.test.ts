@@ -74,6 +74,11 @@ describe("readMovement", () => {
     });
   });
 
+  it("refuses a wait that is given twice before anything of the movement is stored", () => {
+    const event = httpEvent({ ...request, headers: { ...request.headers, prefer: "wait=5,wait=5" } });
+    expect(() => readMovement(event, lambdaContext)).toThrow(expect.objectContaining({ code: "prefer_invalid" }));
+  });
+
   it("asks for the Idempotency-Key before it looks at the body", () => {
     const event = httpEvent({ ...request, headers: {}, body: "{" });
     expect(() => readMovement(event, lambdaContext)).toThrow(

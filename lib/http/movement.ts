@@ -16,6 +16,8 @@ import { transactionView } from "./views.ts";
 /** What every movement of money asks for; its function adds the type. */
 export function readMovement(event: HttpEvent, context: Context): Omit<Submission, "type"> {
   const idempotencyKey = readIdempotencyKey(event);
+  // Read again for the answer; what is wrong with it must be found before anything is stored.
+  readWaitSeconds(event);
   const { currency, amount, reference, metadata } = readJson(event, movementBody);
   return {
     userId: readUserId(event),

@@ -44,15 +44,15 @@ const idempotencyKey = z
   .regex(IDEMPOTENCY_KEY)
   .meta({
     description:
-      "A key of your own that names this movement, 1 to 255 printable ASCII characters. The same key moves money at " +
-      "most once, for ever: after a timeout or a 5xx send the same request again.",
+      "A key of your own that names this movement, 1 to 255 printable ASCII characters other than a comma. The same key " +
+      "moves money at most once, for ever: after a timeout or a 5xx send the same request again.",
     example: "order-1001",
   });
 const prefer = z
   .string()
   .optional()
   .meta({
-    description: `RFC 7240: \`wait=N\` waits up to N seconds, 1 to ${WAIT_SECONDS_MAX}, for the outcome`,
+    description: `RFC 7240: \`wait=N\` waits up to N seconds, 1 to ${WAIT_SECONDS_MAX}, for the outcome; given once`,
     example: "wait=5",
   });
 
@@ -63,6 +63,7 @@ const SUBMISSION_PROBLEMS = [
   "malformed_json",
   "idempotency_key_required",
   "idempotency_key_invalid",
+  "prefer_invalid",
   "payload_too_large",
   "unsupported_media_type",
   "validation_failed",
@@ -265,12 +266,14 @@ const document = createDocument(
           ...owned(
             {
               summary: "Read a user's history",
-              description: "Every decided transaction, the rejected ones too, newest first.",
+              description:
+                "Every decided transaction, the rejected ones too, newest first. With a filter a page of a long history " +
+                "(10,000 decisions, fewer with much metadata) may be short or empty: go on while there is a `nextCursor`.",
               tag: "Wallets",
             },
             {
               200: json(historySchema, "A page of the history"),
-              ...problems(["invalid_cursor", ...USER_PROBLEMS, ...ANY_PROBLEMS, "unavailable"]),
+              ...problems(["invalid_cursor", ...USER_PROBLEMS, "unknown_currency", ...ANY_PROBLEMS, "unavailable"]),
             },
           ),
           requestParams: { path: z.object({ userId }), query: historyQuery },

@@ -5,6 +5,7 @@ type RequestProblem =
   | "malformed_json"
   | "idempotency_key_required"
   | "idempotency_key_invalid"
+  | "prefer_invalid"
   | "invalid_cursor"
   | "unauthorized"
   | "forbidden"
@@ -21,13 +22,17 @@ export type ProblemCode = RequestProblem | SubmissionProblem | RejectionCode;
 export const PROBLEMS: Record<ProblemCode, { readonly status: number; readonly title: string }> = {
   malformed_json: { status: 400, title: "The body is not valid JSON" },
   idempotency_key_required: { status: 400, title: "An Idempotency-Key header is required" },
-  idempotency_key_invalid: { status: 400, title: "The Idempotency-Key is not 1 to 255 printable ASCII characters" },
+  idempotency_key_invalid: {
+    status: 400,
+    title: "The Idempotency-Key is not 1 to 255 printable ASCII characters other than a comma",
+  },
+  prefer_invalid: { status: 400, title: "The Prefer header gives wait more than once" },
   invalid_cursor: { status: 400, title: "The cursor is not one that this API gave out" },
   unauthorized: { status: 401, title: "A valid bearer token is required" },
   forbidden: { status: 403, title: "The token does not reach this wallet" },
   not_found: { status: 404, title: "There is nothing here" },
   payload_too_large: { status: 413, title: "The body is larger than 16 KB" },
-  unsupported_media_type: { status: 415, title: "The body must be application/json" },
+  unsupported_media_type: { status: 415, title: "The body must be application/json in UTF-8" },
   validation_failed: { status: 422, title: "The request has fields that are missing, unknown or wrong" },
   unknown_currency: { status: 422, title: "The currency is not known, or takes no new transactions" },
   amount_invalid: { status: 422, title: 'The amount is not a plain decimal such as "12.34"' },

@@ -1,6 +1,7 @@
 import fc from "fast-check";
-import { describe, expect, it } from "vitest";
-import { HttpProblem } from "./problem.ts";
+import { describe, expect, it, onTestFinished } from "vitest";
+import * as z from "zod";
+import { type FieldError, HttpProblem } from "./problem.ts";
 import { readIdempotencyKey, readJson, readQuery, readUserId, readWaitSeconds } from "./request.ts";
 import { historyQuery, movementBody } from "./schemas.ts";
 import { httpEvent } from "./testEvents.ts";
@@ -36,6 +37,9 @@ describe("readJson", () => {
     "application/json",
     "application/json; charset=utf-8",
     "application/json;charset=UTF-8",
+    'application/json; Charset="Utf-8"',
+    "application/json; profile=x; charset=utf-8;",
+    "application/json; charset=utf8",
     "Application/JSON",
   ])("takes a body of type %s", (contentType) => {
     expect(readJson(post(BODY, { contentType }), movementBody)).toEqual({ currency: "USD", amount: "12.34" });
@@ -57,6 +61,15 @@ describe("readJson", () => {
     "application/problem+json",
     "application/jsonp",
     "application/xml; x=application/json",
+    "application/json, application/json",
+    "application/json; charset=latin1",
+    "application/json; charset=UTF-16",
+    "application/json;CHARSET=us-ascii",
+    'application/json; charset="utf-7"',
+    "application/json; charset=",
+    "application/json; charset = iso-8859-1",
+    "application/json; charset=utf-8; charset=utf-16",
+    "application/json; profile=x; charset=utf-8,utf-16",
   ])("refuses a body of type %j", (contentType) => {
     expect(bodyProblem(BODY, { contentType }).code).toBe("unsupported_media_type");
   });
@@ -278,6 +291,13 @@ describe("readWaitSeconds", () => {
     expect(readWaitSeconds(httpEvent({ headers: { prefer } }))).toBeUndefined();
   });
 
+  it.each(["wait=5, wait=5", "wait=5,wait=10", "wait=5; WAIT=6", "wait=5, respond-async, wait", "wait, Wait = x"])(
+    "refuses %j, which a repeated header may be",
+    (prefer) => {
+      expect(problemOf(() => readWaitSeconds(httpEvent({ headers: { prefer } }))).code).toBe("prefer_invalid");
+    },
+  );
+
   it("of no preference does not wait", () => {
     expect(readWaitSeconds(httpEvent())).toBeUndefined();
   });
@@ -298,24 +318,35 @@ describe("readIdempotencyKey", () => {
     expect(problemOf(() => read("")).code).toBe("idempotency_key_required");
   });
 
-  it.each(["x".repeat(256), "é", "a\tb", "a\nb", "a\n", "\u007f", "\u0000", "🔑"])("refuses %j", (key) => {
+  it.each(["x".repeat(256), "é", "a\tb", "a\nb", "a\n", "\u007f", "\u0000", "🔑", ","])("refuses %j", (key) => {
+    expect(problemOf(() => read(key)).code).toBe("idempotency_key_invalid");
+  });
+
+  it.each(["k,k", "k,other", "k, k", ",k", "k,"])("refuses %j, which a repeated header may be", (key) => {
     expect(problemOf(() => read(key)).code).toBe("idempotency_key_invalid");
   });
 });
 
 describe("readUserId", () => {
+  const USER_ID_DETAIL = "must be 1 to 128 characters out of A–Z a–z 0–9 . _ : @ | -, and neither . nor ..";
   const read = (userId: string) => readUserId(httpEvent({ pathParameters: { userId } }));
 
-  it.each(["a", "alice", "auth0|5f7c8ec7c33c6c004bbafe82", "a.b_c:d@e-f", "x".repeat(128)])("takes %j", (userId) => {
-    expect(read(userId)).toBe(userId);
-  });
+  it.each(["a", "alice", "auth0|5f7c8ec7c33c6c004bbafe82", "a.b_c:d@e-f", "...", ".a", "a.", "x".repeat(128)])(
+    "takes %j",
+    (userId) => {
+      expect(read(userId)).toBe(userId);
+    },
+  );
 
-  it.each(["", "x".repeat(129), "a b", "a/b", "a%20b", "é", "a\n", "a\u0000", "a,b", "<a>"])("refuses %j", (userId) => {
-    expect(problemOf(() => read(userId))).toMatchObject({
-      code: "validation_failed",
-      options: { errors: [{ parameter: "userId" }] },
-    });
-  });
+  it.each(["", ".", "..", "x".repeat(129), "a b", "a/b", "a%20b", "é", "a\n", "a\u0000", "a,b", "<a>"])(
+    "refuses %j",
+    (userId) => {
+      expect(problemOf(() => read(userId))).toMatchObject({
+        code: "validation_failed",
+        options: { errors: [{ parameter: "userId", detail: USER_ID_DETAIL }] },
+      });
+    },
+  );
 
   it("refuses a path without one", () => {
     expect(problemOf(() => readUserId(httpEvent())).code).toBe("validation_failed");
@@ -345,6 +376,15 @@ describe("readQuery of the history", () => {
     ["limit", { limit: "1.5" }],
     ["limit", { limit: "many" }],
     ["limit", { limit: "" }],
+    ["limit", { limit: "0x10" }],
+    ["limit", { limit: "1e1" }],
+    ["limit", { limit: " 1" }],
+    ["limit", { limit: "1 " }],
+    ["limit", { limit: "+1" }],
+    ["limit", { limit: "1.0" }],
+    ["limit", { limit: "01" }],
+    ["limit", { limit: "1,2" }],
+    ["limit", { limit: "١" }],
     ["cursor", { cursor: "x".repeat(65) }],
     ["currency", { currency: "" }],
     ["status", { status: "pending" }],
@@ -357,4 +397,91 @@ describe("readQuery of the history", () => {
       options: { errors: [{ parameter }] },
     });
   });
+});
+
+describe("what the errors of a request say", () => {
+  const details = (problem: HttpProblem) =>
+    Object.fromEntries(
+      problem.options.errors?.map(({ pointer, parameter, detail }) => [pointer ?? parameter, detail]) ?? [],
+    );
+  const valid = { currency: "USD", amount: "1" };
+
+  it.each([
+    [null, { "": "must be a JSON object" }],
+    [
+      { x: 1 },
+      {
+        "/currency": 'must be the code of a currency, such as "USD"',
+        "/amount": 'must be a decimal string, such as "12.34"',
+        "/x": "is not a field to use here",
+      },
+    ],
+    [{ ...valid, currency: "" }, { "/currency": 'must be the code of a currency, such as "USD"' }],
+    [{ ...valid, currency: "X".repeat(17) }, { "/currency": 'must be the code of a currency, such as "USD"' }],
+    [{ ...valid, amount: "1".repeat(81) }, { "/amount": "must be at most 80 characters" }],
+    [{ ...valid, reference: 1 }, { "/reference": "must be a string" }],
+    [{ ...valid, reference: "" }, { "/reference": "must not be empty" }],
+    [{ ...valid, reference: "x".repeat(141) }, { "/reference": "must be at most 140 characters" }],
+    [{ ...valid, reference: "\ud800" }, { "/reference": "must be well-formed Unicode" }],
+    [{ ...valid, metadata: [] }, { "/metadata": "must be an object with strings for values" }],
+    [
+      { ...valid, metadata: { "": "x", a: null, b: "x".repeat(501), c: "\ud800" } },
+      {
+        "/metadata/": "must have a name of 1 to 40 characters out of A–Z a–z 0–9 _ . : -",
+        "/metadata/a": "must be a string",
+        "/metadata/b": "must be at most 500 characters",
+        "/metadata/c": "must be well-formed Unicode",
+      },
+    ],
+    [
+      { ...valid, metadata: Object.fromEntries(Array.from({ length: 51 }, (_, index) => [`k${index}`, "x"])) },
+      { "/metadata": "must have at most 50 keys" },
+    ],
+  ])("is a sentence of ours: the body %j", (body, expected) => {
+    expect(details(bodyProblem(JSON.stringify(body)))).toEqual(expected);
+  });
+
+  it("is a sentence of ours: a query", () => {
+    const query = { limit: "0", cursor: "x".repeat(65), currency: "", status: "pending", offset: "1" };
+    expect(details(problemOf(() => readQuery(httpEvent({ query }), historyQuery)))).toEqual({
+      limit: "must be a whole number from 1 to 100",
+      cursor: "must be the `nextCursor` of a page",
+      currency: 'must be the code of a currency, such as "USD"',
+      status: "must be posted or rejected",
+      offset: "is not a field to use here",
+    });
+  });
+
+  it("is never zod's, whatever the body and the query", () => {
+    const { localeError } = z.config();
+    z.config({ localeError: () => "in zod's words" });
+    onTestFinished(() => void z.config({ localeError }));
+    const text = fc.oneof(fc.constantFrom("USD", "1", "", "\ud800"), fc.string({ maxLength: 600, size: "max" }));
+    const value = fc.oneof(text, fc.jsonValue(), fc.dictionary(text, fc.oneof(text, fc.jsonValue())));
+    const fields = { currency: value, amount: value, reference: value, metadata: value, other: value };
+    const body = fc.oneof(value, fc.record(fields, { requiredKeys: [] }));
+    const query = fc.dictionary(fc.constantFrom("limit", "cursor", "currency", "status", "offset"), text);
+    fc.assert(
+      fc.property(body, query, (body, query) => {
+        for (const read of [
+          () => readJson(post(JSON.stringify(body)), movementBody),
+          () => readJson(post(JSON.stringify(body)), z.strictObject({ other: z.union([z.iso.date(), z.uuid()]) })),
+          () => readQuery(httpEvent({ query }), historyQuery),
+          () => readUserId(httpEvent({ pathParameters: query })),
+        ]) {
+          expect(errorsOf(read).map(({ detail }) => detail)).not.toContain("in zod's words");
+        }
+      }),
+    );
+  });
+
+  function errorsOf(read: () => unknown): readonly FieldError[] {
+    try {
+      read();
+      return [];
+    } catch (error) {
+      if (error instanceof HttpProblem) return error.options.errors ?? [];
+      throw error;
+    }
+  }
 });

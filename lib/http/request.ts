@@ -4,7 +4,8 @@ import { type FieldError, HttpProblem } from "./problem.ts";
 import { userId as userIdSchema } from "./schemas.ts";
 
 const BODY_BYTES_MAX = 16 * 1024;
-export const IDEMPOTENCY_KEY = /^[\x20-\x7e]{1,255}$/;
+/** Without a comma, by which API Gateway joins the values of a header that comes more than once. */
+export const IDEMPOTENCY_KEY = /^[\x20-\x2b\x2d-\x7e]{1,255}$/;
 export const WAIT_SECONDS_MAX = 20;
 
 /** @throws HttpProblem `validation_failed` */
@@ -27,18 +28,26 @@ export function readIdempotencyKey({ headers }: APIGatewayProxyEventV2): string 
 
 /**
  * `Prefer: wait=N` (RFC 7240): the whole seconds to wait for an outcome, at most 20. A preference that is not understood
- * is as good as none.
+ * is ignored.
+ *
+ * @throws HttpProblem `prefer_invalid`
  */
 export function readWaitSeconds({ headers }: APIGatewayProxyEventV2): number | undefined {
-  const wait = /(?:^|[,;])\s*wait\s*=\s*"?(\d{1,6})"?\s*(?:$|[,;])/i.exec(headers.prefer ?? "")?.[1];
+  const waits = (headers.prefer ?? "").split(/[,;]/).filter((preference) => /^\s*wait\s*(?:=|$)/i.test(preference));
+  if (waits.length > 1) throw new HttpProblem("prefer_invalid");
+  const wait = /^[^=]*=\s*"?(\d{1,6})"?\s*$/.exec(waits[0] ?? "")?.[1];
   const seconds = Math.min(Number(wait ?? 0), WAIT_SECONDS_MAX);
   return seconds > 0 ? seconds : undefined;
 }
 
 /** @throws HttpProblem `unsupported_media_type`, `payload_too_large`, `malformed_json`, `validation_failed` */
 export function readJson<T>(event: APIGatewayProxyEventV2, schema: z.ZodType<T>): T {
-  const mediaType = (event.headers["content-type"] ?? "application/json").split(";", 1)[0]?.trim().toLowerCase();
-  if (mediaType !== "application/json") throw new HttpProblem("unsupported_media_type");
+  const contentType = event.headers["content-type"] ?? "application/json";
+  const [mediaType, ...parameters] = contentType.split(";").map((part) => part.trim().toLowerCase());
+  const isUtf8 = parameters.every(
+    (parameter) => !/^charset\b/.test(parameter) || /^charset="?utf-?8"?$/.test(parameter),
+  );
+  if (mediaType !== "application/json" || !isUtf8) throw new HttpProblem("unsupported_media_type");
   const encoding = event.headers["content-encoding"]?.trim().toLowerCase() || "identity";
   if (encoding !== "identity") {
     throw new HttpProblem("unsupported_media_type", { detail: "The body must come without a Content-Encoding" });
@@ -82,7 +91,8 @@ function countNames(json: string): number {
 type Path = readonly PropertyKey[];
 
 function checked<T>(schema: z.ZodType<T>, value: unknown, toError: (path: Path, detail: string) => FieldError): T {
-  const parsed = schema.safeParse(value);
+  // A schema's own words come first; these are for what has none, in the place of zod's.
+  const parsed = schema.safeParse(value, { error: () => "is not valid" });
   if (parsed.success) return parsed.data;
   throw new HttpProblem("validation_failed", {
     errors: parsed.error.issues.flatMap((issue) =>

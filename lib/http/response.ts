@@ -15,6 +15,11 @@ export function jsonResponse(
   };
 }
 
+/** @param location as seen from the request's path, so that it holds behind any prefix */
+export function redirect(location: string): Response {
+  return { statusCode: 308, headers: { location } };
+}
+
 /** RFC 9457 problem details. */
 export function problemResponse({ code, options }: HttpProblem, requestId: string): Response {
   const { status, title } = PROBLEMS[code];

@@ -20,10 +20,11 @@ vi.mock(import("./authenticate.ts"), async (original) => ({
 }));
 
 const work = vi.fn<() => Promise<Response>>();
+let infoLog: MockInstance<typeof logger.info>;
 let errorLog: MockInstance<typeof logger.error>;
 
 beforeEach(() => {
-  vi.spyOn(logger, "info").mockReturnValue();
+  infoLog = vi.spyOn(logger, "info").mockReset().mockReturnValue();
   errorLog = vi.spyOn(logger, "error").mockReset().mockReturnValue();
   work.mockReset().mockResolvedValue(jsonResponse(200, { secretOf: "alice" }));
 });
@@ -117,6 +118,17 @@ describe("every answer", () => {
 
   it("of a refusal by the token carries it too", async () => {
     expect((await asUser(undefined, "alice")).headers).toMatchObject({ "x-request-id": "request-1" });
+  });
+});
+
+describe("the log of a request", () => {
+  it.each([
+    ["/v1/users/alice/transactions/tx_1", "tx_1"],
+    ["../docs", undefined],
+  ])("of an answer that leads to %s has the transaction %s", async (location, transactionId) => {
+    work.mockResolvedValue(jsonResponse(200, {}, { location }));
+    await asPublic();
+    expect(infoLog).toHaveBeenLastCalledWith("request", expect.objectContaining({ transactionId }));
   });
 });
 

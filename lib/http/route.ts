@@ -29,7 +29,7 @@ function requestLog(): Middleware {
     const route = event.routeKey;
     const durationMs = performance.now() - (startedAtMs.get(event) ?? 0);
     const { statusCode: status = 500, headers } = response ?? {};
-    const transactionId = /[^/]+$/.exec(String(headers?.location ?? ""))?.[0];
+    const transactionId = /tx_[^/]+$/.exec(String(headers?.location ?? ""))?.[0];
     logger.info("request", { requestId, transactionId, route, status, durationMs: Math.round(durationMs) });
     record("RequestDuration", durationMs / 1000, { route, status: `${Math.floor(status / 100)}xx` });
     publishMetrics();

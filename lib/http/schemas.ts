@@ -8,28 +8,34 @@ import { HISTORY_LIMIT_MAX } from "../ledger/ports.ts";
  * second description of the API.
  */
 
+// In the path of a URL . and .. are steps, not names.
 export const userId = z
-  .string()
-  .regex(/^[A-Za-z0-9._:@|-]{1,128}$/, "must be 1 to 128 characters out of A–Z a–z 0–9 . _ : @ | -")
+  .string("must be 1 to 128 characters out of A–Z a–z 0–9 . _ : @ | -, and neither . nor ..")
+  .regex(/^(?!\.{1,2}$)[A-Za-z0-9._:@|-]{1,128}$/)
   .meta({ description: "The user, as the token's `sub` has it", example: "alice" });
 
 const currencyCode = z
-  .string()
+  .string('must be the code of a currency, such as "USD"')
   .min(1)
   .max(16)
   .meta({ description: "Code of a currency in `GET /v1/currencies`", example: "USD" });
 
 const decimal = z
   .string('must be a decimal string, such as "12.34"')
-  .max(80)
+  .max(80, "must be at most 80 characters")
   .meta({ description: "Decimal string with at most the currency's digits after the point", example: "12.34" });
 
 /** UTF-8, and so the table, has no half of a surrogate pair; JSON's escapes can spell one. */
-const text = z.string().refine((value) => value.isWellFormed(), "must be well-formed Unicode");
+const text = z.string("must be a string").refine((value) => value.isWellFormed(), "must be well-formed Unicode");
 
 const METADATA_KEYS_MAX = 50;
 const metadata = z
-  .record(z.string().regex(/^[A-Za-z0-9_.:-]{1,40}$/), text.max(500))
+  .record(z.string().regex(/^[A-Za-z0-9_.:-]{1,40}$/), text.max(500, "must be at most 500 characters"), {
+    error: ({ code }) =>
+      code === "invalid_key"
+        ? "must have a name of 1 to 40 characters out of A–Z a–z 0–9 _ . : -"
+        : "must be an object with strings for values",
+  })
   .refine((pairs) => Object.keys(pairs).length <= METADATA_KEYS_MAX, `must have at most ${METADATA_KEYS_MAX} keys`)
   .meta({
     description: `Up to ${METADATA_KEYS_MAX} pairs of your own: keys of 1 to 40 characters, values of at most 500`,
@@ -37,17 +43,20 @@ const metadata = z
   });
 
 const reference = text
-  .min(1)
-  .max(140)
+  .min(1, "must not be empty")
+  .max(140, "must be at most 140 characters")
   .meta({ description: "A text of your own, such as an invoice number", example: "invoice 4711" });
 
 export const movementBody = z
-  .strictObject({
-    currency: currencyCode,
-    amount: decimal,
-    reference: reference.optional(),
-    metadata: metadata.optional(),
-  })
+  .strictObject(
+    {
+      currency: currencyCode,
+      amount: decimal,
+      reference: reference.optional(),
+      metadata: metadata.optional(),
+    },
+    "must be a JSON object",
+  )
   .meta({ id: "Movement" });
 
 export const transactionId = z
@@ -88,11 +97,20 @@ export const balancesSchema = z
   .meta({ id: "Balances" });
 
 export const historyQuery = z.strictObject({
-  limit: z.coerce.number().int().min(1).max(HISTORY_LIMIT_MAX).default(25).meta({ description: "Size of the page" }),
-  cursor: z.string().max(64).optional().meta({ description: "`nextCursor` of the page before" }),
-  currency: currencyCode.optional(),
+  limit: z
+    .preprocess(
+      (limit) => (/^[1-9][0-9]{0,2}$/.test(String(limit)) ? Number(limit) : limit),
+      z.int(`must be a whole number from 1 to ${HISTORY_LIMIT_MAX}`).min(1).max(HISTORY_LIMIT_MAX).default(25),
+    )
+    .meta({ description: "Size of the page" }),
+  cursor: z
+    .string()
+    .max(64, "must be the `nextCursor` of a page")
+    .optional()
+    .meta({ description: "`nextCursor` of the page before" }),
+  currency: currencyCode.optional().meta({ description: "Code of any currency of the ledger, enabled or not" }),
   status: z
-    .enum(["posted", "rejected"])
+    .enum(["posted", "rejected"], "must be posted or rejected")
     .optional()
     .meta({ description: "Pending transactions have no place in the history yet" }),
 });

@@ -341,16 +341,15 @@ describe("the Authorization header is not to be played with:", () => {
     expect([answer.status, isOurs(answer)]).toEqual([400, false]);
   });
 
-  // serverless-offline hands over the last one; API Gateway joins both with a comma, which is no token at all.
-  test("given twice, only one of them counts, and that one has to be good by itself", async () => {
+  test("given twice, both are joined with a comma, which is no token at all", async () => {
     const mallory = await tokenOf(newUser("mallory"));
     const forged = forge({ alg: "none" }, withNothing);
-    for (const last of [`Bearer ${mallory}`, `Bearer ${forged}`, "Bearer", ""]) {
+    for (const last of [`Bearer ${goodToken}`, `Bearer ${mallory}`, `Bearer ${forged}`, "Bearer", ""]) {
       const answer = await attack("GET", balances, [
         ["Authorization", `Bearer ${goodToken}`],
         ["authorization", last],
       ]);
-      expect(codeOf(answer)).toMatch(/^40[13] /);
+      expect(codeOf(answer)).toBe("401 unauthorized");
     }
   });
 

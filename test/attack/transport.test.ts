@@ -9,6 +9,7 @@ import { attack, bearer, codeOf, dial, isOurs, parseAnswer, sendBytes } from "./
 const apiUrl = inject("apiUrl");
 const alice = new Client(apiUrl, newUser("alice"));
 const VALID = '{"currency":"USD","amount":"1.00"}';
+const deposits = `/v1/users/${alice.user}/deposits`;
 let asAlice: Record<string, string>;
 let authorization: string;
 
@@ -43,6 +44,39 @@ describe("a flood of headers", () => {
   ])("%s is refused by Node's HTTP server before our code", async (_name, headers) => {
     const answer = await attack("GET", balances, [...Object.entries(asAlice), ...headers]);
     expect([answer.status, isOurs(answer)]).toEqual([400, false]);
+  });
+});
+
+describe("a header that comes twice is refused where only one value can be meant, and nothing is stored:", () => {
+  const key = () => ["idempotency-key", randomUUID()] as const;
+  const post = (headers: readonly (readonly [string, string])[]) =>
+    attack("POST", deposits, [...Object.entries(asAlice), ["content-type", "application/json"], ...headers], VALID);
+
+  test.each([
+    ["two keys", () => [key(), key()], "400 idempotency_key_invalid"],
+    [
+      "two keys under names of other case",
+      () => [key(), ["Idempotency-Key", "k"] as const],
+      "400 idempotency_key_invalid",
+    ],
+    ["two waits", () => [key(), ["prefer", "wait=5"] as const, ["Prefer", "wait=10"] as const], "400 prefer_invalid"],
+  ])("%s", async (_name, headers, code) => {
+    const { sequence } = await alice.balances();
+    expect(codeOf(await post(headers()))).toBe(code);
+    transactionIn(await alice.deposit("USD", "1.00", { wait: 10 }), 201);
+    expect((await alice.balances()).sequence).toBe(sequence + 1);
+  });
+
+  test("one key twice", async () => {
+    const one = key();
+    expect(codeOf(await post([one, one]))).toBe("400 idempotency_key_invalid");
+    const answer = await post([one]);
+    expect([codeOf(answer), answer.headers.has("idempotency-replayed")]).toEqual(["202", false]);
+  });
+
+  test("two preferences of which one is a wait are one list, and are granted", async () => {
+    const answer = await post([key(), ["prefer", "respond-async"], ["prefer", "wait=10"]]);
+    expect([answer.status, answer.headers.get("preference-applied")]).toEqual([201, "wait=10"]);
   });
 });
 

@@ -103,10 +103,14 @@ describe("a request that is wrong", () => {
   });
 
   test("for a page that can't be is refused", async () => {
-    for (const query of ["limit=0", "limit=101", "limit=x", "status=pending", "unknown=1"]) {
+    for (const query of [
+      ...["limit=0", "limit=101", "limit=x", "limit=0x10", "limit=1e1", "limit=%201", "limit=%2B1", "limit="],
+      ...["status=pending", "unknown=1"],
+    ]) {
       expect(problemIn(await alice.get(`transactions?${query}`), 422).code).toBe("validation_failed");
     }
     expect(problemIn(await alice.get("transactions?cursor=made-up"), 400).code).toBe("invalid_cursor");
+    expect(problemIn(await alice.get("transactions?currency=XXX"), 422).code).toBe("unknown_currency");
   });
 
   test("for a path or an id that is not there is not found", async () => {
@@ -139,5 +143,10 @@ describe("open to all", () => {
       expect(asset).not.toMatch(/^(https?:)?\/\//);
       expect((await get(`/${asset}`)).status).toBe(200);
     }
+  });
+
+  test("the documentation page is reached with a slash at the end, too", async () => {
+    const answer = await get("/docs/");
+    expect([answer.status, answer.url]).toEqual([200, `${apiUrl}/docs`]);
   });
 });

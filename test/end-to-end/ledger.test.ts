@@ -133,7 +133,7 @@ describe("a race", () => {
 describe("an Idempotency-Key", () => {
   test("met again with the same content answers with the transaction as it stands", async () => {
     const alice = aUser();
-    const key = "the key, 1";
+    const key = "the key; 1";
     const first = transactionIn(await alice.deposit("USD", "1.00", { key, wait: 10 }), 201);
     const again = await alice.deposit("USD", "1.0", { key });
     expect(transactionIn(again, 202)).toEqual(first);

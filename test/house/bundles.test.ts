@@ -130,6 +130,8 @@ describe("the bundle of a function", { timeout: 30_000 }, () => {
     const token = await issueToken({ subject: "alice", scope: undefined, issuer: "issuer", audience: "audience" });
     const { result, output } = await call(name, {
       routeKey: name,
+      rawPath: "/",
+      requestContext: { http: { method: "GET" } },
       pathParameters: { userId: "alice", id: `tx_${"x".repeat(43)}` },
       headers: { authorization: `Bearer ${token}`, "idempotency-key": "key", "content-type": "application/json" },
       body: JSON.stringify({ currency: "USD", amount: "1.00" }),

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import Lambda from "serverless-offline/lambda";
 import { afterEach, beforeEach, expect, test } from "vitest";
 
-// What patches/serverless-offline changes; both hold the local API back under load.
+// What patches/serverless-offline changes in the runner; without it the local API is slow under load.
 let folder: string;
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), "antler-"));

@@ -1,0 +1,29 @@
+import { expect, it, vi } from "vitest";
+import { problemSchema } from "../lib/http/schemas.ts";
+import { httpEvent, lambdaContext } from "../lib/http/testEvents.ts";
+import { handler } from "./transactions.ts";
+
+vi.mock(import("../lib/aws/ports.ts"), async () => ({
+  ports: (await import("../lib/ledger/testPorts.ts")).testPorts(),
+}));
+vi.mock(import("../lib/http/authenticate.ts"), async (original) => ({
+  ...(await original()),
+  authenticate: async () => ({ subject: "alice", scopes: new Set<string>() }),
+}));
+
+const read = (currency: string) =>
+  handler(httpEvent({ pathParameters: { userId: "alice" }, query: { currency } }), lambdaContext);
+
+it.each(["USD", "XOF"])("filters by %s, whether it is enabled or not", async (currency) => {
+  expect(await read(currency)).toMatchObject({ statusCode: 200, body: '{"data":[],"nextCursor":null}' });
+});
+
+it.each(["XXX", "usd", "constructor"])("refuses the filter %s, which is no currency", async (currency) => {
+  const { statusCode, body } = await read(currency);
+  expect(statusCode).toBe(422);
+  expect(problemSchema.parse(JSON.parse(body ?? ""))).toMatchObject({
+    code: "unknown_currency",
+    detail: "The currency is not known",
+    errors: [{ parameter: "currency", detail: "is not the code of a currency" }],
+  });
+});

@@ -1,0 +1,73 @@
+import { QueryCommand } from "@aws-sdk/lib-dynamodb";
+import { beforeEach, describe, expect, it, vi } from "vitest";
+import { dynamo } from "./clients.ts";
+import { dynamoStore } from "./store.ts";
+
+/** Of a wallet's decisions the first is in euros, all others are in dollars. */
+const FIRST = {
+  userId: "alice",
+  id: "tx_1",
+  type: "deposit",
+  currency: "EUR",
+  exponent: 2n,
+  amountMinor: 1n,
+  fingerprint: "as accepted",
+  createdAt: "2026-11-23T09:30:00.000Z",
+  status: "posted",
+  sequence: 1n,
+  balanceAfterMinor: 1n,
+  postedAt: "2026-11-23T09:30:00.000Z",
+};
+
+beforeEach(() => {
+  vi.stubEnv("TRANSACTIONS_TABLE", "transactions");
+});
+
+/** Answers queries as the index of a wallet with this many decisions does, and returns the limit of each. */
+function walletOf(decisions: number): number[] {
+  const limits: number[] = [];
+  vi.spyOn(dynamo, "send").mockImplementation(async (command: unknown) => {
+    if (!(command instanceof QueryCommand)) throw new Error("The history is read by queries");
+    const { Limit = 0, ExpressionAttributeValues: values = {} } = command.input;
+    limits.push(Limit);
+    const newest = (values[":before"] ?? decisions + 1) - 1;
+    const oldest = Math.max(newest - Limit + 1, 1);
+    // A read that its limit ends has a key to go on from, even if there is nothing behind it.
+    const isAtLimit = newest - oldest + 1 === Limit;
+    return {
+      Items: newest >= 1 && oldest === 1 && values[":currency"] === "EUR" ? [FIRST] : [],
+      ...(isAtLimit && { LastEvaluatedKey: { sequence: BigInt(oldest) } }),
+    };
+  });
+  return limits;
+}
+
+function readHistory(currency: string, beforeSequence?: number) {
+  return dynamoStore.readHistory("alice", { limit: 25, beforeSequence, currency, status: undefined });
+}
+
+describe("a filter on the history", () => {
+  it.each([0, 1, 99, 100, 101, 1000, 1001, 10_000])(
+    "that nothing of %i decisions passes ends with no cursor",
+    async (decisions) => {
+      walletOf(decisions);
+      expect(await readHistory("JPY")).toEqual({ transactions: [], nextBeforeSequence: undefined });
+    },
+  );
+
+  it("that only the oldest of 10,000 decisions passes finds it in one page", async () => {
+    walletOf(10_000);
+    const { transactions } = await readHistory("EUR");
+    expect(transactions.map(({ id }) => id)).toEqual(["tx_1"]);
+  });
+
+  it("reads a long history in 13 reads that grow to 1,000 items, and goes on from there with the next page", async () => {
+    const limits = walletOf(15_000);
+    const { transactions, nextBeforeSequence } = await readHistory("EUR");
+    expect(limits).toEqual([100, 200, 400, 800, 1000, 1000, 1000, 1000, 1000, 1000, 1000, 1000, 1000]);
+    expect([transactions.length, nextBeforeSequence]).toEqual([0, 15_000 - 10_500 + 1]);
+
+    const next = await readHistory("EUR", nextBeforeSequence);
+    expect(next.transactions.map(({ id }) => id)).toEqual(["tx_1"]);
+  });
+});
