@@ -11,7 +11,7 @@ import { toPendingItem } from "../lib/aws/items.ts";
 import type { Command } from "../lib/domain/command.ts";
 import type { Transaction } from "../lib/domain/transaction.ts";
 import { decide, emptyWallet, evolve } from "../lib/domain/wallet.ts";
-import { fingerprintOf, transactionId } from "../lib/ledger/identity.ts";
+import { fingerprintOf, transactionId } from "../lib/ledger/idempotency.ts";
 import { template } from "../test/support/template.ts";
 
 /** A file system in memory, so that no disk is measured. */
@@ -103,6 +103,6 @@ export function accepted(userId: string, index: number, type: Command["type"], a
     exponent: 2,
     fingerprint: fingerprintOf(content),
     createdAt: new Date(FIRST_CREATED_MS + index * 1000).toISOString(),
-    settlement: undefined,
+    decision: undefined,
   };
 }

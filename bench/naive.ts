@@ -1,8 +1,8 @@
 import { randomUUID } from "node:crypto";
 import { setTimeout } from "node:timers/promises";
 import { dynamo } from "../lib/aws/clients.ts";
-import { ports } from "../lib/aws/ports.ts";
-import { setting } from "../lib/config.ts";
+import { ports } from "../lib/aws/adapters.ts";
+import { setting } from "../lib/runtime/config.ts";
 import { type ConsumePorts, consume } from "../lib/ledger/consume.ts";
 import type { QueueRecord } from "../lib/ledger/ports.ts";
 import { readArguments } from "../scripts/command.ts";

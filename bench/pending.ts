@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { ports } from "../lib/aws/ports.ts";
+import { ports } from "../lib/aws/adapters.ts";
 import { inParallel } from "../lib/ledger/inParallel.ts";
 import { encodeMessage, type Message } from "../lib/ledger/message.ts";
 import type { QueueRecord } from "../lib/ledger/ports.ts";

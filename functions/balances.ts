@@ -1,11 +1,11 @@
-import { ports } from "../lib/aws/ports.ts";
+import { ports } from "../lib/aws/adapters.ts";
 import { formatAmount } from "../lib/domain/money.ts";
 import { readUserId } from "../lib/http/request.ts";
 import { jsonResponse } from "../lib/http/response.ts";
 import { userRoute } from "../lib/http/route.ts";
 import type { BalancesView } from "../lib/http/schemas.ts";
 import { readBalances } from "../lib/ledger/balances.ts";
-import { logger } from "../lib/telemetry.ts";
+import { logger } from "../lib/runtime/telemetry.ts";
 
 /** GET /v1/users/{userId}/balances */
 export const handler = userRoute().handler(async (event, context) => {

@@ -1,8 +1,8 @@
 import type { SQSBatchResponse, SQSEvent } from "aws-lambda";
-import { ports } from "../lib/aws/ports.ts";
+import { ports } from "../lib/aws/adapters.ts";
 import { consume } from "../lib/ledger/consume.ts";
-import { publishMetrics, record } from "../lib/metrics.ts";
-import { consumerTelemetry } from "../lib/telemetry.ts";
+import { publishMetrics, record } from "../lib/runtime/metrics.ts";
+import { consumerTelemetry } from "../lib/runtime/telemetry.ts";
 
 /** The commands queue. Records that it names as failed are delivered again; it deletes the others. */
 export const handler = async (event: SQSEvent): Promise<SQSBatchResponse> => {

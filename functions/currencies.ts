@@ -1,4 +1,4 @@
-import { ports } from "../lib/aws/ports.ts";
+import { ports } from "../lib/aws/adapters.ts";
 import { jsonResponse } from "../lib/http/response.ts";
 import { publicRoute } from "../lib/http/route.ts";
 import type { CurrenciesView } from "../lib/http/schemas.ts";

@@ -1,4 +1,4 @@
-import { ports } from "../lib/aws/ports.ts";
+import { ports } from "../lib/aws/adapters.ts";
 import { HttpProblem } from "../lib/http/problem.ts";
 import { readUserId } from "../lib/http/request.ts";
 import { jsonResponse } from "../lib/http/response.ts";

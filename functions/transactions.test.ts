@@ -3,7 +3,7 @@ import { problemSchema } from "../lib/http/schemas.ts";
 import { httpEvent, lambdaContext } from "../lib/http/testEvents.ts";
 import { handler } from "./transactions.ts";
 
-vi.mock(import("../lib/aws/ports.ts"), async () => ({
+vi.mock(import("../lib/aws/adapters.ts"), async () => ({
   ports: (await import("../lib/ledger/testPorts.ts")).testPorts(),
 }));
 vi.mock(import("../lib/http/authenticate.ts"), async (original) => ({

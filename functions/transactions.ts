@@ -1,4 +1,4 @@
-import { ports } from "../lib/aws/ports.ts";
+import { ports } from "../lib/aws/adapters.ts";
 import { readCursor, writeCursor } from "../lib/http/cursor.ts";
 import { HttpProblem } from "../lib/http/problem.ts";
 import { readQuery, readUserId } from "../lib/http/request.ts";

@@ -1,4 +1,4 @@
-import { ports } from "../lib/aws/ports.ts";
+import { ports } from "../lib/aws/adapters.ts";
 import { answerMovement, readMovement } from "../lib/http/movement.ts";
 import { userRoute } from "../lib/http/route.ts";
 import { submit } from "../lib/ledger/submit.ts";

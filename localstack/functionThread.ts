@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { pathToFileURL } from "node:url";
 import { parentPort, workerData } from "node:worker_threads";
-import { measurements } from "../lib/metrics.ts";
+import { measurements } from "../lib/runtime/metrics.ts";
 import { type EventSource, mapEventSource } from "./eventSourceMapping.ts";
 
 /**

@@ -3,7 +3,7 @@ import { createServer } from "node:http";
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
 import { REJECTION_CODES } from "../lib/domain/rejection.ts";
 import { DEAD_LETTER_REASONS, RETRY_CAUSES } from "../lib/ledger/ports.ts";
-import { METRICS, type Measurement, type MetricName, measurements } from "../lib/metrics.ts";
+import { METRICS, type Measurement, type MetricName, measurements } from "../lib/runtime/metrics.ts";
 import { readQueue } from "./queueFigures.ts";
 import type { Settings } from "./settings.ts";
 

@@ -4,7 +4,7 @@ import { Worker } from "node:worker_threads";
 import { stop as stopEsbuild } from "esbuild";
 import { seedCurrencies } from "../infra/seed.ts";
 import type { Serverless, SqsEvent } from "../infra/serverless.ts";
-import { measurements } from "../lib/metrics.ts";
+import { measurements } from "../lib/runtime/metrics.ts";
 import type { FunctionThread } from "./functionThread.ts";
 import { serveMetrics } from "./metrics.ts";
 import { type PhysicalIds, provision, resolve } from "./provision.ts";

@@ -1,6 +1,6 @@
 import * as z from "zod";
+import { ports } from "../lib/aws/adapters.ts";
 import { countDeadLetters, type ReceivedDeadLetter, sqsDeadLetters } from "../lib/aws/deadLetters.ts";
-import { ports } from "../lib/aws/ports.ts";
 import { formatAmount } from "../lib/domain/money.ts";
 import { statusOf } from "../lib/domain/transaction.ts";
 import { peek, redrive } from "../lib/ledger/redrive.ts";

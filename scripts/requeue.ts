@@ -1,6 +1,6 @@
 import * as z from "zod";
-import { pendingTransactions } from "../lib/aws/books.ts";
-import { ports } from "../lib/aws/ports.ts";
+import { ports } from "../lib/aws/adapters.ts";
+import { pendingTransactions } from "../lib/aws/ledgerReader.ts";
 import { requeue } from "../lib/ledger/requeue.ts";
 import { command } from "./command.ts";
 import { printable } from "./printable.ts";

@@ -1,20 +1,20 @@
 import * as z from "zod";
-import { PLANTED_BUGS } from "../test/simulation/plantedBugs.ts";
-import { type Caught, row, writeTable } from "../test/simulation/plantedBugsTable.ts";
+import { MUTANTS } from "../test/simulation/mutants.ts";
+import { type Caught, row, writeTable } from "../test/simulation/mutantsTable.ts";
 import { makeRunner } from "../test/simulation/run.ts";
 import { describe, shrink } from "../test/simulation/shrink.ts";
 import { Workers } from "../test/simulation/workers.ts";
 import { planOf } from "../test/simulation/workload.ts";
 import { readArguments, wholeNumber } from "./command.ts";
 
-const USAGE = `Usage: npm run simulate -- [--seeds N] [--seed S] | --planted-bugs
+const USAGE = `Usage: npm run simulate -- [--seeds N] [--seed S] | --mutants
 
 Runs the ledger's real functions against models of SQS and DynamoDB, under a virtual clock, with faults.
 
   npm run simulate -- --seeds 10000             many histories, from seed 1 on
   npm run simulate -- --seeds 10000 --seed 500  the same from seed 500 on
   npm run simulate -- --seed 500                one history, made shorter if it breaks something
-  npm run simulate -- --planted-bugs            looks for every planted bug and writes docs/reference/planted-bugs.md`;
+  npm run simulate -- --mutants            looks for every mutant and writes docs/reference/mutants.md`;
 
 const SEEDS_A_JOB = 25;
 const BUG_SEEDS_MAX = 500;
@@ -24,14 +24,14 @@ const values = readArguments({
   options: {
     seeds: wholeNumber(1).optional(),
     seed: wholeNumber(0).optional(),
-    "planted-bugs": z.boolean().optional(),
+    mutants: z.boolean().optional(),
   },
 });
 
 process.env.POWERTOOLS_LOG_LEVEL = "SILENT";
 process.env.POWERTOOLS_METRICS_DISABLED = "true";
 
-if (values["planted-bugs"]) await findPlantedBugs();
+if (values.mutants) await findMutants();
 else if (values.seed !== undefined && values.seeds === undefined) await replay(values.seed);
 else await simulate(values.seed ?? 1, values.seeds ?? 1000);
 
@@ -88,10 +88,10 @@ async function replay(seed: number): Promise<void> {
   process.exitCode = 1;
 }
 
-async function findPlantedBugs(): Promise<void> {
+async function findMutants(): Promise<void> {
   const workers = new Workers();
   const results = await Promise.all(
-    PLANTED_BUGS.map(async (bug): Promise<Caught | undefined> => {
+    MUTANTS.map(async (bug): Promise<Caught | undefined> => {
       const job = { kind: "bug", name: bug.name, firstSeed: undefined, seedsMax: BUG_SEEDS_MAX } as const;
       const { broken } = await workers.do(job);
       const caught = broken && { bug, seed: broken.seed, invariant: broken.violation.invariant };
@@ -101,6 +101,6 @@ async function findPlantedBugs(): Promise<void> {
   );
   await workers.close();
   const caught = results.filter((result) => result !== undefined);
-  if (caught.length === PLANTED_BUGS.length) await writeTable(caught);
+  if (caught.length === MUTANTS.length) await writeTable(caught);
   else process.exitCode = 1;
 }

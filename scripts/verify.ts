@@ -1,5 +1,5 @@
-import { dynamoBooks } from "../lib/aws/books.ts";
-import { ports } from "../lib/aws/ports.ts";
+import { ports } from "../lib/aws/adapters.ts";
+import { dynamoLedgerReader } from "../lib/aws/ledgerReader.ts";
 import { formatAmount } from "../lib/domain/money.ts";
 import { verify } from "../lib/ledger/verify.ts";
 import { command, Refusal } from "./command.ts";
@@ -13,9 +13,11 @@ push gateway too, for the dashboard. Without --stage: the stack of npm start.`;
 
 await command({ usage: USAGE, options: { stage } }, async (values) => {
   aimAt(values.stage);
-  const { wallets, posted, rejected, pending, totalsMinor, differences } = await verify(dynamoBooks).catch((error) => {
-    throw new Refusal(`The ledger can't be read: ${error instanceof Error ? error.message : String(error)}`);
-  });
+  const { wallets, posted, rejected, pending, totalsMinor, discrepancies } = await verify(dynamoLedgerReader).catch(
+    (error) => {
+      throw new Refusal(`The ledger can't be read: ${error instanceof Error ? error.message : String(error)}`);
+    },
+  );
   const currencies = await ports.currencies.list();
   console.log(`${wallets} wallets, ${posted} posted, ${rejected} rejected, ${pending} pending`);
   const exponents = new Map(currencies.map(({ code, exponent }) => [code, exponent]));
@@ -24,17 +26,17 @@ await command({ usage: USAGE, options: { stage } }, async (values) => {
     const unknown = `${totalMinor} minor units of a currency that is not in the currencies table`;
     console.log(`  ${printable(code)}  ${exponent === undefined ? unknown : formatAmount(totalMinor, exponent)}`);
   }
-  for (const { userId, detail } of differences) console.error(printable(`DIFFERENCE: user ${userId} ${detail}`));
-  const wrong = new Set(differences.map(({ userId }) => userId)).size;
+  for (const { userId, detail } of discrepancies) console.error(printable(`DISCREPANCY: user ${userId} ${detail}`));
+  const wrong = new Set(discrepancies.map(({ userId }) => userId)).size;
   console.log(wrong === 0 ? "Every wallet is the fold of its history." : `${wrong} wallets differ.`);
-  process.exitCode = differences.length === 0 ? 0 : 1;
-  if (process.env.PUSHGATEWAY_URL) await publish(process.env.PUSHGATEWAY_URL, wallets, differences.length);
+  process.exitCode = discrepancies.length === 0 ? 0 : 1;
+  if (process.env.PUSHGATEWAY_URL) await publish(process.env.PUSHGATEWAY_URL, wallets, discrepancies.length);
 });
 
-async function publish(gatewayUrl: string, wallets: number, differences: number): Promise<void> {
+async function publish(gatewayUrl: string, wallets: number, discrepancies: number): Promise<void> {
   const figures = {
     antler_verify_wallets: wallets,
-    antler_verify_differences: differences,
+    antler_verify_differences: discrepancies,
     antler_verify_timestamp_seconds: Math.floor(Date.now() / 1000),
   };
   const body = Object.entries(figures).map(([name, value]) => `# TYPE ${name} gauge\n${name} ${value}\n`);

@@ -1,26 +1,26 @@
-import { setting } from "../config.ts";
 import type { Currency } from "../domain/currency.ts";
 import type { Clock, CurrencyList } from "../ledger/ports.ts";
+import { setting } from "../runtime/config.ts";
 import { currencyItem } from "./items.ts";
 import { scan } from "./scan.ts";
 
 /** How long a function may go on with the currencies that it read. */
 const CURRENCIES_MAX_AGE_MS = 10_000;
 
-/** The currencies table, read once and kept for {@link CURRENCIES_MAX_AGE_MS}. */
+/** The currencies table, read once and cached for {@link CURRENCIES_MAX_AGE_MS}. */
 export function dynamoCurrencies(clock: Clock): CurrencyList {
-  let kept: { readonly currencies: Promise<readonly Currency[]>; readonly readAtMs: number } | undefined;
+  let cached: { readonly currencies: Promise<readonly Currency[]>; readonly readAtMs: number } | undefined;
   return {
     list() {
       const nowMs = clock.now().getTime();
-      if (!kept || nowMs - kept.readAtMs >= CURRENCIES_MAX_AGE_MS) {
+      if (!cached || nowMs - cached.readAtMs >= CURRENCIES_MAX_AGE_MS) {
         const currencies = readAll();
-        kept = { currencies, readAtMs: nowMs };
+        cached = { currencies, readAtMs: nowMs };
         currencies.catch(() => {
-          if (kept?.currencies === currencies) kept = undefined;
+          if (cached?.currencies === currencies) cached = undefined;
         });
       }
-      return kept.currencies;
+      return cached.currencies;
     },
   };
 }

@@ -7,9 +7,9 @@ import {
   SendMessageCommand,
   SQSClient,
 } from "@aws-sdk/client-sqs";
-import { setting } from "../config.ts";
 import { decodeMessage } from "../ledger/message.ts";
 import type { DeadLetterMessage, DeadLetterQueue } from "../ledger/redrive.ts";
+import { setting } from "../runtime/config.ts";
 
 /** A receive must wait: one that doesn't may find nothing in a queue that is not empty. */
 const RECEIVE_WAIT_SECONDS = 1;

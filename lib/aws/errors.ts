@@ -1,7 +1,7 @@
-import { Unavailable } from "../ledger/ports.ts";
+import { TransientError } from "../ledger/ports.ts";
 
 /** Errors that tell of a moment, not of the request: asked again, the service may well do it. */
-const PASSING = new Set([
+const TRANSIENT_CODES = new Set([
   "ThrottlingException",
   "ThrottlingError",
   "Throttling",
@@ -20,21 +20,21 @@ const PASSING = new Set([
 ]);
 
 /** True for an error's name, or a cancellation reason's code, that is worth another try. */
-export function isPassing(code: string | undefined): boolean {
-  return code !== undefined && PASSING.has(code);
+export function isTransient(code: string | undefined): boolean {
+  return code !== undefined && TRANSIENT_CODES.has(code);
 }
 
 /**
- * Asks a service, and turns errors that pass into {@link Unavailable}.
+ * Asks a service, and turns errors that pass into {@link TransientError}.
  *
- * @throws Unavailable on a throttle, a timeout, a refused or broken connection, a 5xx
+ * @throws TransientError on a throttle, a timeout, a refused or broken connection, a 5xx
  */
-export async function ask<T>(what: string, send: () => Promise<T>): Promise<T> {
+export async function withTransientErrors<T>(what: string, send: () => Promise<T>): Promise<T> {
   try {
     return await send();
   } catch (error) {
-    if (error instanceof Error && (isPassing(error.name) || isServerFault(error) || isConnectionFault(error))) {
-      throw new Unavailable(`${what}: ${error.name} ${error.message}`, { cause: error });
+    if (error instanceof Error && (isTransient(error.name) || isServerFault(error) || isConnectionFault(error))) {
+      throw new TransientError(`${what}: ${error.name} ${error.message}`, { cause: error });
     }
     throw error;
   }

@@ -1,7 +1,7 @@
 import * as z from "zod";
 import { COMMAND_TYPES } from "../domain/command.ts";
 import { REJECTION_CODES } from "../domain/rejection.ts";
-import type { Settlement, Transaction } from "../domain/transaction.ts";
+import type { RecordedDecision, Transaction } from "../domain/transaction.ts";
 import type { Wallet } from "../domain/wallet.ts";
 import { UnreadableItem } from "../ledger/ports.ts";
 
@@ -88,7 +88,7 @@ export function toStatus(item: Item): z.output<typeof statusItem> {
 export function toTransaction(item: Item): Transaction {
   const parsed = parseItem(transactionItem, item);
   const { userId, id, type, currency, exponent, amountMinor, reference, metadata, fingerprint, createdAt } = parsed;
-  const settlement = toSettlement(parsed);
+  const decision = toRecordedDecision(parsed);
   return {
     userId,
     id,
@@ -100,11 +100,11 @@ export function toTransaction(item: Item): Transaction {
     metadata,
     fingerprint,
     createdAt,
-    settlement,
+    decision,
   };
 }
 
-function toSettlement(item: z.output<typeof transactionItem>): Settlement | undefined {
+function toRecordedDecision(item: z.output<typeof transactionItem>): RecordedDecision | undefined {
   const { status, sequence, balanceAfterMinor, postedAt, rejectionCode } = item;
   if (status === "pending") return undefined;
   if (sequence === undefined || balanceAfterMinor === undefined) throw incomplete(item);

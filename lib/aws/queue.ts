@@ -1,8 +1,8 @@
 import { SendMessageCommand } from "@aws-sdk/client-sqs";
-import { setting } from "../config.ts";
 import { encodeMessage, type Message } from "../ledger/message.ts";
 import type { CommandQueue, DeadLetterReason, QueueRecord } from "../ledger/ports.ts";
-import { Unavailable } from "../ledger/ports.ts";
+import { TransientError } from "../ledger/ports.ts";
+import { setting } from "../runtime/config.ts";
 import { sqs } from "./clients.ts";
 
 /** The FIFO queue of commands, a message group a user, and the queue beside it for what can't be applied. */
@@ -32,11 +32,11 @@ async function sendToDeadLetters(record: QueueRecord, reason: DeadLetterReason):
   );
 }
 
-/** @throws Unavailable on every failure: whatever it was, the message may not be in the queue and may be sent again */
+/** @throws TransientError on every failure: whatever it was, the message may not be in the queue and may be sent again */
 async function sendMessage(command: SendMessageCommand): Promise<void> {
   try {
     await sqs.send(command);
   } catch (error) {
-    throw new Unavailable(`Send a message: ${String(error)}`, { cause: error });
+    throw new TransientError(`Send a message: ${String(error)}`, { cause: error });
   }
 }

@@ -1,6 +1,6 @@
 import { QueryCommand, type QueryCommandInput, ScanCommand, type ScanCommandInput } from "@aws-sdk/lib-dynamodb";
 import { dynamo } from "./clients.ts";
-import { ask } from "./errors.ts";
+import { withTransientErrors } from "./errors.ts";
 
 /** A page of its own size: the embedded DynamoDB reads on to the end of the table for one that has none. */
 const PAGE_ITEMS = 1000;
@@ -9,7 +9,7 @@ const PAGE_ITEMS = 1000;
 export async function* query(input: QueryCommandInput) {
   let start: QueryCommandInput["ExclusiveStartKey"];
   do {
-    const page = await ask("Query", () =>
+    const page = await withTransientErrors("Query", () =>
       dynamo.send(new QueryCommand({ Limit: PAGE_ITEMS, ...input, ExclusiveStartKey: start })),
     );
     yield* page.Items ?? [];
@@ -21,7 +21,7 @@ export async function* query(input: QueryCommandInput) {
 export async function* scan(input: ScanCommandInput) {
   let start: ScanCommandInput["ExclusiveStartKey"];
   do {
-    const page = await ask("Scan", () =>
+    const page = await withTransientErrors("Scan", () =>
       dynamo.send(new ScanCommand({ Limit: PAGE_ITEMS, ...input, ExclusiveStartKey: start })),
     );
     yield* page.Items ?? [];

@@ -1,6 +1,5 @@
 import {
   type AttributeValue,
-  type CancellationReason,
   ConditionalCheckFailedException,
   TransactionCanceledException,
 } from "@aws-sdk/client-dynamodb";
@@ -13,7 +12,6 @@ import {
   type TransactWriteCommandInput,
 } from "@aws-sdk/lib-dynamodb";
 import { unmarshall } from "@aws-sdk/util-dynamodb";
-import { setting } from "../config.ts";
 import type { Transaction } from "../domain/transaction.ts";
 import type { Wallet } from "../domain/wallet.ts";
 import type { Message } from "../ledger/message.ts";
@@ -25,13 +23,14 @@ import {
   type HistoryPage,
   type HistoryQuery,
   type LedgerStore,
-  Unavailable,
+  TransientError,
 } from "../ledger/ports.ts";
+import { setting } from "../runtime/config.ts";
 import { dynamo } from "./clients.ts";
-import { ask, isPassing } from "./errors.ts";
+import { isTransient, withTransientErrors } from "./errors.ts";
 import { toInteger, toPendingItem, toTransaction, toWallet } from "./items.ts";
 
-type WriteItem = NonNullable<TransactWriteCommandInput["TransactItems"]>[number];
+type TransactItem = NonNullable<TransactWriteCommandInput["TransactItems"]>[number];
 
 /** The ledger's tables. A sparse index `history` orders a user's decided transactions by sequence. */
 export const dynamoStore: LedgerStore = {
@@ -45,7 +44,7 @@ export const dynamoStore: LedgerStore = {
 
 async function putPending(transaction: Transaction): Promise<Transaction | undefined> {
   try {
-    await ask("Put a transaction", () =>
+    await withTransientErrors("Put a transaction", () =>
       dynamo.send(
         new PutCommand({
           TableName: setting("TRANSACTIONS_TABLE"),
@@ -64,7 +63,7 @@ async function putPending(transaction: Transaction): Promise<Transaction | undef
 }
 
 async function findTransaction(userId: string, id: string): Promise<Transaction | undefined> {
-  const { Item } = await ask("Get a transaction", () =>
+  const { Item } = await withTransientErrors("Get a transaction", () =>
     dynamo.send(
       new GetCommand({ TableName: setting("TRANSACTIONS_TABLE"), Key: { userId, id }, ConsistentRead: true }),
     ),
@@ -73,7 +72,7 @@ async function findTransaction(userId: string, id: string): Promise<Transaction 
 }
 
 async function readWallet(userId: string) {
-  const { Item } = await ask("Get a wallet", () =>
+  const { Item } = await withTransientErrors("Get a wallet", () =>
     dynamo.send(new GetCommand({ TableName: setting("WALLETS_TABLE"), Key: { userId }, ConsistentRead: true })),
   );
   return Item && toWallet(Item).wallet;
@@ -82,74 +81,86 @@ async function readWallet(userId: string) {
 async function readWallets(userIds: readonly string[]): Promise<ReadonlyMap<string, Wallet>> {
   const table = setting("WALLETS_TABLE");
   const Keys = userIds.map((userId) => ({ userId }));
-  const { Responses, UnprocessedKeys } = await ask("Get wallets", () =>
+  const { Responses, UnprocessedKeys } = await withTransientErrors("Get wallets", () =>
     dynamo.send(new BatchGetCommand({ RequestItems: { [table]: { Keys, ConsistentRead: true } } })),
   );
-  if (UnprocessedKeys?.[table]) throw new Unavailable("Get wallets: not all of them were read");
+  if (UnprocessedKeys?.[table]) throw new TransientError("Get wallets: not all of them were read");
   const found = (Responses?.[table] ?? []).map(toWallet);
   return new Map(found.map(({ userId, wallet }) => [userId, wallet]));
 }
 
 async function commit(commits: readonly Commit[]): Promise<CommitResult> {
+  const writes = commits.flatMap((commit) => [
+    walletWrite(commit),
+    ...commit.decided.map((decided) => transactionWrite(commit, decided)),
+  ]);
   try {
-    await ask("Write folds", () =>
-      dynamo.send(
-        new TransactWriteCommand({
-          TransactItems: commits.flatMap((commit) => [
-            walletWrite(commit),
-            ...commit.decided.map((decided) => transactionWrite(commit, decided)),
-          ]),
-        }),
-      ),
+    await withTransientErrors("Write decisions", () =>
+      dynamo.send(new TransactWriteCommand({ TransactItems: writes.map(({ item }) => item) })),
     );
     return { kind: "committed" };
   } catch (error) {
-    if (error instanceof TransactionCanceledException) return whyCancelled(error, commits);
+    if (error instanceof TransactionCanceledException) return interpretCancellation(error, writes);
     if (error instanceof Error && error.name === "ValidationException") {
-      return { kind: "refused", detail: error.message };
+      return { kind: "invalid_write", detail: error.message };
     }
     throw error;
   }
 }
 
-function walletWrite({ userId, before, wallet, needMinor, decidedAt }: Commit): WriteItem {
-  const needs = [...needMinor].map(([currency, minor], index) => ({
+type StoredItem = Readonly<Record<string, AttributeValue>>;
+
+/** What a failed condition says about the decisions. */
+type ConditionFailure =
+  | { readonly kind: "conflict" }
+  | { readonly kind: "already_decided"; readonly id: string }
+  | { readonly kind: "not_accepted"; readonly id: string; readonly reason: DeadLetterReason };
+
+/** One item's write, and what it means that its condition fails. */
+interface ConditionalWrite {
+  readonly item: TransactItem;
+  interpretFailure(stored: StoredItem | undefined): ConditionFailure;
+}
+
+function walletWrite({ userId, before, wallet, requiredMinor, decidedAt }: Commit): ConditionalWrite {
+  const requirements = [...requiredMinor].map(([currency, minor], index) => ({
     currency,
     minor,
     name: `#c${index}`,
     value: `:c${index}`,
   }));
-  return {
+  const item = {
     Update: {
       TableName: setting("WALLETS_TABLE"),
       Key: { userId },
       UpdateExpression: "SET #sequence = :sequence, balances = :balances, updatedAt = :updatedAt",
       ConditionExpression: [
         before ? "#sequence = :before" : "attribute_not_exists(userId)",
-        ...needs.map(({ name, value }) => `balances.${name} >= ${value}`),
+        ...requirements.map(({ name, value }) => `balances.${name} >= ${value}`),
       ].join(" AND "),
       ExpressionAttributeNames: {
         "#sequence": "sequence",
-        ...Object.fromEntries(needs.map(({ name, currency }) => [name, currency])),
+        ...Object.fromEntries(requirements.map(({ name, currency }) => [name, currency])),
       },
       ExpressionAttributeValues: {
         ":sequence": wallet.sequence,
         ":balances": Object.fromEntries(wallet.balances),
         ":updatedAt": decidedAt.toISOString(),
         ...(before && { ":before": before.sequence }),
-        ...Object.fromEntries(needs.map(({ value, minor }) => [value, minor])),
+        ...Object.fromEntries(requirements.map(({ value, minor }) => [value, minor])),
       },
     },
   };
+  return { item, interpretFailure: () => ({ kind: "conflict" }) };
 }
 
-/** Decides the transaction only if it is pending and what the message says; its user is in the key. */
-function transactionWrite({ userId, decidedAt }: Commit, { message, decision }: Decided): WriteItem {
+/** Decides the transaction only if it is pending and has the message's content; its user is in the key. */
+function transactionWrite({ userId, decidedAt }: Commit, { message, decision }: Decided): ConditionalWrite {
   const { id, sequence, balanceAfterMinor, outcome } = decision;
   const { type, currency, amountMinor } = message.command;
   const [attribute, value] =
     outcome.status === "posted" ? ["postedAt", decidedAt.toISOString()] : ["rejectionCode", outcome.code];
-  return {
+  const item = {
     Update: {
       TableName: setting("TRANSACTIONS_TABLE"),
       Key: { userId, id },
@@ -179,46 +190,51 @@ function transactionWrite({ userId, decidedAt }: Commit, { message, decision }: 
         ":amountMinor": amountMinor,
         ":fingerprint": message.fingerprint,
       },
-      ReturnValuesOnConditionCheckFailure: "ALL_OLD",
+      ReturnValuesOnConditionCheckFailure: "ALL_OLD" as const,
+    },
+  };
+  return {
+    item,
+    interpretFailure(stored) {
+      if (!stored) return { kind: "not_accepted", id, reason: "unknown_transaction" };
+      if (!hasContentOf(message, stored)) return { kind: "not_accepted", id, reason: "content_mismatch" };
+      return { kind: "already_decided", id };
     },
   };
 }
 
-/** The reasons stand in the order of the writes: each wallet's, and behind it its decisions'. */
-function whyCancelled(error: TransactionCanceledException, commits: readonly Commit[]): CommitResult {
-  const reasons = error.CancellationReasons ?? [];
-  const writes = commits.flatMap(({ decided }) => ["wallet", ...decided] as const);
-  const settled = new Set<string>();
-  const foreign = new Map<string, DeadLetterReason>();
-  for (const [index, write] of writes.entries()) {
-    const reason = reasons[index];
-    if (write === "wallet" || reason?.Code !== "ConditionalCheckFailed") continue;
-    const { id } = write.decision;
-    if (!reason.Item) foreign.set(id, "unknown_transaction");
-    else if (!hasContentOf(write.message, reason.Item)) foreign.set(id, "content_mismatch");
-    else settled.add(id);
-  }
-  if (settled.size > 0 || foreign.size > 0) return { kind: "mismatch", settled, foreign };
-
-  const codes = reasons.flatMap(codeOf);
-  const known = codes.length > 0 && codes.every((code) => code === "ConditionalCheckFailed" || isPassing(code));
-  return known
-    ? { kind: "conflict", reason: codes.join(", ") }
-    : { kind: "refused", detail: `${error.message} ${codes.join(", ")}` };
-}
-
-/** True when a stored transaction, as it came over the wire, has all of a message's content. */
-function hasContentOf({ command, fingerprint }: Message, item: Record<string, AttributeValue>): boolean {
+/** True when a stored transaction, as DynamoDB returns it, has all of a message's content. */
+function hasContentOf({ command, fingerprint }: Message, stored: StoredItem): boolean {
   return (
-    item.type?.S === command.type &&
-    item.currency?.S === command.currency &&
-    item.amountMinor?.N === command.amountMinor.toString() &&
-    item.fingerprint?.S === fingerprint
+    stored.type?.S === command.type &&
+    stored.currency?.S === command.currency &&
+    stored.amountMinor?.N === command.amountMinor.toString() &&
+    stored.fingerprint?.S === fingerprint
   );
 }
 
-function codeOf(reason: CancellationReason): string[] {
-  return reason.Code && reason.Code !== "None" ? [reason.Code] : [];
+/** DynamoDB gives one reason for each write, in their order. */
+function interpretCancellation(
+  { message, CancellationReasons: reasons = [] }: TransactionCanceledException,
+  writes: readonly ConditionalWrite[],
+): CommitResult {
+  const alreadyDecided = new Set<string>();
+  const notAccepted = new Map<string, DeadLetterReason>();
+  for (const [index, write] of writes.entries()) {
+    const reason = reasons[index];
+    if (reason?.Code !== "ConditionalCheckFailed") continue;
+    const failure = write.interpretFailure(reason.Item);
+    if (failure.kind === "already_decided") alreadyDecided.add(failure.id);
+    if (failure.kind === "not_accepted") notAccepted.set(failure.id, failure.reason);
+  }
+  if (alreadyDecided.size > 0 || notAccepted.size > 0) {
+    return { kind: "precondition_failed", alreadyDecided, notAccepted };
+  }
+  const codes = reasons.flatMap(({ Code }) => (Code && Code !== "None" ? [Code] : []));
+  const isConflict = codes.length > 0 && codes.every((code) => code === "ConditionalCheckFailed" || isTransient(code));
+  return isConflict
+    ? { kind: "conflict", detail: codes.join(", ") }
+    : { kind: "invalid_write", detail: `${message} ${codes.join(", ")}` };
 }
 
 /**
@@ -238,7 +254,7 @@ async function readHistory(userId: string, query: HistoryQuery): Promise<History
     const names = new Map<string, string>();
     if (before !== undefined) names.set("#sequence", "sequence");
     if (status) names.set("#status", "status");
-    const { Items = [], LastEvaluatedKey } = await ask("Query the history", () =>
+    const { Items = [], LastEvaluatedKey } = await withTransientErrors("Query the history", () =>
       dynamo.send(
         new QueryCommand({
           TableName: setting("TRANSACTIONS_TABLE"),
@@ -259,7 +275,7 @@ async function readHistory(userId: string, query: HistoryQuery): Promise<History
     transactions.push(...found.slice(0, wanted));
     const more = found.length > wanted || LastEvaluatedKey !== undefined;
     if (!more) return { transactions, nextBeforeSequence: undefined };
-    before = found.length > wanted ? transactions.at(-1)?.settlement?.sequence : Number(LastEvaluatedKey?.sequence);
+    before = found.length > wanted ? transactions.at(-1)?.decision?.sequence : Number(LastEvaluatedKey?.sequence);
     if (transactions.length === limit) break;
   }
   return { transactions, nextBeforeSequence: before };

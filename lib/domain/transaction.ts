@@ -18,10 +18,10 @@ export interface Transaction {
   /** ISO 8601, UTC. */
   readonly createdAt: string;
   /** Absent while the transaction is pending. */
-  readonly settlement: Settlement | undefined;
+  readonly decision: RecordedDecision | undefined;
 }
 
-export interface Settlement {
+export interface RecordedDecision {
   readonly sequence: number;
   /** Minor units. */
   readonly balanceAfterMinor: bigint;
@@ -30,8 +30,8 @@ export interface Settlement {
     | { readonly status: "rejected"; readonly code: RejectionCode };
 }
 
-export type TransactionStatus = "pending" | Settlement["outcome"]["status"];
+export type TransactionStatus = "pending" | RecordedDecision["outcome"]["status"];
 
-export function statusOf(transaction: Pick<Transaction, "settlement">): TransactionStatus {
-  return transaction.settlement?.outcome.status ?? "pending";
+export function statusOf(transaction: Pick<Transaction, "decision">): TransactionStatus {
+  return transaction.decision?.outcome.status ?? "pending";
 }

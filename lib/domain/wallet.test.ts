@@ -97,7 +97,7 @@ describe("evolve", () => {
 
 describe("fold", () => {
   it("decides each command against what the one before left", () => {
-    const { wallet, decisions, needMinor } = fold(walletWith({ USD: 10n }), [
+    const { wallet, decisions, requiredMinor } = fold(walletWith({ USD: 10n }), [
       withdrawal(11n),
       deposit(1n),
       withdrawal(11n),
@@ -110,17 +110,17 @@ describe("fold", () => {
       [11, "rejected"],
     ]);
     expect(wallet).toEqual(walletWith({ USD: 0n }, 11));
-    expect(needMinor).toEqual(new Map([["USD", 10n]]));
+    expect(requiredMinor).toEqual(new Map([["USD", 10n]]));
   });
 
   it("needs nothing of a currency that it only adds to, or that it never takes below its start", () => {
-    expect(fold(walletWith({ USD: 5n }), [deposit(10n), withdrawal(10n)]).needMinor).toEqual(new Map());
-    expect(fold(walletWith({ USD: 5n }), [withdrawal(6n)]).needMinor).toEqual(new Map());
+    expect(fold(walletWith({ USD: 5n }), [deposit(10n), withdrawal(10n)]).requiredMinor).toEqual(new Map());
+    expect(fold(walletWith({ USD: 5n }), [withdrawal(6n)]).requiredMinor).toEqual(new Map());
   });
 
   it("needs the deepest dip, not the sum", () => {
     const commands = [withdrawal(3n), deposit(2n), withdrawal(4n), deposit(9n), withdrawal(1n, "EUR")];
-    expect(fold(walletWith({ USD: 50n, EUR: 50n }), commands).needMinor).toEqual(
+    expect(fold(walletWith({ USD: 50n, EUR: 50n }), commands).requiredMinor).toEqual(
       new Map([
         ["USD", 5n],
         ["EUR", 1n],
@@ -130,7 +130,7 @@ describe("fold", () => {
 
   it("of no commands is the wallet as it was", () => {
     const wallet = walletWith({ USD: 5n });
-    expect(fold(wallet, [])).toEqual({ wallet, decisions: [], needMinor: new Map() });
+    expect(fold(wallet, [])).toEqual({ wallet, decisions: [], requiredMinor: new Map() });
   });
 });
 
@@ -241,8 +241,8 @@ describe("whatever the commands", () => {
     };
     fc.assert(
       fc.property(starts, commandLists, fc.bigInt({ min: 0n, max: 1000n }), (start, commands, moreMinor) => {
-        const { decisions, needMinor } = fold(start, commands);
-        const needUsd = needMinor.get("USD") ?? 0n;
+        const { decisions, requiredMinor } = fold(start, commands);
+        const needUsd = requiredMinor.get("USD") ?? 0n;
 
         expect(needUsd <= balanceOf(start, "USD")).toBe(true);
         expect(pathLow(needUsd, commands, decisions)).toBe(0n);
@@ -250,10 +250,10 @@ describe("whatever the commands", () => {
 
         // What was posted is posted again with no more than the need at the start, and not with one unit less.
         const posted = commands.filter((_, index) => decisions[index]?.outcome.status === "posted");
-        const withNeed = fold(walletWith(Object.fromEntries(needMinor)), posted);
+        const withNeed = fold(walletWith(Object.fromEntries(requiredMinor)), posted);
         expect(statuses(withNeed.decisions).every(({ status }) => status === "posted")).toBe(true);
         if (needUsd > 0n) {
-          const withLess = fold(walletWith({ ...Object.fromEntries(needMinor), USD: needUsd - 1n }), posted);
+          const withLess = fold(walletWith({ ...Object.fromEntries(requiredMinor), USD: needUsd - 1n }), posted);
           const refused = statuses(withLess.decisions).findIndex(({ status }) => status === "rejected");
           expect(posted[refused]?.type).toBe("withdrawal");
           expect(withLess.decisions[refused]?.outcome).toEqual({ status: "rejected", code: "insufficient_funds" });

@@ -58,22 +58,22 @@ export interface Fold {
    * By currency that the fold takes from: the minor units that the balance had to hold at its start for no step on the
    * way to go below zero.
    */
-  readonly needMinor: ReadonlyMap<string, bigint>;
+  readonly requiredMinor: ReadonlyMap<string, bigint>;
 }
 
 /** Decides commands in order, each against the wallet that the one before left. */
 export function fold(start: Wallet, commands: readonly Command[]): Fold {
   let wallet = start;
   const decisions: Decision[] = [];
-  const needMinor = new Map<string, bigint>();
+  const requiredMinor = new Map<string, bigint>();
   for (const command of commands) {
     const decision = decide(wallet, command);
     wallet = evolve(wallet, decision);
     decisions.push(decision);
     const takenMinor = balanceOf(start, decision.currency) - decision.balanceAfterMinor;
-    if (takenMinor > (needMinor.get(decision.currency) ?? 0n)) needMinor.set(decision.currency, takenMinor);
+    if (takenMinor > (requiredMinor.get(decision.currency) ?? 0n)) requiredMinor.set(decision.currency, takenMinor);
   }
-  return { wallet, decisions, needMinor };
+  return { wallet, decisions, requiredMinor };
 }
 
 /** What the command adds to the balance if it is posted, in minor units. */

@@ -1,5 +1,5 @@
 import { createRemoteJWKSet, errors, type JWTPayload, type JWTVerifyGetKey, jwtVerify } from "jose";
-import { setting } from "../config.ts";
+import { setting } from "../runtime/config.ts";
 import { HttpProblem } from "./problem.ts";
 
 /** Who calls: the token's subject, and what its scopes allow. */

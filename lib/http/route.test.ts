@@ -1,7 +1,7 @@
 import type { MockInstance } from "vitest";
 import { beforeEach, describe, expect, it, vi } from "vitest";
-import { Unavailable } from "../ledger/ports.ts";
-import { logger } from "../telemetry.ts";
+import { TransientError } from "../ledger/ports.ts";
+import { logger } from "../runtime/telemetry.ts";
 import type { Caller } from "./authenticate.ts";
 import { HttpProblem } from "./problem.ts";
 import { jsonResponse, type Response } from "./response.ts";
@@ -175,7 +175,7 @@ describe("what goes wrong below a route", () => {
   });
 
   it("is a 503 that says when to try again when a service is down, and hides its cause", async () => {
-    work.mockRejectedValue(new Unavailable("DynamoDB says hunter2"));
+    work.mockRejectedValue(new TransientError("DynamoDB says hunter2"));
 
     const response = await asPublic();
 

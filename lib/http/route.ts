@@ -1,8 +1,8 @@
 import middy, { type MiddlewareObj } from "@middy/core";
 import type { APIGatewayProxyEventV2 } from "aws-lambda";
-import { Unavailable } from "../ledger/ports.ts";
-import { publishMetrics, record } from "../metrics.ts";
-import { logger } from "../telemetry.ts";
+import { TransientError } from "../ledger/ports.ts";
+import { publishMetrics, record } from "../runtime/metrics.ts";
+import { logger } from "../runtime/telemetry.ts";
 import { ADMIN_SCOPE, authenticate } from "./authenticate.ts";
 import { HttpProblem } from "./problem.ts";
 import { readUserId } from "./request.ts";
@@ -60,7 +60,7 @@ function problems(): Middleware {
 
 function toProblem(error: unknown): HttpProblem {
   if (error instanceof HttpProblem) return error;
-  if (error instanceof Unavailable) return new HttpProblem("unavailable", { headers: { "retry-after": "1" } });
+  if (error instanceof TransientError) return new HttpProblem("unavailable", { headers: { "retry-after": "1" } });
   return new HttpProblem("internal_error");
 }
 

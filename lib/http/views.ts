@@ -9,8 +9,8 @@ const REJECTION_DETAILS: Record<RejectionCode, string> = {
 };
 
 export function transactionView(transaction: Transaction): TransactionView {
-  const { id, userId, type, currency, exponent, amountMinor, createdAt, reference, metadata, settlement } = transaction;
-  const outcome = settlement?.outcome;
+  const { id, userId, type, currency, exponent, amountMinor, createdAt, reference, metadata, decision } = transaction;
+  const outcome = decision?.outcome;
   return {
     id,
     userId,
@@ -18,8 +18,8 @@ export function transactionView(transaction: Transaction): TransactionView {
     currency,
     amount: formatAmount(amountMinor, exponent),
     status: statusOf(transaction),
-    sequence: settlement?.sequence ?? null,
-    balanceAfter: settlement ? formatAmount(settlement.balanceAfterMinor, exponent) : null,
+    sequence: decision?.sequence ?? null,
+    balanceAfter: decision ? formatAmount(decision.balanceAfterMinor, exponent) : null,
     createdAt,
     postedAt: outcome?.status === "posted" ? outcome.postedAt : null,
     reference: reference ?? null,

@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, it } from "vitest";
 import { MINOR_UNITS_MAX } from "../domain/money.ts";
 import type { Wallet } from "../domain/wallet.ts";
 import { consume } from "./consume.ts";
-import { type QueueRecord, Unavailable } from "./ports.ts";
+import { type QueueRecord, TransientError, UnsupportedMessage } from "./ports.ts";
 import { submit } from "./submit.ts";
 import { recordOf, type TestPorts, testPorts } from "./testPorts.ts";
 
@@ -43,8 +43,7 @@ function forged(record: QueueRecord, change: Readonly<Record<string, string>>): 
 const malformed = (userId: string): QueueRecord => ({ recordId: "record-malformed", groupId: userId, body: "{" });
 
 const yen = (userId: string) => ports.wallets.get(userId)?.balances.get("JPY");
-const statuses = () =>
-  [...ports.transactions.values()].map(({ settlement }) => settlement?.outcome.status ?? "pending");
+const statuses = () => [...ports.transactions.values()].map(({ decision }) => decision?.outcome.status ?? "pending");
 const deadLetters = () => ports.deadLetters.map(({ record, reason }) => [record.recordId, reason]);
 const callsOf = (operation: string) => ports.calls.filter((call) => call.startsWith(operation)).length;
 
@@ -64,7 +63,7 @@ describe("one delivery", () => {
     expect(ports.calls).toEqual(["readWallets alice", "commit alice"]);
     expect(statuses()).toEqual(["posted", "posted", "rejected", "posted", "posted"]);
     expect(ports.wallets.get("alice")).toEqual({ sequence: 5, balances: new Map([["JPY", 0n]]) });
-    expect([...ports.transactions.values()].map(({ settlement }) => settlement)).toMatchObject([
+    expect([...ports.transactions.values()].map(({ decision }) => decision)).toMatchObject([
       { sequence: 1, balanceAfterMinor: 100n },
       { sequence: 2, balanceAfterMinor: 70n },
       { sequence: 3, balanceAfterMinor: 70n, outcome: { code: "insufficient_funds" } },
@@ -86,7 +85,7 @@ describe("one delivery", () => {
     ports.wallets.set("alice", { sequence: 9, balances: new Map([["JPY", MINOR_UNITS_MAX]]) });
 
     expect(await consume([await given("alice", "+1")], ports)).toEqual([]);
-    expect([...ports.transactions.values()][0]?.settlement).toMatchObject({
+    expect([...ports.transactions.values()][0]?.decision).toMatchObject({
       sequence: 10,
       outcome: { status: "rejected", code: "balance_limit" },
     });
@@ -148,7 +147,7 @@ describe("a failure of one user's writes", () => {
 
     expect(await consume(records, ports)).toEqual(["record-1", "record-3"]);
     expect([yen("alice"), yen("bob"), yen("carol")]).toEqual([undefined, 20n, 30n]);
-    expect(ports.observed.failed).toEqual([{ recordIds: ["record-1", "record-3"], error: expect.any(Unavailable) }]);
+    expect(ports.observed.failed).toEqual([{ recordIds: ["record-1", "record-3"], error: expect.any(TransientError) }]);
     expect(ports.deadLetters).toEqual([]);
   });
 
@@ -214,14 +213,22 @@ describe("the write that several users share", () => {
   });
 
   it.each([
-    ["passes", undefined],
-    ["is a bug in the code or the data", new TypeError("no sense")],
-  ])("that failed for a reason that %s is told as a retry of each user", async (_, error) => {
-    const records = [await given("alice", "+10"), await given("bob", "+20")];
-    ports.fail("commit", "before", { ...(error && { error }) });
+    ["a transient error", "unavailable", () => ports.fail("commit", "before")],
+    ["a bug in the code or the data", "error", () => ports.fail("commit", "before", { error: new TypeError("bug") })],
+    ["a decided transaction", "precondition_failed", (record: QueueRecord) => consume([record], ports)],
+    [
+      "a write that the store rejects",
+      "invalid_write",
+      (record: QueueRecord) => void ports.invalidWriteIds.add(JSON.parse(record.body).id),
+    ],
+  ])("that failed because of %s is reported as a retry of each user, cause %s", async (_, cause, happens) => {
+    const first = await given("alice", "+10");
+    const records = [first, await given("bob", "+20")];
+    await happens(first);
 
     await consume(records, ports);
     expect(ports.observed.retried).toEqual(["alice", "bob"]);
+    expect(ports.observed.retryCauses).toEqual([cause, cause]);
   });
 });
 
@@ -284,7 +291,7 @@ describe("a conflict with another writer", () => {
     expect(await consume([record], ports)).toEqual(["record-1"]);
     expect(callsOf("commit")).toBe(6);
     expect(statuses()).toEqual(["pending"]);
-    expect(ports.observed.failed[0]?.error).toBeInstanceOf(Unavailable);
+    expect(ports.observed.failed[0]?.error).toBeInstanceOf(TransientError);
     expect(ports.clock.sleeps).toEqual([...ports.clock.sleeps].sort((a, b) => a - b));
     expect(Math.max(...ports.clock.sleeps)).toBeLessThanOrEqual(400);
   });
@@ -434,10 +441,10 @@ describe("a record that can't be applied", () => {
       await given("bob", "+1"),
     ];
     const refused = [...ports.transactions.values()][1];
-    ports.refusedIds.add(refused?.id ?? "");
+    ports.invalidWriteIds.add(refused?.id ?? "");
 
     expect(await consume(records, ports)).toEqual([]);
-    expect(deadLetters()).toEqual([["record-2", "refused_by_store"]]);
+    expect(deadLetters()).toEqual([["record-2", "invalid_write"]]);
     expect(statuses()).toEqual(["posted", "pending", "posted", "posted"]);
     expect(ports.wallets.get("alice")).toEqual({ sequence: 2, balances: new Map([["JPY", 0n]]) });
     expect(yen("bob")).toBe(1n);
@@ -466,6 +473,27 @@ describe("a record that can't be applied", () => {
       ["record-malformed", "malformed"],
     ]);
     expect(ports.wallets.get("alice")).toEqual({ sequence: 2, balances: new Map([["JPY", 9n]]) });
+  });
+});
+
+describe("a message of another version or type", () => {
+  const unsupported = (userId: string): QueueRecord => ({
+    recordId: "record-unsupported",
+    groupId: userId,
+    body: JSON.stringify({ version: 2, type: "transfer", userId }),
+  });
+
+  it("is delivered again and never dead-lettered here; nothing of its user goes ahead of it", async () => {
+    const before = await given("alice", "+10");
+    const after = await given("alice", "-4");
+    const bobs = await given("bob", "+1");
+
+    const records = [before, unsupported("alice"), malformed("alice"), after, bobs];
+    expect(await consume(records, ports)).toEqual(["record-unsupported", "record-malformed", after.recordId]);
+    expect(ports.observed.failed[0]?.error).toBeInstanceOf(UnsupportedMessage);
+    expect(ports.deadLetters).toEqual([]);
+    expect(yen("alice")).toBe(10n);
+    expect(yen("bob")).toBe(1n);
   });
 });
 

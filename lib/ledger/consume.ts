@@ -1,111 +1,143 @@
-import { emptyWallet, fold } from "../domain/wallet.ts";
-import { contentOf, decodeMessage, type Message } from "./message.ts";
+import { type Entry, groupByUser } from "./batch.ts";
+import { type CommitPorts, commitBatch, userIdOf } from "./commitBatch.ts";
+import { decodeMessage } from "./message.ts";
 import {
-  type Clock,
   type CommandQueue,
-  type ConsumerObserver,
   type DeadLetterReason,
-  type LedgerStore,
   type QueueRecord,
-  Unavailable,
+  type RetryCause,
+  TransientError,
+  UnsupportedMessage,
 } from "./ports.ts";
 
-export interface ConsumePorts {
-  readonly store: LedgerStore;
+export interface ConsumePorts extends CommitPorts {
   readonly queue: CommandQueue;
-  readonly clock: Clock;
-  readonly observer: ConsumerObserver;
 }
 
-/** Rounds of read, decide and write for one user in one delivery; what is left over comes back with the next one. */
+/** Rounds of read, decide and write for one user in one batch; after them the queue delivers the records again. */
 const ATTEMPTS_MAX = 6;
 const BACKOFF_FIRST_MS = 20;
 const BACKOFF_MAX_MS = 400;
 /** No round starts later than this after the delivery, so that the function ends before its timeout. */
-const DELIVERY_BUDGET_MS = 3500;
-
-/** A command with every record that carried it: the queue may deliver one twice. */
-interface Entry {
-  readonly message: Message;
-  readonly records: readonly QueueRecord[];
-}
+const BATCH_BUDGET_MS = 3500;
 
 /**
- * Decides the commands of one delivery, the users side by side and each user's in order.
+ * Decides the commands of one batch, the users in parallel and each user's in order.
  *
  * @returns ids of the records that must be delivered again
  */
 export async function consume(records: readonly QueueRecord[], ports: ConsumePorts): Promise<string[]> {
-  const deadlineMs = ports.clock.now().getTime() + DELIVERY_BUDGET_MS;
-  const { entriesByUser, refused } = group(records);
+  const deadlineMs = ports.clock.now().getTime() + BATCH_BUDGET_MS;
+  const { users, undecidable, unsupported } = groupByUser(records);
   const failed = await Promise.all([
-    ...refused.map(({ record, reason }) => orFailed([record], ports, () => setAside([record], reason, "", ports))),
-    settleAll(entriesByUser, deadlineMs, ports),
+    ...undecidable.map(({ record, reason }) =>
+      captureFailure([record], ports, () => deadLetter([record], reason, "", ports)),
+    ),
+    ...unsupported.map((group) =>
+      captureFailure(group, ports, () =>
+        Promise.reject(new UnsupportedMessage("The message is of another version or type")),
+      ),
+    ),
+    processUsers(users, deadlineMs, ports),
   ]);
   return failed.flat();
 }
 
-/** The users of a delivery share a read and a write. Where that does not come off, for whatever reason, each has its own. */
-async function settleAll(
+/** The users of a batch share one read and one write. If these do not succeed, each user has its own. */
+async function processUsers(
   users: readonly (readonly Entry[])[],
   deadlineMs: number,
   ports: ConsumePorts,
 ): Promise<string[]> {
-  if (users.length > 1 && (await isSettledTogether(users, ports))) return [];
-  const each = users.map((entries) =>
-    orFailed(
+  if (users.length > 1 && (await tryCommitBatch(users, ports))) return [];
+  const failed = users.map((entries) =>
+    captureFailure(
       entries.flatMap((entry) => entry.records),
       ports,
-      () => settle(entries, deadlineMs, ports),
+      () => processUser(entries, deadlineMs, ports),
     ),
   );
-  return (await Promise.all(each)).flat();
+  return (await Promise.all(failed)).flat();
 }
 
-/** Every way in which it does not come off is told as a retry: each user's own round is one. */
-async function isSettledTogether(users: readonly (readonly Entry[])[], ports: ConsumePorts): Promise<boolean> {
-  // Whose error it is meets it again alone, and nobody else does.
-  const result = await decideAndCommit(users, ports).catch(
-    (error: unknown) => ({ kind: "conflict", reason: String(error) }) as const,
-  );
+/** A shared write that does not succeed is reported as a retry of each user: the user's own round is one. */
+async function tryCommitBatch(users: readonly (readonly Entry[])[], ports: ConsumePorts): Promise<boolean> {
+  // The user whose data causes an error meets it again alone, and no other user does.
+  const result = await commitBatch(users, ports).catch((error: unknown) => ({
+    kind: "error" as const,
+    detail: String(error),
+  }));
   if (result.kind === "committed") return true;
-  const reason = "reason" in result ? result.reason : result.kind;
-  const kind = result.kind === "unavailable" ? "unavailable" : "conflict";
-  for (const entries of users) tellRetry(entries, { kind, reason }, ports);
+  for (const entries of users) reportRetry(entries, result.kind, "detail" in result ? result.detail : "", ports);
   return false;
 }
 
-interface Grouped {
-  readonly entriesByUser: Entry[][];
-  /** Records that can't be decided, whatever the tables hold. */
-  readonly refused: { readonly record: QueueRecord; readonly reason: DeadLetterReason }[];
-}
-
-function group(records: readonly QueueRecord[]): Grouped {
-  const users = new Map<string, Map<string, Entry>>();
-  const refused: Grouped["refused"] = [];
-  for (const record of records) {
-    const message = decodeMessage(record.body);
-    const userId = message?.command.userId;
-    if (!message || userId === undefined || userId !== record.groupId) {
-      refused.push({ record, reason: message ? "group_mismatch" : "malformed" });
-      continue;
-    }
-    const entries = users.get(userId) ?? new Map<string, Entry>();
-    // Other content under the same id is no duplicate: dead-lettering it must not dead-letter the true message.
-    const content = contentOf(message);
-    const twin = entries.get(content);
-    entries.set(
-      content,
-      twin ? { message: twin.message, records: [...twin.records, record] } : { message, records: [record] },
-    );
-    users.set(userId, entries);
+/**
+ * Decides one user's commands: one read of the wallet, one write of everything. Where the store rejects the write, the
+ * commands are written one by one, so that the invalid one does not block the others.
+ *
+ * @throws TransientError when attempts or time run out
+ */
+async function processUser(entries: readonly Entry[], deadlineMs: number, ports: ConsumePorts): Promise<void> {
+  // Of two messages for one transaction one is forged, and one write does not accept both.
+  const ids = new Set(entries.map(({ message }) => message.command.id));
+  const parts = ids.size < entries.length ? entries.map((entry) => [entry]) : [entries];
+  for (let part = parts.shift(); part; part = parts.shift()) {
+    const invalid = await commitWithRetries(part, deadlineMs, ports);
+    if (!invalid) continue;
+    const [first, ...others] = invalid.entries;
+    if (first && others.length === 0) await deadLetter(first.records, "invalid_write", invalid.detail, ports);
+    else parts.unshift(...invalid.entries.map((entry) => [entry]));
   }
-  return { entriesByUser: [...users.values()].map((entries) => [...entries.values()]), refused };
 }
 
-/** A failure stays with the records it belongs to. */
-async function orFailed(
+interface InvalidWrite {
+  readonly entries: readonly Entry[];
+  readonly detail: string;
+}
+
+/**
+ * @returns what the store will never write, if anything
+ * @throws TransientError when attempts or time run out
+ */
+async function commitWithRetries(
+  entries: readonly Entry[],
+  deadlineMs: number,
+  ports: ConsumePorts,
+): Promise<InvalidWrite | undefined> {
+  let remaining = entries;
+  let lastDetail = "no time left";
+  for (let attempt = 1; attempt <= ATTEMPTS_MAX && ports.clock.now().getTime() < deadlineMs; attempt++) {
+    const result = await commitBatch([remaining], ports);
+    switch (result.kind) {
+      case "committed":
+        return undefined;
+      case "invalid_write":
+        return { entries: remaining, detail: result.detail };
+      case "precondition_failed": {
+        const { alreadyDecided, notAccepted } = result;
+        for (const { message, records } of remaining) {
+          const reason = notAccepted.get(message.command.id);
+          if (reason) await deadLetter(records, reason, message.command.id, ports);
+        }
+        remaining = remaining.filter(
+          ({ message: { command } }) => !alreadyDecided.has(command.id) && !notAccepted.has(command.id),
+        );
+        if (remaining.length === 0) return undefined;
+        break;
+      }
+      case "conflict":
+      case "unavailable":
+        lastDetail = result.detail;
+        reportRetry(remaining, result.kind, result.detail, ports);
+        await ports.clock.sleep(ports.clock.random() * Math.min(BACKOFF_FIRST_MS * 2 ** attempt, BACKOFF_MAX_MS));
+    }
+  }
+  throw new TransientError(`The commands of user ${userIdOf(remaining)} could not be decided: ${lastDetail}`);
+}
+
+/** @returns ids of the records if the work fails */
+async function captureFailure(
   records: readonly QueueRecord[],
   { observer }: ConsumePorts,
   work: () => Promise<void>,
@@ -121,95 +153,12 @@ async function orFailed(
   }
 }
 
-/**
- * Decides one user's commands: one read of the wallet, one write of everything.
- *
- * @throws Unavailable when it did not come to an end within its attempts and its time
- */
-async function settle(entries: readonly Entry[], deadlineMs: number, ports: ConsumePorts): Promise<void> {
-  // Where two records claim one transaction one of them is wrong, and one write does not take both.
-  const ids = new Set(entries.map(({ message }) => message.command.id));
-  if (ids.size < entries.length) return settleOneByOne(entries, "", deadlineMs, ports);
-  let open = entries;
-  let lastReason = "no time left";
-  for (let attempt = 1; attempt <= ATTEMPTS_MAX && ports.clock.now().getTime() < deadlineMs; attempt++) {
-    const result = await decideAndCommit([open], ports);
-    switch (result.kind) {
-      case "committed":
-        return;
-      case "mismatch": {
-        const { settled, foreign } = result;
-        for (const [id, reason] of foreign) {
-          await setAside(open.find((entry) => entry.message.command.id === id)?.records ?? [], reason, id, ports);
-        }
-        open = open.filter(({ message: { command } }) => !settled.has(command.id) && !foreign.has(command.id));
-        if (open.length === 0) return;
-        break;
-      }
-      case "refused":
-        return settleOneByOne(open, result.detail, deadlineMs, ports);
-      case "conflict":
-      case "unavailable":
-        lastReason = result.reason;
-        tellRetry(open, result, ports);
-        await ports.clock.sleep(ports.clock.random() * Math.min(BACKOFF_FIRST_MS * 2 ** attempt, BACKOFF_MAX_MS));
-    }
-  }
-  throw new Unavailable(`The commands of user ${userOf(open)} could not be decided: ${lastReason}`);
-}
-
-/** Finds the command that the store refuses, so that it does not hold up the user's others. */
-async function settleOneByOne(
-  entries: readonly Entry[],
-  detail: string,
-  deadlineMs: number,
-  ports: ConsumePorts,
-): Promise<void> {
-  const [only, ...others] = entries;
-  if (only && others.length === 0) return setAside(only.records, "refused_by_store", detail, ports);
-  for (const entry of entries) await settle([entry], deadlineMs, ports);
-}
-
-/** Decides the commands of one or several users: one read of their wallets, one write of everything. */
-async function decideAndCommit(users: readonly (readonly Entry[])[], { store, clock, observer }: ConsumePorts) {
-  try {
-    const wallets = await store.readWallets(users.map(userOf));
-    const decidedAt = clock.now();
-    const commits = users.map((entries) => {
-      const userId = userOf(entries);
-      const before = wallets.get(userId);
-      const messages = entries.map(({ message }) => message);
-      const { wallet, needMinor, decisions } = fold(
-        before ?? emptyWallet,
-        messages.map(({ command }) => command),
-      );
-      const decided = messages.flatMap((message, index) => {
-        const decision = decisions[index];
-        return decision ? [{ message, decision }] : [];
-      });
-      return { userId, before, wallet, needMinor, decided, decidedAt };
-    });
-    const result = await store.commit(commits);
-    if (result.kind === "committed") {
-      for (const { decided } of commits) observer.committed(decided, decidedAt);
-    }
-    return result;
-  } catch (error) {
-    if (error instanceof Unavailable) return { kind: "unavailable", reason: error.message } as const;
-    throw error;
-  }
-}
-
-function tellRetry(
-  entries: readonly Entry[],
-  { kind, reason }: { readonly kind: "conflict" | "unavailable"; readonly reason: string },
-  { observer }: ConsumePorts,
-): void {
+function reportRetry(entries: readonly Entry[], cause: RetryCause, detail: string, { observer }: ConsumePorts): void {
   const requestIds = entries.map(({ message }) => message.requestId);
-  observer.retried(userOf(entries), { cause: kind, detail: reason, requestIds });
+  observer.retried(userIdOf(entries), { cause, detail, requestIds });
 }
 
-async function setAside(
+async function deadLetter(
   records: readonly QueueRecord[],
   reason: DeadLetterReason,
   detail: string,
@@ -219,8 +168,4 @@ async function setAside(
     await queue.sendToDeadLetters(record, reason);
     observer.deadLettered(record, reason, detail);
   }
-}
-
-function userOf(entries: readonly Entry[]): string {
-  return entries[0]?.message.command.userId ?? "";
 }

@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { COMMAND_TYPES } from "../domain/command.ts";
 import { MINOR_UNITS_MAX } from "../domain/money.ts";
-import { decodeMessage, encodeMessage, type Message } from "./message.ts";
+import { decodeMessage, encodeMessage, isOfOtherVersion, type Message } from "./message.ts";
 
 const message: Message = {
   command: { type: "deposit", id: "tx_1", userId: "alice", currency: "USD", amountMinor: 1234n },
@@ -90,6 +90,39 @@ describe("a message", () => {
     ["a long request id", bodyWith({ requestId: "x".repeat(129) })],
   ])("is not read out of %s", (_what, body) => {
     expect(decodeMessage(body)).toBeUndefined();
+  });
+
+  it("of version 1 is decoded as it was sent in November 2026", () => {
+    const body =
+      '{"version":1,"type":"withdrawal","id":"tx_U4mTpvkLEue5WwRVJC9WLs6SPZiRYKfICn0vZaP8jH0","userId":"alice",' +
+      '"currency":"USD","amountMinor":"12345","fingerprint":"kq2bJyn4Rv0cSBqI8Ka0Xw_9k3Zc4EnM1YbW2l0aW5s",' +
+      '"acceptedAt":"2026-11-24T09:30:00.000Z","requestId":"5c1ba9a2-4ac0-4f4b-9a0b-7a4d3b1c2e8f"}';
+    expect(decodeMessage(body)).toEqual({
+      command: {
+        type: "withdrawal",
+        id: "tx_U4mTpvkLEue5WwRVJC9WLs6SPZiRYKfICn0vZaP8jH0",
+        userId: "alice",
+        currency: "USD",
+        amountMinor: 12345n,
+      },
+      fingerprint: "kq2bJyn4Rv0cSBqI8Ka0Xw_9k3Zc4EnM1YbW2l0aW5s",
+      acceptedAt: "2026-11-24T09:30:00.000Z",
+      requestId: "5c1ba9a2-4ac0-4f4b-9a0b-7a4d3b1c2e8f",
+    });
+  });
+
+  it.each([
+    ["a later version", bodyWith({ version: 2, hold: {} }), true],
+    ["an earlier version", bodyWith({ version: 0 }), true],
+    ["another type", bodyWith({ type: "transfer" }), true],
+    ["this version with a wrong field", bodyWith({ amountMinor: "0" }), false],
+    ["this version", encodeMessage(message), false],
+    ["no version", bodyWithout("version"), false],
+    ["no type", bodyWithout("type"), false],
+    ["a version in a string", bodyWith({ version: "2" }), false],
+    ["broken JSON", '{"version":2,', false],
+  ])("with %s is of another version: %s is %s", (_what, body, expected) => {
+    expect(isOfOtherVersion(body)).toBe(expected);
   });
 
   it.each(Object.keys(JSON.parse(encodeMessage(message))))("is not read without its %s", (field) => {

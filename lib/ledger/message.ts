@@ -74,6 +74,15 @@ export function decodeMessage(body: string): Message | undefined {
   return { command: { type, id, userId, currency, amountMinor }, fingerprint, acceptedAt, requestId };
 }
 
+const otherVersionSchema = z
+  .looseObject({ version: z.int(), type: z.string() })
+  .refine(({ version, type }) => version !== VERSION || !COMMAND_TYPES.some((known) => known === type));
+
+/** True for a message of a version or a type that this one does not know, such as a newer version sends during a deploy. */
+export function isOfOtherVersion(body: string): boolean {
+  return otherVersionSchema.safeParse(parseJson(body)).success;
+}
+
 function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);

@@ -4,11 +4,16 @@ import type { Decision, Fold, Wallet } from "../domain/wallet.ts";
 import type { Message } from "./message.ts";
 
 /**
- * A store or a queue did not do what it was asked, or did it without saying so, for a reason that passes: a throttle, a
- * timeout, a fault of the service. Everything that the ledger asks of a port may be asked again.
+ * A store or a queue failed, or did not report its success, for a transient reason: a throttle, a timeout, a fault of the
+ * service. Every call of a port can be repeated.
  */
-export class Unavailable extends Error {
-  override readonly name = "Unavailable";
+export class TransientError extends Error {
+  override readonly name = "TransientError";
+}
+
+/** A message that this version of the ledger can't decode and another one may. */
+export class UnsupportedMessage extends Error {
+  override readonly name = "UnsupportedMessage";
 }
 
 /** A stored item that is not one the ledger writes. Its message follows the user's name in a sentence. */
@@ -54,23 +59,23 @@ export interface Commit {
   readonly before: Wallet | undefined;
   /** The wallet as it is after the decisions. */
   readonly wallet: Wallet;
-  readonly needMinor: Fold["needMinor"];
+  readonly requiredMinor: Fold["requiredMinor"];
   readonly decided: readonly Decided[];
   readonly decidedAt: Date;
 }
 
 export type CommitResult =
   | { readonly kind: "committed" }
-  /** Another writer was there first, or the service asks for patience: read again and decide again. */
-  | { readonly kind: "conflict"; readonly reason: string }
-  /** Some transactions can't be decided: they were decided before, or they are not what was accepted. */
+  /** Another writer was first, or the service throttles: read and decide again. */
+  | { readonly kind: "conflict"; readonly detail: string }
+  /** Some transactions can't be decided: they are decided already, or the message is not what was accepted. */
   | {
-      readonly kind: "mismatch";
-      readonly settled: ReadonlySet<string>;
-      readonly foreign: ReadonlyMap<string, DeadLetterReason>;
+      readonly kind: "precondition_failed";
+      readonly alreadyDecided: ReadonlySet<string>;
+      readonly notAccepted: ReadonlyMap<string, DeadLetterReason>;
     }
-  /** The store will never take this write. */
-  | { readonly kind: "refused"; readonly detail: string };
+  /** The store will never accept this write. */
+  | { readonly kind: "invalid_write"; readonly detail: string };
 
 export interface HistoryQuery {
   /** 1 to {@link HISTORY_LIMIT_MAX}. */
@@ -117,7 +122,7 @@ export const DEAD_LETTER_REASONS = [
   /** The transaction that was accepted under this id has another type, currency, amount or fingerprint. */
   "content_mismatch",
   /** The store refuses to write the decision. */
-  "refused_by_store",
+  "invalid_write",
 ] as const;
 
 export type DeadLetterReason = (typeof DEAD_LETTER_REASONS)[number];
@@ -130,14 +135,22 @@ export interface Clock {
 }
 
 export const RETRY_CAUSES = [
-  /** Another writer was there first, or the write was turned away as a whole. */
+  /** Another writer was first, or the service throttled the write. */
   "conflict",
-  /** The store did not answer, or asks for patience. */
+  /** In a write of several users: a transaction was decided already, or a message was not what was accepted. */
+  "precondition_failed",
+  /** In a write of several users: the store will never accept it. */
+  "invalid_write",
+  /** The store did not answer, or throttled the read. */
   "unavailable",
+  /** In a write of several users: an error that no retry explains, such as a bug. */
+  "error",
 ] as const;
 
+export type RetryCause = (typeof RETRY_CAUSES)[number];
+
 interface Retry {
-  readonly cause: (typeof RETRY_CAUSES)[number];
+  readonly cause: RetryCause;
   readonly detail: string;
   readonly requestIds: readonly string[];
 }

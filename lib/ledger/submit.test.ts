@@ -1,8 +1,8 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import type { Transaction } from "../domain/transaction.ts";
 import { consume } from "./consume.ts";
-import { fingerprintOf, transactionId } from "./identity.ts";
-import { Unavailable } from "./ports.ts";
+import { fingerprintOf, transactionId } from "./idempotency.ts";
+import { TransientError } from "./ports.ts";
 import { awaitOutcome, type Submission, submit } from "./submit.ts";
 import { recordOf, type TestPorts, testPorts } from "./testPorts.ts";
 
@@ -55,11 +55,11 @@ describe("a new submission", () => {
         metadata: { orderId: "A-1" },
         fingerprint: fingerprintOf({ ...deposit, amountMinor: 1234n }),
         createdAt: "2026-11-23T09:30:00.000Z",
-        settlement: undefined,
+        decision: undefined,
       },
     });
     expect(ports.calls).toEqual(["listCurrencies", "putPending alice", "send alice"]);
-    expect(onlyStored()).toEqual([expect.objectContaining({ id, settlement: undefined })]);
+    expect(onlyStored()).toEqual([expect.objectContaining({ id, decision: undefined })]);
     expect(ports.sent).toEqual([
       {
         command: { type: "deposit", id, userId: "alice", currency: "USD", amountMinor: 1234n },
@@ -121,7 +121,7 @@ describe("a submission made again", () => {
     expect(submitted).toMatchObject({
       accepted: true,
       replayed: true,
-      transaction: { settlement: { sequence: 1, balanceAfterMinor: 1234n, outcome: { status: "posted" } } },
+      transaction: { decision: { sequence: 1, balanceAfterMinor: 1234n, outcome: { status: "posted" } } },
     });
     expect(ports.sent).toEqual([]);
   });
@@ -135,7 +135,7 @@ describe("a submission made again", () => {
 
     expect(await submit(withdrawal, ports)).toMatchObject({
       replayed: true,
-      transaction: { settlement: { outcome: { status: "rejected", code: "insufficient_funds" } } },
+      transaction: { decision: { outcome: { status: "rejected", code: "insufficient_funds" } } },
     });
     expect(ports.sent).toEqual([]);
   });
@@ -167,11 +167,11 @@ describe("a submission made again", () => {
 });
 
 describe("a failure on the way", () => {
-  it("of the queue is told as Unavailable, and the same submission later completes the command", async () => {
+  it("of the queue is told as TransientError, and the same submission later completes the command", async () => {
     ports.fail("send", "before");
 
-    await expect(submit(deposit, ports)).rejects.toBeInstanceOf(Unavailable);
-    expect(onlyStored()).toMatchObject([{ settlement: undefined }]);
+    await expect(submit(deposit, ports)).rejects.toBeInstanceOf(TransientError);
+    expect(onlyStored()).toMatchObject([{ decision: undefined }]);
     expect(ports.sent).toEqual([]);
 
     expect(await submit(deposit, ports)).toMatchObject({ accepted: true, replayed: true });
@@ -182,7 +182,7 @@ describe("a failure on the way", () => {
   it("of the queue after it took the command does not make the command count twice", async () => {
     ports.fail("send", "after");
 
-    await expect(submit(deposit, ports)).rejects.toBeInstanceOf(Unavailable);
+    await expect(submit(deposit, ports)).rejects.toBeInstanceOf(TransientError);
     await submit(deposit, ports);
 
     expect(ports.sent).toHaveLength(2);
@@ -193,7 +193,7 @@ describe("a failure on the way", () => {
   it("of the store before its effect leaves nothing behind", async () => {
     ports.fail("putPending", "before");
 
-    await expect(submit(deposit, ports)).rejects.toBeInstanceOf(Unavailable);
+    await expect(submit(deposit, ports)).rejects.toBeInstanceOf(TransientError);
     expect(onlyStored()).toEqual([]);
     expect(ports.sent).toEqual([]);
 
@@ -203,7 +203,7 @@ describe("a failure on the way", () => {
   it("of the store after its effect sends nothing, and the same submission later completes the command", async () => {
     ports.fail("putPending", "after");
 
-    await expect(submit(deposit, ports)).rejects.toBeInstanceOf(Unavailable);
+    await expect(submit(deposit, ports)).rejects.toBeInstanceOf(TransientError);
     expect(ports.sent).toEqual([]);
 
     expect(await submit(deposit, ports)).toMatchObject({ accepted: true, replayed: true });
@@ -231,7 +231,7 @@ describe("a disabled currency", () => {
     await consumeAll();
     expect(await submit(deposit, ports)).toMatchObject({
       replayed: true,
-      transaction: { settlement: { sequence: 1 } },
+      transaction: { decision: { sequence: 1 } },
     });
   });
 
@@ -298,7 +298,7 @@ describe("awaitOutcome", () => {
 
     const outcome = await awaitOutcome(pending, 20_000, ports);
 
-    expect(outcome.settlement).toMatchObject({ sequence: 1, outcome: { status: "posted" } });
+    expect(outcome.decision).toMatchObject({ sequence: 1, outcome: { status: "posted" } });
     expect(elapsedMs()).toBeGreaterThanOrEqual(100);
     expect(elapsedMs()).toBeLessThan(400);
   });
@@ -308,7 +308,7 @@ describe("awaitOutcome", () => {
     ports.fail("findTransaction", "before", { times: 2 });
     ports.clock.in(100, () => void consumeAll());
 
-    expect((await awaitOutcome(pending, 20_000, ports)).settlement?.sequence).toBe(1);
+    expect((await awaitOutcome(pending, 20_000, ports)).decision?.sequence).toBe(1);
   });
 
   it("returns the transaction as pending at the deadline, and not a moment later", async () => {
@@ -324,7 +324,7 @@ describe("awaitOutcome", () => {
     const pending = await accepted(deposit);
     ports.clock.in(4900, () => void consumeAll());
 
-    expect((await awaitOutcome(pending, 5000, ports)).settlement?.sequence).toBe(1);
+    expect((await awaitOutcome(pending, 5000, ports)).decision?.sequence).toBe(1);
   });
 
   it("does not wait at all for a wait of nothing", async () => {

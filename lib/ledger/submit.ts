@@ -1,9 +1,9 @@
 import type { Command } from "../domain/command.ts";
 import { type AmountProblem, parseAmount } from "../domain/money.ts";
 import type { Transaction } from "../domain/transaction.ts";
-import { fingerprintOf, transactionId } from "./identity.ts";
+import { fingerprintOf, transactionId } from "./idempotency.ts";
 import { messageOf } from "./message.ts";
-import { type Clock, type CommandQueue, type CurrencyList, type LedgerStore, Unavailable } from "./ports.ts";
+import { type Clock, type CommandQueue, type CurrencyList, type LedgerStore, TransientError } from "./ports.ts";
 
 /** What a client asks for. */
 export interface Submission {
@@ -36,7 +36,7 @@ export interface SubmitPorts {
  * Accepts a command: stores it as pending, then sends it. A failure in between is mended by the same submission made
  * again, because a transaction that is still pending is sent again, and the consumer decides it only once.
  *
- * @throws Unavailable when the command may not have reached the queue
+ * @throws TransientError when the command may not have reached the queue
  */
 export async function submit(submission: Submission, ports: SubmitPorts): Promise<Submitted> {
   const { userId, type, currency: code, reference, metadata, requestId } = submission;
@@ -46,7 +46,7 @@ export async function submit(submission: Submission, ports: SubmitPorts): Promis
   if (!amount.ok) return { accepted: false, problem: currency.enabled ? amount.problem : "unknown_currency" };
   const { amountMinor } = amount;
 
-  const offered: Transaction = {
+  const candidate: Transaction = {
     id: transactionId(userId, submission.idempotencyKey),
     userId,
     type,
@@ -57,17 +57,17 @@ export async function submit(submission: Submission, ports: SubmitPorts): Promis
     metadata,
     fingerprint: fingerprintOf({ type, currency: code, amountMinor, reference, metadata }),
     createdAt: ports.clock.now().toISOString(),
-    settlement: undefined,
+    decision: undefined,
   };
   // A currency that was disabled since takes nothing new, and still answers for what it took.
   const existing = currency.enabled
-    ? await ports.store.putPending(offered)
-    : await ports.store.findTransaction(userId, offered.id);
+    ? await ports.store.putPending(candidate)
+    : await ports.store.findTransaction(userId, candidate.id);
   if (!existing && !currency.enabled) return { accepted: false, problem: "unknown_currency" };
 
-  const transaction = existing ?? offered;
-  if (transaction.fingerprint !== offered.fingerprint) return { accepted: false, problem: "idempotency_key_reused" };
-  if (!transaction.settlement) await ports.queue.send(messageOf(transaction, requestId));
+  const transaction = existing ?? candidate;
+  if (transaction.fingerprint !== candidate.fingerprint) return { accepted: false, problem: "idempotency_key_reused" };
+  if (!transaction.decision) await ports.queue.send(messageOf(transaction, requestId));
   return { accepted: true, transaction, replayed: existing !== undefined };
 }
 
@@ -86,7 +86,7 @@ export async function awaitOutcome(
 ): Promise<Transaction> {
   const deadlineMs = clock.now().getTime() + waitMs;
   let current = transaction;
-  for (let pauseMs = POLL_FIRST_MS; !current.settlement; pauseMs = Math.min(pauseMs * POLL_GROWTH, POLL_MAX_MS)) {
+  for (let pauseMs = POLL_FIRST_MS; !current.decision; pauseMs = Math.min(pauseMs * POLL_GROWTH, POLL_MAX_MS)) {
     const leftMs = deadlineMs - clock.now().getTime();
     if (leftMs <= 0) break;
     await clock.sleep(Math.min(pauseMs, leftMs));
@@ -96,5 +96,5 @@ export async function awaitOutcome(
 }
 
 function ignoreUnavailable(error: unknown): undefined {
-  if (!(error instanceof Unavailable)) throw error;
+  if (!(error instanceof TransientError)) throw error;
 }

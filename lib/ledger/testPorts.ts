@@ -12,7 +12,8 @@ import {
   type DeadLetterReason,
   type LedgerStore,
   type QueueRecord,
-  Unavailable,
+  type RetryCause,
+  TransientError,
 } from "./ports.ts";
 
 /**
@@ -55,7 +56,7 @@ export function testPorts() {
   const transactions = new Map<string, Transaction>();
   const wallets = new Map<string, Wallet>();
   /** Ids of transactions that the store will never write. */
-  const refusedIds = new Set<string>();
+  const invalidWriteIds = new Set<string>();
   const sent: Message[] = [];
   const deadLetters: { record: QueueRecord; reason: DeadLetterReason }[] = [];
   const calls: string[] = [];
@@ -92,41 +93,45 @@ export function testPorts() {
       decided.map(({ message, decision: { id } }) => ({ userId, id, message })),
     );
     const keys = new Set(decided.map(({ userId, id }) => keyOf(userId, id)));
-    if (keys.size < decided.length) return { kind: "refused", detail: "several operations on one item" };
-    const refused = decided.find(({ id }) => refusedIds.has(id));
-    if (refused) return { kind: "refused", detail: `the store does not take ${refused.id}` };
+    if (keys.size < decided.length) return { kind: "invalid_write", detail: "several operations on one item" };
+    const refused = decided.find(({ id }) => invalidWriteIds.has(id));
+    if (refused) return { kind: "invalid_write", detail: `the store does not take ${refused.id}` };
 
-    const settled = new Set<string>();
-    const foreign = new Map<string, DeadLetterReason>();
+    const alreadyDecided = new Set<string>();
+    const notAccepted = new Map<string, DeadLetterReason>();
     for (const { userId, id, message } of decided) {
       const stored = transactions.get(keyOf(userId, id));
-      if (!stored) foreign.set(id, "unknown_transaction");
-      else if (contentOf(messageOf(stored, "")) !== contentOf(message)) foreign.set(id, "content_mismatch");
-      else if (stored.settlement) settled.add(id);
+      if (!stored) notAccepted.set(id, "unknown_transaction");
+      else if (contentOf(messageOf(stored, "")) !== contentOf(message)) notAccepted.set(id, "content_mismatch");
+      else if (stored.decision) alreadyDecided.add(id);
     }
-    if (settled.size > 0 || foreign.size > 0) return { kind: "mismatch", settled, foreign };
+    if (alreadyDecided.size > 0 || notAccepted.size > 0) {
+      return { kind: "precondition_failed", alreadyDecided, notAccepted };
+    }
 
-    for (const { userId, before, needMinor } of commits) {
+    for (const { userId, before, requiredMinor } of commits) {
       const current = wallets.get(userId);
       const asRead = before ? current?.sequence === before.sequence : current === undefined;
-      const covered = [...needMinor].every(([currency, minor]) => balanceOf(current ?? emptyWallet, currency) >= minor);
-      if (!asRead || !covered) return { kind: "conflict", reason: "ConditionalCheckFailed" };
+      const covered = [...requiredMinor].every(
+        ([currency, minor]) => balanceOf(current ?? emptyWallet, currency) >= minor,
+      );
+      if (!asRead || !covered) return { kind: "conflict", detail: "ConditionalCheckFailed" };
     }
 
     for (const { userId, wallet, decided, decidedAt } of commits) {
-      for (const { decision } of decided) settleTransaction(userId, decision, decidedAt);
+      for (const { decision } of decided) decideTransaction(userId, decision, decidedAt);
       wallets.set(userId, wallet);
     }
     return { kind: "committed" };
   }
 
-  function settleTransaction(userId: string, decision: Decision, decidedAt: Date) {
+  function decideTransaction(userId: string, decision: Decision, decidedAt: Date) {
     const { id, sequence, balanceAfterMinor, outcome } = decision;
     const stored = transactions.get(keyOf(userId, id));
-    if (!stored) throw new Error(`No transaction ${id} to settle`);
+    if (!stored) throw new Error(`No transaction ${id} to decide`);
     transactions.set(keyOf(userId, id), {
       ...stored,
-      settlement: {
+      decision: {
         sequence,
         balanceAfterMinor,
         outcome: outcome.status === "posted" ? { status: "posted", postedAt: decidedAt.toISOString() } : outcome,
@@ -164,7 +169,7 @@ export function testPorts() {
       ),
     readHistory: (userId, { limit, beforeSequence = Number.POSITIVE_INFINITY, currency, status }) =>
       during("readHistory", userId, () => {
-        const sequenceOf = (transaction: Transaction) => transaction.settlement?.sequence ?? Number.POSITIVE_INFINITY;
+        const sequenceOf = (transaction: Transaction) => transaction.decision?.sequence ?? Number.POSITIVE_INFINITY;
         const found = [...transactions.values()]
           .filter((transaction) => transaction.userId === userId && sequenceOf(transaction) < beforeSequence)
           .filter((transaction) => currency === undefined || transaction.currency === currency)
@@ -187,12 +192,16 @@ export function testPorts() {
   const observed = {
     committed: [] as { message: Message; decision: Decision }[][],
     retried: [] as string[],
+    retryCauses: [] as RetryCause[],
     deadLettered: [] as string[],
     failed: [] as { recordIds: readonly string[]; error: unknown }[],
   };
   const observer: ConsumerObserver = {
     committed: (decided) => void observed.committed.push([...decided]),
-    retried: (userId) => void observed.retried.push(userId),
+    retried(userId, { cause }) {
+      observed.retried.push(userId);
+      observed.retryCauses.push(cause);
+    },
     deadLettered: (record, reason) => void observed.deadLettered.push(`${record.recordId} ${reason}`),
     failed: (recordIds, error) => void observed.failed.push({ recordIds, error }),
   };
@@ -207,7 +216,7 @@ export function testPorts() {
     observed,
     transactions,
     wallets,
-    refusedIds,
+    invalidWriteIds,
     sent,
     deadLetters,
     calls,
@@ -221,7 +230,7 @@ export function testPorts() {
       at: Intervention["at"],
       options: { userId?: string; times?: number; error?: Error } = {},
     ) {
-      const { error = new Unavailable(`${operation} failed`), ...rest } = options;
+      const { error = new TransientError(`${operation} failed`), ...rest } = options;
       const act = () => {
         throw error;
       };

@@ -4,7 +4,7 @@ import { inParallel } from "./inParallel.ts";
 import { UnreadableItem } from "./ports.ts";
 
 /** The whole ledger, to be read through. What is about one user throws {@link UnreadableItem}. */
-export interface Books {
+export interface LedgerReader {
   wallets(): AsyncIterable<{ readonly userId: string; readonly wallet: Wallet } | UnreadableItem>;
   /** Strongly consistent. */
   wallet(userId: string): Promise<Wallet | undefined>;
@@ -15,7 +15,7 @@ export interface Books {
   statuses(): AsyncIterable<{ readonly userId: string; readonly status: TransactionStatus } | UnreadableItem>;
 }
 
-interface Difference {
+interface Discrepancy {
   readonly userId: string;
   readonly detail: string;
 }
@@ -27,7 +27,7 @@ export interface Verification {
   readonly pending: number;
   /** Minor units that all users hold together, by currency. */
   readonly totalsMinor: ReadonlyMap<string, bigint>;
-  readonly differences: readonly Difference[];
+  readonly discrepancies: readonly Discrepancy[];
 }
 
 /**
@@ -35,30 +35,30 @@ export interface Verification {
  * had that outcome; the sequence has no gap; no balance goes below zero on the way; the wallet is what comes out. Commands
  * may go on meanwhile. An item that can't be read is a difference of its user; all other users are verified.
  */
-export async function verify(books: Books): Promise<Verification> {
+export async function verify(reader: LedgerReader): Promise<Verification> {
   const totalsMinor = new Map<string, bigint>();
-  const differences: Difference[] = [];
+  const discrepancies: Discrepancy[] = [];
   const seen = new Set<string>();
 
-  await inParallel(books.wallets(), async (read) => {
+  await inParallel(reader.wallets(), async (read) => {
     seen.add(read.userId);
     if (read instanceof UnreadableItem) {
-      differences.push(differenceOf(read));
+      discrepancies.push(discrepancyOf(read));
       return;
     }
     const { userId, wallet } = read;
     for (const [currency, minor] of wallet.balances) {
       totalsMinor.set(currency, (totalsMinor.get(currency) ?? 0n) + minor);
     }
-    differences.push(...(await differencesOf(userId, wallet, books).catch(unreadableAsDifference)));
+    discrepancies.push(...(await discrepanciesOf(userId, wallet, reader).catch(unreadableAsDiscrepancy)));
   });
 
   const counts = { posted: 0, rejected: 0, pending: 0 };
   const withoutWallet = new Set<string>();
-  for await (const read of books.statuses()) {
+  for await (const read of reader.statuses()) {
     if (read instanceof UnreadableItem) {
-      const isKnown = differences.some(({ userId, detail }) => userId === read.userId && detail === read.message);
-      if (!isKnown) differences.push(differenceOf(read));
+      const isKnown = discrepancies.some(({ userId, detail }) => userId === read.userId && detail === read.message);
+      if (!isKnown) discrepancies.push(discrepancyOf(read));
       continue;
     }
     const { userId, status } = read;
@@ -66,34 +66,35 @@ export async function verify(books: Books): Promise<Verification> {
     if (status !== "pending" && !seen.has(userId)) withoutWallet.add(userId);
   }
   for (const userId of withoutWallet) {
-    if (!(await books.wallet(userId))) differences.push({ userId, detail: "has decided transactions but no wallet" });
+    if (!(await reader.wallet(userId)))
+      discrepancies.push({ userId, detail: "has decided transactions but no wallet" });
   }
-  return { wallets: seen.size, ...counts, totalsMinor, differences };
+  return { wallets: seen.size, ...counts, totalsMinor, discrepancies };
 }
 
-function differenceOf({ userId, message }: UnreadableItem): Difference {
+function discrepancyOf({ userId, message }: UnreadableItem): Discrepancy {
   return { userId, detail: message };
 }
 
-function unreadableAsDifference(error: unknown): Difference[] {
-  if (error instanceof UnreadableItem) return [differenceOf(error)];
+function unreadableAsDiscrepancy(error: unknown): Discrepancy[] {
+  if (error instanceof UnreadableItem) return [discrepancyOf(error)];
   throw error;
 }
 
-async function differencesOf(userId: string, wallet: Wallet, books: Books): Promise<Difference[]> {
-  if ((await findDifference(wallet, books.history(userId))) === undefined) return [];
+async function discrepanciesOf(userId: string, wallet: Wallet, reader: LedgerReader): Promise<Discrepancy[]> {
+  if ((await findDiscrepancy(wallet, reader.history(userId))) === undefined) return [];
   // The stream may lag and the wallet may move: what is reported is wrong in a consistent view of both.
-  const before = (await books.wallet(userId)) ?? emptyWallet;
-  const transactions = await books.consistentHistory(userId);
-  const after = (await books.wallet(userId)) ?? emptyWallet;
+  const before = (await reader.wallet(userId)) ?? emptyWallet;
+  const transactions = await reader.consistentHistory(userId);
+  const after = (await reader.wallet(userId)) ?? emptyWallet;
   const moved = after.sequence !== before.sequence;
-  const known = transactions.filter(({ settlement }) => !moved || (settlement?.sequence ?? 0) <= before.sequence);
-  const detail = await findDifference(before, known);
+  const known = transactions.filter(({ decision }) => !moved || (decision?.sequence ?? 0) <= before.sequence);
+  const detail = await findDiscrepancy(before, known);
   return detail === undefined ? [] : [{ userId, detail }];
 }
 
 /** @returns the first thing that is wrong with a wallet, as a sentence that follows the user's name */
-async function findDifference(
+async function findDiscrepancy(
   wallet: Wallet,
   history: AsyncIterable<Transaction> | readonly Transaction[],
 ): Promise<string | undefined> {
@@ -116,17 +117,17 @@ async function findDifference(
 }
 
 function findWrongDecision(before: Wallet, transaction: Transaction): string | undefined {
-  const { id, settlement } = transaction;
+  const { id, decision } = transaction;
   const expected = decide(before, transaction);
-  if (settlement?.sequence !== expected.sequence) {
-    return `has transaction ${id} at sequence ${settlement?.sequence} where ${expected.sequence} is due`;
+  if (decision?.sequence !== expected.sequence) {
+    return `has transaction ${id} at sequence ${decision?.sequence} where ${expected.sequence} is due`;
   }
   const { status } = expected.outcome;
   if (statusOf(transaction) !== status) {
     return `has transaction ${id} (sequence ${expected.sequence}) ${statusOf(transaction)} where it should be ${status}`;
   }
-  if (settlement.balanceAfterMinor !== expected.balanceAfterMinor) {
-    return `has transaction ${id} (sequence ${expected.sequence}) with a balance after it of ${settlement.balanceAfterMinor} minor units where the history comes to ${expected.balanceAfterMinor}`;
+  if (decision.balanceAfterMinor !== expected.balanceAfterMinor) {
+    return `has transaction ${id} (sequence ${expected.sequence}) with a balance after it of ${decision.balanceAfterMinor} minor units where the history comes to ${expected.balanceAfterMinor}`;
   }
   return undefined;
 }

@@ -42,7 +42,7 @@ describe("privacy", () => {
   });
 
   test("the scope wallets:admin acts for any user", async () => {
-    const service = new Client(apiUrl, "settlement-service", "other wallets:admin");
+    const service = new Client(apiUrl, "decision-service", "other wallets:admin");
     const answer = await service.request("POST", `/v1/users/${bob}/deposits`, JSON.stringify(valid), {
       "content-type": "application/json",
       "idempotency-key": randomUUID(),

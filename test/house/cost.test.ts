@@ -79,7 +79,7 @@ describe("what a command asks of AWS", () => {
     const transaction = {
       ...({ id: "tx_1", userId: "alice", type: "deposit", currency: "USD", exponent: 2, amountMinor: 1n } as const),
       ...{ reference: undefined, metadata: undefined, fingerprint: "f", createdAt: "2026-11-23T09:30:00.000Z" },
-      settlement: undefined,
+      decision: undefined,
     };
     await dynamoStore.putPending(transaction);
     await dynamoStore.putPending(transaction);

@@ -29,7 +29,7 @@ const ALLOWED_IMPORTS = [
   ["lib/ledger", "../domain/money.ts"],
   ["lib/aws", "../ledger/ports.ts"],
   ["lib/aws", "@aws-sdk/client-sqs"],
-  ["functions", "../lib/aws/ports.ts"],
+  ["functions", "../lib/aws/adapters.ts"],
 ] as const;
 
 const FORBIDDEN_USES = ["new Date()", "Math.random()", "Number(1n)", "process.env", 'fetch("")'] as const;

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { parse } from "yaml";
 import * as z from "zod";
-import { METRICS } from "../../lib/metrics.ts";
+import { METRICS } from "../../lib/runtime/metrics.ts";
 import { readPanels } from "../../localstack/dashboard.ts";
 
 const ROOT = join(import.meta.dirname, "../..");

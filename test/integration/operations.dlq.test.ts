@@ -1,11 +1,11 @@
 import { randomUUID } from "node:crypto";
 import { SendMessageCommand, type Message as SqsMessage } from "@aws-sdk/client-sqs";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { ports } from "../../lib/aws/adapters.ts";
 import { sqs } from "../../lib/aws/clients.ts";
 import { type ReceivedDeadLetter, sqsDeadLetters } from "../../lib/aws/deadLetters.ts";
-import { ports } from "../../lib/aws/ports.ts";
 import { consume } from "../../lib/ledger/consume.ts";
-import { fingerprintOf, transactionId } from "../../lib/ledger/identity.ts";
+import { fingerprintOf, transactionId } from "../../lib/ledger/idempotency.ts";
 import { decodeMessage, encodeMessage } from "../../lib/ledger/message.ts";
 import { type DeadLetterQueue, redrive } from "../../lib/ledger/redrive.ts";
 import { submit } from "../../lib/ledger/submit.ts";
@@ -75,7 +75,7 @@ async function accept(userId: string, count: number): Promise<string[]> {
 
 async function setAllAside(): Promise<void> {
   for (const message of await takeOutAll(engines.queueUrl)) {
-    await ports.queue.sendToDeadLetters(toRecord(message), "refused_by_store");
+    await ports.queue.sendToDeadLetters(toRecord(message), "invalid_write");
   }
 }
 
@@ -125,7 +125,7 @@ describe("npm run dlq -- list and show", () => {
       expect(output).toContain("Dead letters: 3");
       expect(output.indexOf(first)).toBeGreaterThan(0);
       expect(output.indexOf(second)).toBeGreaterThan(output.indexOf(first));
-      expect(output).toMatch(new RegExp(`${alice}  ${first}  refused_by_store`));
+      expect(output).toMatch(new RegExp(`${alice}  ${first}  invalid_write`));
       expect(output).toMatch(/nobody {2}\(no command\) {2}failed in every delivery/);
     }
 
@@ -202,7 +202,7 @@ describe("npm run dlq -- redrive", () => {
     const alice = newUser();
     await accept(alice, 2);
     const messages = await takeOutAll(engines.queueUrl);
-    for (const message of messages) await ports.queue.sendToDeadLetters(toRecord(message), "refused_by_store");
+    for (const message of messages) await ports.queue.sendToDeadLetters(toRecord(message), "invalid_write");
     const observer = { committed() {}, retried() {}, deadLettered() {}, failed() {} };
     await consume(messages.slice(0, 1).map(toRecord), { ...ports, observer });
     expect(await ports.store.readWallet(alice)).toEqual({ sequence: 1, balances: new Map([["USD", 100n]]) });

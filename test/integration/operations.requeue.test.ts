@@ -1,11 +1,11 @@
 import { randomUUID } from "node:crypto";
 import { PutCommand } from "@aws-sdk/lib-dynamodb";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { ports } from "../../lib/aws/adapters.ts";
 import { dynamo } from "../../lib/aws/clients.ts";
-import { ports } from "../../lib/aws/ports.ts";
 import { consume } from "../../lib/ledger/consume.ts";
-import { fingerprintOf, transactionId } from "../../lib/ledger/identity.ts";
-import { Unavailable } from "../../lib/ledger/ports.ts";
+import { fingerprintOf, transactionId } from "../../lib/ledger/idempotency.ts";
+import { TransientError } from "../../lib/ledger/ports.ts";
 import { requeue } from "../../lib/ledger/requeue.ts";
 import { submit } from "../../lib/ledger/submit.ts";
 import { type Engines, receive, remove, startEngines } from "../support/engines.ts";
@@ -45,7 +45,7 @@ async function lose(userId: string, amountMinor: bigint, ageMs: number) {
     exponent: 2,
     fingerprint: fingerprintOf(content),
     createdAt: new Date(Date.now() - ageMs).toISOString(),
-    settlement: undefined,
+    decision: undefined,
   };
   await ports.store.putPending(transaction);
   return transaction;
@@ -102,7 +102,7 @@ describe("npm run requeue", () => {
       metadata: undefined,
       requestId: "request-1",
     };
-    await expect(submit(submission, ports)).rejects.toThrow(Unavailable);
+    await expect(submit(submission, ports)).rejects.toThrow(TransientError);
     await engines.restartSqs();
 
     expect((await tool("--older-than", "0s")).output).toContain("sent again: 1 (users: 1)");
@@ -122,7 +122,7 @@ describe("npm run requeue", () => {
     expect(await consumeAll()).toBe(7);
     expect(await amountsOf(alice)).toEqual([120n, 90n, 60n, 30n, 11n]);
     expect(await amountsOf(bob)).toEqual([40n, 20n]);
-    expect(await ports.store.findTransaction(alice, young.id)).toMatchObject({ settlement: undefined });
+    expect(await ports.store.findTransaction(alice, young.id)).toMatchObject({ decision: undefined });
   });
 
   test("twice, or of what still waits in the queue, moves no money twice and changes no order", async () => {
@@ -149,7 +149,7 @@ describe("npm run requeue", () => {
     const queue = {
       ...ports.queue,
       async send({ command }: Parameters<typeof ports.queue.send>[0]) {
-        if (command.id === lost[0]?.id) throw new Unavailable("no connection");
+        if (command.id === lost[0]?.id) throw new TransientError("no connection");
         sent.push(command.userId);
       },
     };
@@ -177,7 +177,7 @@ describe("npm run requeue", () => {
     await dynamo.send(new PutCommand({ TableName: "antler-test-wallets", Item }));
     const { code, output } = await run("scripts/verify.ts", ["--stage", "test"], {});
     expect(code).toBe(1);
-    expect(output).toContain("DIFFERENCE: user mallory\\x1b[2K\\n\\u{fffe} has a");
+    expect(output).toContain("DISCREPANCY: user mallory\\x1b[2K\\n\\u{fffe} has a");
   });
 
   test.each([

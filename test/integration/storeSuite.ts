@@ -2,9 +2,9 @@ import { randomUUID } from "node:crypto";
 import { PutCommand } from "@aws-sdk/lib-dynamodb";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { seedCurrencies } from "../../infra/seed.ts";
-import { dynamoBooks } from "../../lib/aws/books.ts";
+import { ports } from "../../lib/aws/adapters.ts";
 import { dynamo } from "../../lib/aws/clients.ts";
-import { ports } from "../../lib/aws/ports.ts";
+import { dynamoLedgerReader } from "../../lib/aws/ledgerReader.ts";
 import type { Command } from "../../lib/domain/command.ts";
 import { MINOR_UNITS_MAX } from "../../lib/domain/money.ts";
 import type { Transaction } from "../../lib/domain/transaction.ts";
@@ -29,7 +29,7 @@ function pending(userId: string, type: Command["type"], amountMinor: bigint): Tr
     metadata: undefined,
     fingerprint: "as accepted",
     createdAt: now.toISOString(),
-    settlement: undefined,
+    decision: undefined,
   };
 }
 
@@ -40,12 +40,12 @@ async function accepted(userId: string, type: Command["type"], amountMinor: bigi
 }
 
 function commitOf(userId: string, before: Wallet | undefined, transactions: readonly Transaction[]): Commit {
-  const { wallet, needMinor, decisions } = fold(before ?? emptyWallet, transactions);
+  const { wallet, requiredMinor, decisions } = fold(before ?? emptyWallet, transactions);
   const decided = decisions.flatMap((decision, index) => {
     const transaction = transactions[index];
     return transaction ? [{ message: messageOf(transaction, "request-1"), decision }] : [];
   });
-  return { userId, before, wallet, needMinor, decided, decidedAt: now };
+  return { userId, before, wallet, requiredMinor, decided, decidedAt: now };
 }
 
 function commit(
@@ -87,7 +87,7 @@ export function describeStoreOn(engine: DynamoEngine): void {
         currency: undefined,
         status: undefined,
       });
-      expect(transactions.map(({ settlement }) => settlement)).toEqual([
+      expect(transactions.map(({ decision }) => decision)).toEqual([
         { sequence: 3, balanceAfterMinor: MINOR_UNITS_MAX, outcome: { status: "posted", postedAt: now.toISOString() } },
         { sequence: 2, balanceAfterMinor: most, outcome: { status: "rejected", code: "insufficient_funds" } },
         { sequence: 1, balanceAfterMinor: most, outcome: { status: "posted", postedAt: now.toISOString() } },
@@ -119,9 +119,9 @@ export function describeStoreOn(engine: DynamoEngine): void {
       const open = await accepted("mixed", "deposit", 1n);
       const unknown = pending("mixed", "deposit", 1n);
       expect(await commit("mixed", before, [done, open, unknown])).toEqual({
-        kind: "mismatch",
-        settled: new Set([done.id]),
-        foreign: new Map([[unknown.id, "unknown_transaction"]]),
+        kind: "precondition_failed",
+        alreadyDecided: new Set([done.id]),
+        notAccepted: new Map([[unknown.id, "unknown_transaction"]]),
       });
       expect(await store.readWallet("mixed")).toEqual(before);
     });
@@ -136,9 +136,9 @@ export function describeStoreOn(engine: DynamoEngine): void {
       // Ends in zeros and has 38 digits: both sides write the number alike.
       const transaction = await accepted(userId, "deposit", 10n ** 37n);
       const mismatch = {
-        kind: "mismatch",
-        settled: new Set(),
-        foreign: new Map([[transaction.id, "content_mismatch"]]),
+        kind: "precondition_failed",
+        alreadyDecided: new Set(),
+        notAccepted: new Map([[transaction.id, "content_mismatch"]]),
       };
       expect(await commit(userId, undefined, [{ ...transaction, ...change }])).toEqual(mismatch);
       expect(await store.readWallet(userId)).toBeUndefined();
@@ -146,7 +146,7 @@ export function describeStoreOn(engine: DynamoEngine): void {
       expect(await commit(userId, undefined, [transaction])).toEqual({ kind: "committed" });
       const wallet = { sequence: 1, balances: new Map([["USD", 10n ** 37n]]) };
       expect(await commit(userId, wallet, [{ ...transaction, ...change }])).toEqual(mismatch);
-      expect(await commit(userId, wallet, [transaction])).toMatchObject({ settled: new Set([transaction.id]) });
+      expect(await commit(userId, wallet, [transaction])).toMatchObject({ alreadyDecided: new Set([transaction.id]) });
       expect(await store.readWallet(userId)).toEqual(wallet);
     });
 
@@ -161,9 +161,9 @@ export function describeStoreOn(engine: DynamoEngine): void {
       const both = [commitOf("one", undefined, [one]), commitOf("two", undefined, [two, three])];
       expect(await store.commit([commitOf("one", stale, [one]), ...both.slice(1)])).toMatchObject({ kind: "conflict" });
       expect(await store.commit([...both.slice(1), commitOf("one", undefined, [one, unknown])])).toEqual({
-        kind: "mismatch",
-        settled: new Set(),
-        foreign: new Map([[unknown.id, "unknown_transaction"]]),
+        kind: "precondition_failed",
+        alreadyDecided: new Set(),
+        notAccepted: new Map([[unknown.id, "unknown_transaction"]]),
       });
       expect(await store.readWallets(["one", "two"])).toEqual(new Map());
 
@@ -184,15 +184,15 @@ export function describeStoreOn(engine: DynamoEngine): void {
       expect((await ports.currencies.list()).find(({ code }) => code === "GBP")).toEqual(changed);
     });
 
-    test("holds books that verify, until somebody tampers with them", async () => {
+    test("holds reader that verify, until somebody tampers with them", async () => {
       for (const [name, tamper, detail] of tamperings) {
         const userId = `tampered-${name}`;
         const commands = [await accepted(userId, "deposit", 500n), await accepted(userId, "withdrawal", 200n)];
         await commit(userId, undefined, commands);
-        expect((await verify(dynamoBooks)).differences.filter((found) => found.userId === userId)).toEqual([]);
+        expect((await verify(dynamoLedgerReader)).discrepancies.filter((found) => found.userId === userId)).toEqual([]);
         await tamper(userId, commands[1]?.id ?? "");
-        const { differences } = await verify(dynamoBooks);
-        expect(differences.filter((found) => found.userId === userId)).toEqual([
+        const { discrepancies } = await verify(dynamoLedgerReader);
+        expect(discrepancies.filter((found) => found.userId === userId)).toEqual([
           { userId, detail: expect.stringContaining(detail) },
         ]);
       }

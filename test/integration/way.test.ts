@@ -7,9 +7,9 @@ import { handler as balances } from "../../functions/balances.ts";
 import { handler as consume } from "../../functions/consume.ts";
 import { handler as deposit } from "../../functions/deposit.ts";
 import { handler as health } from "../../functions/health.ts";
+import { ports } from "../../lib/aws/adapters.ts";
 import { dynamo, sqs } from "../../lib/aws/clients.ts";
-import { ports } from "../../lib/aws/ports.ts";
-import { transactionId } from "../../lib/ledger/identity.ts";
+import { transactionId } from "../../lib/ledger/idempotency.ts";
 import { issueToken, serveKeySet } from "../../localstack/identityProvider.ts";
 import { type Engines, receive, remove, startEngines } from "../support/engines.ts";
 

@@ -2,11 +2,11 @@ import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2 } from "
 import { forge, poison } from "./forgeries.ts";
 import { makeToken, signingKeys, type TokenOptions } from "./identity.ts";
 import type { Invoked } from "./invocation.ts";
-import { type CommandRecord, type Decided, idIn, sameContent } from "./judge.ts";
 import type { Route } from "./ledger.ts";
+import { type CommandRecord, type Decided, idIn, sameContent } from "./oracle.ts";
 import { COMMANDS_URL, CURRENCIES, DEAD_LETTERS_URL, type Movement, type Operation, type Redrive } from "./plan.ts";
 import { Random } from "./random.ts";
-import type { World } from "./world.ts";
+import type { Simulation } from "./simulation.ts";
 
 type Answer = Invoked<APIGatewayProxyStructuredResultV2>;
 
@@ -21,12 +21,12 @@ interface Call {
 }
 
 /** A response that came through, with its body read. */
-interface Heard {
+interface ApiResponse {
   readonly status: number;
   readonly headers: Readonly<Record<string, unknown>>;
   readonly body: Body;
   /** A fault was planted on its way: it may be a 503. */
-  readonly harmed: boolean;
+  readonly faulted: boolean;
   readonly sentAtMs: number;
 }
 
@@ -45,25 +45,25 @@ const START_OF_TIME_MS = Date.UTC(2030, 0, 1);
 
 /** The clients of a plan: they call the API, try again as clients do, and check every answer. */
 export class Clients {
-  readonly #world: World;
+  readonly #simulation: Simulation;
   readonly #switches = new Map<string, { readonly atMs: number; readonly enabled: boolean }[]>();
   #lastCursor: string | undefined;
   #finished = 0;
   #started = 0;
 
-  constructor(world: World) {
-    this.#world = world;
+  constructor(simulation: Simulation) {
+    this.#simulation = simulation;
   }
 
   /** Each is begun once the one before has come to rest. */
   *phases(): Generator<() => void> {
-    const { plan, faults, judge } = this.#world;
+    const { plan, faults, oracle } = this.#simulation;
     yield () => {
       for (const operation of plan.operations) this.#start(() => this.#perform(operation));
     };
     yield () => {
       faults.stop();
-      for (const record of judge.commands()) {
+      for (const record of oracle.commands()) {
         const [movement] = record.contents;
         if (record.ackedAtMs === undefined && movement) this.#start(() => this.#try(movement, `${movement.id}.last`));
       }
@@ -80,7 +80,7 @@ export class Clients {
       for (const userId of readers) this.#start(() => this.#readAll(userId));
     };
     yield () => {
-      if (this.#finished < this.#started) judge.fail("comes to an end", "A client still waits for an answer");
+      if (this.#finished < this.#started) oracle.fail("comes to an end", "A client still waits for an answer");
     };
   }
 
@@ -92,13 +92,16 @@ export class Clients {
       },
       (error) => {
         this.#finished++;
-        this.#world.judge.fail("answers as documented", error instanceof Error ? String(error.stack) : String(error));
+        this.#simulation.oracle.fail(
+          "answers as documented",
+          error instanceof Error ? String(error.stack) : String(error),
+        );
       },
     );
   }
 
   async #perform(operation: Operation): Promise<void> {
-    await this.#world.scheduler.sleep(operation.atMs);
+    await this.#simulation.scheduler.sleep(operation.atMs);
     switch (operation.kind) {
       case "movement":
         return this.#move(operation);
@@ -113,7 +116,7 @@ export class Clients {
       case "invalid":
         return this.#sendInvalid(operation);
       case "poison":
-        return poison(this.#world, operation);
+        return poison(this.#simulation, operation);
       case "switch":
         return this.#switch(operation);
       case "redrive":
@@ -122,95 +125,97 @@ export class Clients {
   }
 
   async #redrive(how: Redrive, label: string): Promise<void> {
-    if (how === "tool") return this.#world.redrive(`redrive ${label}`);
-    this.#world.sqs.redrive(DEAD_LETTERS_URL, COMMANDS_URL);
+    if (how === "tool") return this.#simulation.redrive(`redrive ${label}`);
+    this.#simulation.sqs.redrive(DEAD_LETTERS_URL, COMMANDS_URL);
   }
 
   async #redriveAtEnd(how: Redrive, label: string): Promise<void> {
     // A redrive that was killed hides what it had received for a while.
-    await this.#world.scheduler.sleep(REDRIVE_HIDES_MS);
+    await this.#simulation.scheduler.sleep(REDRIVE_HIDES_MS);
     await this.#redrive(how, label);
   }
 
   async #move(movement: Movement): Promise<void> {
-    forge(this.#world, movement, "beforeStored");
+    forge(this.#simulation, movement, "beforeStored");
     const tries: Promise<void>[] = [this.#try(movement, `${movement.id}.0`)];
     for (const [index, afterMs] of movement.retriesAfterMs.entries()) {
-      tries.push(this.#world.scheduler.sleep(afterMs).then(() => this.#try(movement, `${movement.id}.${index + 1}`)));
+      tries.push(
+        this.#simulation.scheduler.sleep(afterMs).then(() => this.#try(movement, `${movement.id}.${index + 1}`)),
+      );
     }
     await Promise.all(tries);
   }
 
   /** Asks, and asks again a few times while there is no answer or an answer that says so. */
   async #try(movement: Movement, label: string): Promise<void> {
-    const random = new Random(this.#world.plan.seed, `client ${label}`);
+    const random = new Random(this.#simulation.plan.seed, `client ${label}`);
     for (let attempt = 1; attempt <= TRIES_MAX; attempt++) {
-      const heard = await this.#post(movement, `${label}.${attempt}`, random);
-      if (heard && heard.status !== 503) return;
-      await this.#world.scheduler.sleep(1000 * 2 ** attempt * random.next());
+      const response = await this.#post(movement, `${label}.${attempt}`, random);
+      if (response && response.status !== 503) return;
+      await this.#simulation.scheduler.sleep(1000 * 2 ** attempt * random.next());
     }
   }
 
-  async #post(movement: Movement, label: string, random: Random): Promise<Heard | undefined> {
+  async #post(movement: Movement, label: string, random: Random): Promise<ApiResponse | undefined> {
     const { userId, type, currency, key, waitSeconds, asAdmin } = movement;
-    const record = this.#world.judge.asks(movement);
+    const record = this.#simulation.oracle.asks(movement);
     const ackedBefore = record.ackedAtMs !== undefined;
-    const heard = await this.#call(label, {
+    const response = await this.#call(label, {
       route: type === "deposit" ? "deposit" : "withdraw",
       userId,
       ...(asAdmin && { token: { subject: "operator", scope: "openid wallets:admin" } }),
       headers: { "idempotency-key": key, ...(waitSeconds > 0 && { prefer: `wait=${waitSeconds}` }) },
       body: { currency, amount: amountText(movement, random), reference: key },
     });
-    if (heard && !this.#excused(heard, label))
-      await this.#checkMovement(movement, record, ackedBefore, heard, label, random);
-    return heard;
+    if (response && !this.#excused(response, label))
+      await this.#checkMovement(movement, record, ackedBefore, response, label, random);
+    return response;
   }
 
   async #checkMovement(
     movement: Movement,
     record: CommandRecord,
     ackedBefore: boolean,
-    heard: Heard,
+    response: ApiResponse,
     label: string,
     random: Random,
   ): Promise<void> {
-    const { judge } = this.#world;
+    const { oracle } = this.#simulation;
     const { userId, currency, waitSeconds } = movement;
-    const code = String(heard.body.code ?? "");
+    const code = String(response.body.code ?? "");
     const stored = this.#storedContent(record);
-    if (heard.status === 422 && code === "unknown_currency") {
-      if (ackedBefore || !this.#wasDisabled(currency, heard.sentAtMs)) this.#surprise(label, heard);
+    if (response.status === 422 && code === "unknown_currency") {
+      if (ackedBefore || !this.#wasDisabled(currency, response.sentAtMs)) this.#surprise(label, response);
       return;
     }
-    if (heard.status === 422 && code === "idempotency_key_reused") {
+    if (response.status === 422 && code === "idempotency_key_reused") {
       if (!stored || sameContent(stored, movement)) {
-        judge.fail("same key, same answer", `${label}: the key stands for the same content, and is refused`);
+        oracle.fail("same key, same answer", `${label}: the key stands for the same content, and is refused`);
       }
       return;
     }
-    const view = heard.status === 422 && REJECTIONS.has(code) ? heard.body.transaction : heard.body;
-    if (!isBody(view) || ![201, 202, 422].includes(heard.status)) {
-      this.#surprise(label, heard);
+    const view = response.status === 422 && REJECTIONS.has(code) ? response.body.transaction : response.body;
+    if (!isBody(view) || ![201, 202, 422].includes(response.status)) {
+      this.#surprise(label, response);
       return;
     }
     const expected = waitSeconds > 0 ? { posted: 201, rejected: 422, pending: 202 }[String(view.status)] : 202;
-    if (heard.status !== expected || (heard.status === 422) !== (code !== "")) this.#surprise(label, heard);
+    if (response.status !== expected || (response.status === 422) !== (code !== "")) this.#surprise(label, response);
     if (stored && !sameContent(stored, movement)) {
-      judge.fail(
+      oracle.fail(
         "same key, same answer",
-        `${label}: the key stands for other content, and the answer is ${heard.status}`,
+        `${label}: the key stands for other content, and the answer is ${response.status}`,
       );
     }
     const id = String(view.id);
-    if (heard.headers.location !== `/v1/users/${encodeURIComponent(userId)}/transactions/${id}`) {
-      judge.fail("answers as documented", `${label}: the location is ${heard.headers.location}`);
+    if (response.headers.location !== `/v1/users/${encodeURIComponent(userId)}/transactions/${id}`) {
+      oracle.fail("answers as documented", `${label}: the location is ${response.headers.location}`);
     }
-    if (ackedBefore && heard.headers["idempotency-replayed"] !== "true") {
-      judge.fail("same key, same answer", `${label}: a replay does not say that it is one`);
+    if (ackedBefore && response.headers["idempotency-replayed"] !== "true") {
+      oracle.fail("same key, same answer", `${label}: a replay does not say that it is one`);
     }
-    if (record.ackedAtMs === undefined) forge(this.#world, movement, "afterAccepted");
-    judge.acked(record, id);
+    if (record.ackedAtMs === undefined) forge(this.#simulation, movement, "afterAccepted");
+    oracle.acked(record, id);
     this.#checkView(userId, view, movement, label);
     this.#checkSent(userId, id, label);
     if (random.chance(0.4)) await this.#readBack(movement, id, label);
@@ -218,42 +223,42 @@ export class Clients {
 
   /** What has been accepted is on its way, done, or set aside. */
   #checkSent(userId: string, id: string, label: string): void {
-    const { judge, sqs } = this.#world;
-    if (judge.statusOf(userId, id) !== "pending") return;
+    const { oracle, sqs } = this.#simulation;
+    if (oracle.statusOf(userId, id) !== "pending") return;
     const queued = [COMMANDS_URL, DEAD_LETTERS_URL].some((url) =>
       sqs.messages(url).some(({ body }) => idIn(body) === id),
     );
-    if (!queued) judge.fail("never lost", `${label}: ${id} is accepted and pending, and no queue has it`);
+    if (!queued) oracle.fail("never lost", `${label}: ${id} is accepted and pending, and no queue has it`);
   }
 
   async #readBack(movement: Movement, id: string, label: string): Promise<void> {
-    const { judge } = this.#world;
+    const { oracle } = this.#simulation;
     const { userId } = movement;
-    const statusBefore = judge.statusOf(userId, id);
-    const heard = await this.#call(`${label}.get`, { route: "transaction", userId, id });
-    if (!heard || this.#excused(heard, label)) return;
-    if (heard.status === 404) {
-      judge.fail("read after 202", `${label}: ${id} is accepted, and reading it answers 404`);
+    const statusBefore = oracle.statusOf(userId, id);
+    const response = await this.#call(`${label}.get`, { route: "transaction", userId, id });
+    if (!response || this.#excused(response, label)) return;
+    if (response.status === 404) {
+      oracle.fail("read after 202", `${label}: ${id} is accepted, and reading it answers 404`);
       return;
     }
-    if (heard.status !== 200) return this.#surprise(label, heard);
-    this.#checkView(userId, heard.body, movement, label);
-    if (statusBefore !== "pending" && heard.body.status === "pending") {
-      judge.fail("strongly consistent", `${label}: ${id} was ${statusBefore} and is read as pending`);
+    if (response.status !== 200) return this.#surprise(label, response);
+    this.#checkView(userId, response.body, movement, label);
+    if (statusBefore !== "pending" && response.body.status === "pending") {
+      oracle.fail("strongly consistent", `${label}: ${id} was ${statusBefore} and is read as pending`);
     }
   }
 
   async #readBalances(userId: string, label: string): Promise<void> {
-    const { judge } = this.#world;
-    const sequenceBefore = judge.walletVersions(userId).at(-1)?.sequence ?? 0;
-    const heard = await this.#call(label, { route: "balances", userId });
-    if (!heard || this.#excused(heard, label)) return;
-    if (heard.status !== 200 || heard.body.userId !== userId) return this.#surprise(label, heard);
-    const { sequence, balances } = heard.body;
-    const versions = judge.walletVersions(userId);
+    const { oracle } = this.#simulation;
+    const sequenceBefore = oracle.walletVersions(userId).at(-1)?.sequence ?? 0;
+    const response = await this.#call(label, { route: "balances", userId });
+    if (!response || this.#excused(response, label)) return;
+    if (response.status !== 200 || response.body.userId !== userId) return this.#surprise(label, response);
+    const { sequence, balances } = response.body;
+    const versions = oracle.walletVersions(userId);
     const version = versions.find((candidate) => candidate.sequence === sequence);
     if (Number(sequence) < sequenceBefore || (!version && sequence !== 0)) {
-      judge.fail("strongly consistent", `${label}: the balances are of ${sequence}, and ${sequenceBefore} was before`);
+      oracle.fail("strongly consistent", `${label}: the balances are of ${sequence}, and ${sequenceBefore} was before`);
       return;
     }
     const listed = new Map(
@@ -264,7 +269,7 @@ export class Clients {
       const isListed = listed.get(code);
       const switched = this.#switches.has(code);
       if (isListed === undefined ? enabled && !switched : isListed !== decimalOf(minor, exponent)) {
-        judge.fail(
+        oracle.fail(
           "strongly consistent",
           `${label}: ${code} is ${isListed} in ${sequence}, not ${decimalOf(minor, exponent)}`,
         );
@@ -274,7 +279,7 @@ export class Clients {
 
   /** Reads the history page by page; whatever it shows must be so. */
   async #readHistory(userId: string, label: string, complete = false): Promise<void> {
-    const { judge, plan } = this.#world;
+    const { oracle, plan } = this.#simulation;
     const random = new Random(plan.seed, `history ${label}`);
     const currency = random.chance(0.3) ? random.pick(["USD", "JPY", "ETH"]) : undefined;
     const status = random.chance(0.3) ? random.pick(["posted", "rejected"]) : undefined;
@@ -283,7 +288,7 @@ export class Clients {
     const limit = random.int(1, complete ? 20 : 7);
     const seen: string[] = [];
     for (let page = 1; page <= 200; page++) {
-      const heard = await this.#call(`${label}.${page}`, {
+      const response = await this.#call(`${label}.${page}`, {
         route: "transactions",
         userId,
         query: {
@@ -293,14 +298,14 @@ export class Clients {
           ...(status && { status }),
         },
       });
-      if (!heard || this.#excused(heard, label)) return;
-      const { data, nextCursor } = heard.body;
-      if (heard.status !== 200 || !Array.isArray(data)) return this.#surprise(label, heard);
-      if (data.length > limit) judge.fail("answers as documented", `${label}: ${data.length} of at most ${limit}`);
+      if (!response || this.#excused(response, label)) return;
+      const { data, nextCursor } = response.body;
+      if (response.status !== 200 || !Array.isArray(data)) return this.#surprise(label, response);
+      if (data.length > limit) oracle.fail("answers as documented", `${label}: ${data.length} of at most ${limit}`);
       for (const view of data as Body[]) {
         this.#checkView(userId, view, undefined, label);
         if ((currency && view.currency !== currency) || (status && view.status !== status)) {
-          judge.fail("history complete", `${label}: ${view.id} does not pass the filter`);
+          oracle.fail("history complete", `${label}: ${view.id} does not pass the filter`);
         }
         seen.push(String(view.id));
       }
@@ -308,31 +313,31 @@ export class Clients {
       cursor = String(nextCursor);
       this.#lastCursor = cursor;
     }
-    if (new Set(seen).size < seen.length) judge.fail("history complete", `${label}: a transaction is shown twice`);
-    const order = seen.map((id) => judge.history(userId).find((decided) => decided.id === id)?.sequence ?? 0);
+    if (new Set(seen).size < seen.length) oracle.fail("history complete", `${label}: a transaction is shown twice`);
+    const order = seen.map((id) => oracle.history(userId).find((decided) => decided.id === id)?.sequence ?? 0);
     if (order.some((sequence, index) => index > 0 && sequence >= (order[index - 1] ?? 0))) {
-      judge.fail("history complete", `${label}: the order is ${order.join(", ")}`);
+      oracle.fail("history complete", `${label}: the order is ${order.join(", ")}`);
     }
     if (!complete) return;
-    const wanted = judge
+    const wanted = oracle
       .history(userId)
       .filter((decided) => (!currency || decided.currency === currency) && (!status || decided.status === status));
     if (wanted.length !== seen.length) {
-      judge.fail("history complete", `${label}: ${seen.length} are shown of ${wanted.length}`);
+      oracle.fail("history complete", `${label}: ${seen.length} are shown of ${wanted.length}`);
     }
   }
 
   async #readCurrencies(label: string): Promise<void> {
-    const heard = await this.#call(label, { route: "currencies", userId: "", token: "none" });
-    if (!heard || this.#excused(heard, label)) return;
-    if (heard.status !== 200 || !Array.isArray(heard.body.data)) this.#surprise(label, heard);
+    const response = await this.#call(label, { route: "currencies", userId: "", token: "none" });
+    if (!response || this.#excused(response, label)) return;
+    if (response.status !== 200 || !Array.isArray(response.body.data)) this.#surprise(label, response);
   }
 
   async #intrude({ id: label, userId, callerId, route }: Extract<Operation, { kind: "intrusion" }>): Promise<void> {
-    const { judge } = this.#world;
-    const victims = judge.commands().find((record) => record.userId === userId && record.id !== undefined)?.id;
+    const { oracle } = this.#simulation;
+    const victims = oracle.commands().find((record) => record.userId === userId && record.id !== undefined)?.id;
     const id = victims ?? `tx_${"x".repeat(43)}`;
-    const heard = await this.#call(label, {
+    const response = await this.#call(label, {
       route,
       userId,
       id,
@@ -340,19 +345,19 @@ export class Clients {
       headers: { "idempotency-key": label },
       body: { currency: "USD", amount: "1", reference: label },
     });
-    if (heard && !this.#excused(heard, label) && heard.status !== 403) {
-      judge.fail("private", `${callerId} asks for ${route} of ${userId} and is answered ${heard.status}`);
+    if (response && !this.#excused(response, label) && response.status !== 403) {
+      oracle.fail("private", `${callerId} asks for ${route} of ${userId} and is answered ${response.status}`);
     }
-    if (route !== "transaction" || judge.commands().some((own) => own.userId === callerId && own.id === id)) return;
+    if (route !== "transaction" || oracle.commands().some((own) => own.userId === callerId && own.id === id)) return;
     const own = await this.#call(`${label}.own`, { route, userId: callerId, id });
     if (own && !this.#excused(own, label) && own.status !== 404) {
-      judge.fail("private", `${callerId} reads ${id} of ${userId} among its own: ${own.status}`);
+      oracle.fail("private", `${callerId} reads ${id} of ${userId} among its own: ${own.status}`);
     }
   }
 
   async #useBadToken({ id: label, userId, flaw }: Extract<Operation, { kind: "badToken" }>): Promise<void> {
-    const nowMs = START_OF_TIME_MS + this.#world.scheduler.nowMs;
-    if (flaw === "retired" && !this.#world.firstKeyIsForgotten()) return;
+    const nowMs = START_OF_TIME_MS + this.#simulation.scheduler.nowMs;
+    if (flaw === "retired" && !this.#simulation.firstKeyIsForgotten()) return;
     const token = {
       missing: "none" as const,
       expired: { issuedAtMs: nowMs - 700_000 },
@@ -362,22 +367,22 @@ export class Clients {
       unsigned: { unsigned: true },
       retired: { key: signingKeys.first },
     }[flaw];
-    const heard = await this.#call(label, { route: "balances", userId, token });
-    if (!heard || this.#excused(heard, label)) return;
-    if (heard.status !== 401 || heard.headers["www-authenticate"] === undefined) {
-      this.#world.judge.fail("private", `a token that is ${flaw} is answered ${heard.status}`);
+    const response = await this.#call(label, { route: "balances", userId, token });
+    if (!response || this.#excused(response, label)) return;
+    if (response.status !== 401 || response.headers["www-authenticate"] === undefined) {
+      this.#simulation.oracle.fail("private", `a token that is ${flaw} is answered ${response.status}`);
     }
   }
 
   async #sendInvalid({ id: label, userId, body, code }: Extract<Operation, { kind: "invalid" }>): Promise<void> {
     const headers = { "idempotency-key": label };
-    const heard = await this.#call(label, { route: "deposit", userId, headers, body });
-    if (!heard || this.#excused(heard, label)) return;
-    if (heard.status !== 422 || heard.body.code !== code) this.#surprise(`${label} (${code})`, heard);
+    const response = await this.#call(label, { route: "deposit", userId, headers, body });
+    if (!response || this.#excused(response, label)) return;
+    if (response.status !== 422 || response.body.code !== code) this.#surprise(`${label} (${code})`, response);
   }
 
   #switch({ currency, enabled }: Extract<Operation, { kind: "switch" }>): void {
-    const { dynamo, scheduler } = this.#world;
+    const { dynamo, scheduler } = this.#simulation;
     const row = CURRENCIES.find(({ code }) => code === currency);
     if (!row) return;
     const Item = {
@@ -400,23 +405,23 @@ export class Clients {
 
   /** Everything that must hold once nothing is under way any more. */
   #checkEnds(): void {
-    const { judge, sqs, plan, dynamo } = this.#world;
+    const { oracle, sqs, plan, dynamo } = this.#simulation;
     if (sqs.messages(COMMANDS_URL).length > 0) {
-      judge.fail("comes to an end", `${sqs.messages(COMMANDS_URL).length} messages are left in the queue`);
+      oracle.fail("comes to an end", `${sqs.messages(COMMANDS_URL).length} messages are left in the queue`);
     }
     const deadIds = new Set(sqs.messages(DEAD_LETTERS_URL).map(({ groupId, body }) => `${groupId} ${idIn(body)}`));
-    for (const { userId, key, id, ackedAtMs } of judge.commands()) {
+    for (const { userId, key, id, ackedAtMs } of oracle.commands()) {
       if (ackedAtMs === undefined || id === undefined) continue;
-      const status = judge.statusOf(userId, id);
+      const status = oracle.statusOf(userId, id);
       // After a redrive without faults only what the store never takes stays undecided.
-      const mayBeDead = plan.settings.redriveAtEnd !== "tool" || judge.refusedIds.has(id);
+      const mayBeDead = plan.settings.redriveAtEnd !== "tool" || oracle.invalidWriteIds.has(id);
       if (status !== "posted" && status !== "rejected" && !(mayBeDead && deadIds.has(`${userId} ${id}`))) {
-        judge.fail("never lost", `${userId} ${key} was accepted, and in the end it is ${status}`);
+        oracle.fail("never lost", `${userId} ${key} was accepted, and in the end it is ${status}`);
       }
     }
     for (const userId of plan.users) {
       const sums = new Map<string, bigint>();
-      for (const decided of judge.history(userId)) {
+      for (const decided of oracle.history(userId)) {
         if (decided.status !== "posted") continue;
         const delta = decided.type === "deposit" ? decided.amountMinor : -decided.amountMinor;
         sums.set(decided.currency, (sums.get(decided.currency) ?? 0n) + delta);
@@ -424,7 +429,7 @@ export class Clients {
       const wallet = dynamo.items("wallets").find((item) => item.userId?.S === userId);
       for (const [currency, sum] of sums) {
         if (wallet?.balances?.M?.[currency]?.N !== String(sum)) {
-          judge.fail(
+          oracle.fail(
             "conservation",
             `${userId} ends with ${wallet?.balances?.M?.[currency]?.N} ${currency}, not ${sum}`,
           );
@@ -437,7 +442,7 @@ export class Clients {
     await this.#readBalances(userId, `end ${userId} balances`);
     await this.#readHistory(userId, `end ${userId} history`, true);
     await this.#readHistory(userId, `end ${userId} history again`, true);
-    for (const { id, userId: owner, contents } of this.#world.judge.commands()) {
+    for (const { id, userId: owner, contents } of this.#simulation.oracle.commands()) {
       const [movement] = contents;
       if (owner === userId && id && movement && contents.length === 1) await this.#readBack(movement, id, `end ${id}`);
     }
@@ -445,9 +450,10 @@ export class Clients {
 
   /** A transaction as the API shows it, against what the database had it become. */
   #checkView(userId: string, view: Body, movement: Movement | undefined, label: string): void {
-    const { judge } = this.#world;
-    const wrong = (what: string) => judge.fail("answers as documented", `${label}: ${what} in ${JSON.stringify(view)}`);
-    if (view.userId !== userId) judge.fail("private", `${label}: ${userId} is shown ${view.id} of ${view.userId}`);
+    const { oracle } = this.#simulation;
+    const wrong = (what: string) =>
+      oracle.fail("answers as documented", `${label}: ${what} in ${JSON.stringify(view)}`);
+    if (view.userId !== userId) oracle.fail("private", `${label}: ${userId} is shown ${view.id} of ${view.userId}`);
     if (movement) {
       if (view.type !== movement.type || view.currency !== movement.currency) wrong("another movement");
       if (view.amount !== decimalOf(movement.amountMinor, exponentOf(movement.currency))) wrong("another amount");
@@ -457,9 +463,9 @@ export class Clients {
       if (view.sequence !== null || view.balanceAfter !== null) wrong("an outcome while it is pending");
       return;
     }
-    const decided: Decided | undefined = judge.history(userId).find(({ id }) => id === view.id);
+    const decided: Decided | undefined = oracle.history(userId).find(({ id }) => id === view.id);
     if (!decided || view.status !== decided.status || view.sequence !== decided.sequence) {
-      judge.fail("terminal is final", `${label}: ${view.id} is shown as ${view.status} ${view.sequence}`);
+      oracle.fail("terminal is final", `${label}: ${view.id} is shown as ${view.status} ${view.sequence}`);
       return;
     }
     const exponent = exponentOf(decided.currency);
@@ -470,20 +476,20 @@ export class Clients {
   }
 
   /** True for an answer that a planted fault explains. */
-  #excused(heard: Heard, label: string): boolean {
-    if (heard.status < 500) return false;
+  #excused(response: ApiResponse, label: string): boolean {
+    if (response.status < 500) return false;
     const documented =
-      heard.status === 503 && heard.body.code === "unavailable" && heard.headers["retry-after"] === "1";
-    if (!documented || !heard.harmed) this.#surprise(label, heard);
+      response.status === 503 && response.body.code === "unavailable" && response.headers["retry-after"] === "1";
+    if (!documented || !response.faulted) this.#surprise(label, response);
     return true;
   }
 
-  #surprise(label: string, { status, body }: Heard): void {
-    this.#world.judge.fail("answers as documented", `${label} is answered ${status} ${JSON.stringify(body)}`);
+  #surprise(label: string, { status, body }: ApiResponse): void {
+    this.#simulation.oracle.fail("answers as documented", `${label} is answered ${status} ${JSON.stringify(body)}`);
   }
 
   #storedContent(record: CommandRecord): Movement | undefined {
-    const item = this.#world.dynamo
+    const item = this.#simulation.dynamo
       .items("transactions")
       .find(({ userId, reference }) => userId?.S === record.userId && reference?.S === record.key);
     return record.contents.find(
@@ -493,15 +499,17 @@ export class Clients {
   }
 
   /** @returns nothing when the answer never came */
-  async #call(label: string, call: Call): Promise<Heard | undefined> {
-    const world = this.#world;
-    const random = new Random(world.plan.seed, `way of ${label}`);
-    await world.scheduler.sleep(random.latencyMs(world.plan.settings.latencyMs));
-    const sentAtMs = world.scheduler.nowMs;
-    const answered = world.request(label, call.route, this.#event(call, label, random));
-    const answer = await Promise.race([answered, world.scheduler.sleep(GATEWAY_TIMEOUT_MS)]);
-    await world.scheduler.sleep(random.latencyMs(world.plan.settings.latencyMs));
-    return answer && !world.faults.strikes("lostResponse", label) ? hear(answer, sentAtMs) : undefined;
+  async #call(label: string, call: Call): Promise<ApiResponse | undefined> {
+    const simulation = this.#simulation;
+    const random = new Random(simulation.plan.seed, `way of ${label}`);
+    await simulation.scheduler.sleep(random.latencyMs(simulation.plan.settings.latencyMs));
+    const sentAtMs = simulation.scheduler.nowMs;
+    const answered = simulation.request(label, call.route, this.#event(call, label, random));
+    const answer = await Promise.race([answered, simulation.scheduler.sleep(GATEWAY_TIMEOUT_MS)]);
+    await simulation.scheduler.sleep(random.latencyMs(simulation.plan.settings.latencyMs));
+    return answer && !simulation.faults.shouldInject("lostResponse", label)
+      ? toApiResponse(answer, sentAtMs)
+      : undefined;
   }
 
   #event(
@@ -512,8 +520,8 @@ export class Clients {
     const options = {
       subject: userId,
       // Whole minutes: the same token serves for a while, as it does in real life.
-      issuedAtMs: START_OF_TIME_MS + Math.floor(this.#world.scheduler.nowMs / 60_000) * 60_000,
-      key: this.#world.signingKey(),
+      issuedAtMs: START_OF_TIME_MS + Math.floor(this.#simulation.scheduler.nowMs / 60_000) * 60_000,
+      key: this.#simulation.signingKey(),
       ...(token !== "none" && token),
     };
     const text = body === undefined ? undefined : JSON.stringify(body);
@@ -549,13 +557,13 @@ export class Clients {
   }
 }
 
-function hear(answer: Answer, sentAtMs: number): Heard | undefined {
+function toApiResponse(answer: Answer, sentAtMs: number): ApiResponse | undefined {
   if (answer.kind === "lost") return undefined;
   if (answer.kind === "failed") throw answer.error;
   const { statusCode = 0, headers = {}, body = "" } = answer.value;
   const parsed: unknown = JSON.parse(body);
   if (!isBody(parsed)) throw new Error(`The body is ${body}`);
-  return { status: statusCode, headers, body: parsed, harmed: answer.invocation.harmed, sentAtMs };
+  return { status: statusCode, headers, body: parsed, faulted: answer.invocation.faulted, sentAtMs };
 }
 
 function isBody(value: unknown): value is Body {

@@ -1,7 +1,7 @@
 import type { SQSBatchResponse, SQSEvent } from "aws-lambda";
 import type { FaultSource } from "./faults.ts";
 import type { Invoked } from "./invocation.ts";
-import type { Judge } from "./judge.ts";
+import type { Oracle } from "./oracle.ts";
 import type { Plan } from "./plan.ts";
 import { Random } from "./random.ts";
 import type { Scheduler } from "./scheduler.ts";
@@ -12,7 +12,7 @@ interface Surroundings {
   readonly scheduler: Scheduler;
   readonly faults: FaultSource;
   readonly sqs: SqsModel;
-  readonly judge: Judge;
+  readonly oracle: Oracle;
   readonly queueUrl: string;
   invoke(label: string, event: SQSEvent): Promise<Invoked<SQSBatchResponse>>;
 }
@@ -54,7 +54,7 @@ export class Consumers {
     if (batch.length > 0) {
       const label = `consume${++this.#batches}`;
       void this.#handle(label, batch);
-      if (faults.strikes("duplicate", label)) {
+      if (faults.shouldInject("duplicate", label)) {
         scheduler.after(this.#random.next() * DUPLICATE_DELAY_MS_MAX, () => void this.#handle(`${label}b`, batch));
       }
       const visibleAtMs = Math.max(...batch.map((message) => message.visibleAtMs));
@@ -76,25 +76,30 @@ export class Consumers {
     batch: readonly QueuedMessage[],
     { value, invocation, touched }: Extract<Invoked<SQSBatchResponse>, { kind: "answered" }>,
   ): void {
-    const { faults, sqs, judge, queueUrl } = this.#around;
+    const { faults, sqs, oracle, queueUrl } = this.#around;
     const failed = new Set((value.batchItemFailures ?? []).map(({ itemIdentifier }) => itemIdentifier));
     const known = new Set(batch.map(({ messageId }) => messageId));
     if ([...failed].some((id) => !known.has(id))) {
-      judge.fail("users apart", `${label} reports a record that it was not given, which fails the whole batch`);
+      oracle.fail("users apart", `${label} reports a record that it was not given, which fails the whole batch`);
       return;
     }
+    const blockedGroups = new Set<string>();
     for (const message of batch) {
       const { messageId, groupId } = message;
-      if (!failed.has(messageId)) judge.acknowledged(message);
-      else if (
-        !invocation.harmedUsers.has(groupId) &&
-        !invocation.harmedUsers.has(undefined) &&
+      if (oracle.isOfOtherVersion(message)) blockedGroups.add(groupId);
+      if (!failed.has(messageId)) {
+        oracle.acknowledged(message);
+        if (blockedGroups.has(groupId)) oracle.fail("in order", `${messageId} goes ahead of one of another version`);
+      } else if (
+        !blockedGroups.has(groupId) &&
+        !invocation.faultedUsers.has(groupId) &&
+        !invocation.faultedUsers.has(undefined) &&
         !touched.has(groupId)
       ) {
-        judge.fail("users apart", `${label} reports ${messageId} of ${groupId} as failed, and nothing failed for it`);
+        oracle.fail("users apart", `${label} reports ${messageId} of ${groupId} as failed, and nothing failed for it`);
       }
     }
-    if (faults.strikes("lostDelete", label)) return;
+    if (faults.shouldInject("lostDelete", label)) return;
     for (const { messageId, receiptHandle = "" } of batch) {
       if (!failed.has(messageId)) sqs.delete(queueUrl, receiptHandle);
     }

@@ -5,7 +5,7 @@ import { currentInvocation } from "./invocation.ts";
 /** The moment at which every run begins. */
 const START_MS = Date.UTC(2030, 0, 1);
 
-/** One world at a time is being run in this thread: its clock is everybody's. */
+/** One simulation at a time is being run in this thread: its clock is everybody's. */
 let virtualNowMs: (() => number) | undefined;
 
 /**
@@ -31,7 +31,7 @@ export async function virtualizeThread(): Promise<void> {
   globalThis.fetch = async () => {
     const invocation = currentInvocation.getStore();
     if (!invocation) throw new Error("Only a function reads the key set");
-    return invocation.world.fetchKeySet(invocation);
+    return invocation.simulation.fetchKeySet(invocation);
   };
   AbortSignal.timeout = () => new AbortController().signal;
   Math.random = () => currentInvocation.getStore()?.random.next() ?? 0.5;
@@ -68,7 +68,7 @@ async function virtualizeSubtle(): Promise<void> {
   });
 }
 
-/** From here on the time is that of a world, until another one or none is given. */
+/** From here on the time is that of a simulation, until another one or none is given. */
 export function useClock(nowMs: (() => number) | undefined): void {
   virtualNowMs = nowMs;
 }

@@ -34,7 +34,7 @@ export function smallHistory(crashAt: readonly number[]): Plan {
       asAdmin: false,
       waitSeconds: 0,
       retriesAfterMs: [],
-      refusedByStore: false,
+      isInvalidWrite: false,
       forgery: undefined,
     }),
   );
@@ -51,7 +51,7 @@ export function smallHistory(crashAt: readonly number[]): Plan {
       pageItemsMax: 1000,
       warm: 1,
       redriveAtEnd: "none",
-      // With pairs there are thousands of histories, and the judge reads the database itself.
+      // With pairs there are thousands of histories, and the oracle reads the database itself.
       readAllAtEnd: crashAt.length < 2,
       functionTimeouts: true,
     },

@@ -1,12 +1,12 @@
 import type { FaultKind, Faults, Outage } from "./plan.ts";
 import { Random } from "./random.ts";
 
-/** Says where a fault strikes. The same place of the same plan is always struck or always spared. */
+/** Says where a fault shouldInject. The same place of the same plan is always struck or always suppressed. */
 export class FaultSource {
   readonly faults: Faults;
   readonly injected: string[] = [];
   readonly #seed: number;
-  readonly #spared: ReadonlySet<string>;
+  readonly #suppressed: ReadonlySet<string>;
   readonly #crashAt: ReadonlySet<number>;
   #awaits = 0;
   #stopped = false;
@@ -14,7 +14,7 @@ export class FaultSource {
   constructor(seed: number, faults: Faults) {
     this.faults = faults;
     this.#seed = seed;
-    this.#spared = new Set(faults.spared);
+    this.#suppressed = new Set(faults.suppressed);
     this.#crashAt = new Set(faults.crashAt);
   }
 
@@ -23,11 +23,11 @@ export class FaultSource {
     return this.#awaits;
   }
 
-  strikes(kind: FaultKind, place: string): boolean {
+  shouldInject(kind: FaultKind, place: string): boolean {
     const rate = this.faults.rates[kind] ?? 0;
     if (rate === 0 || this.#stopped) return false;
     const name = `${kind} ${place}`;
-    if (!new Random(this.#seed, name).chance(rate) || this.#spared.has(name)) return false;
+    if (!new Random(this.#seed, name).chance(rate) || this.#suppressed.has(name)) return false;
     this.injected.push(name);
     return true;
   }
@@ -37,7 +37,7 @@ export class FaultSource {
     if (this.#stopped) return false;
     const counted = this.#crashAt.has(++this.#awaits);
     if (counted) this.injected.push(`crash ${place}`);
-    return counted || this.strikes("crash", place);
+    return counted || this.shouldInject("crash", place);
   }
 
   outageFor(userIds: readonly string[], nowMs: number): Outage | undefined {

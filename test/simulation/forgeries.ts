@@ -1,26 +1,31 @@
-import { fingerprintOf, transactionId } from "../../lib/ledger/identity.ts";
+import { fingerprintOf, transactionId } from "../../lib/ledger/idempotency.ts";
 import type { Forgery, Movement, Operation } from "./plan.ts";
-import type { World } from "./world.ts";
+import type { Simulation } from "./simulation.ts";
 
 const ACCEPTED_AT = "2030-01-01T00:00:00.000Z";
 const FORGED_MINOR = 777_777n;
 
 /** Sends a movement's forged messages, if it has some and this is their moment. */
-export function forge(world: World, movement: Movement, moment: Forgery["at"]): void {
+export function forge(simulation: Simulation, movement: Movement, moment: Forgery["at"]): void {
   const { forgery, id: name, userId } = movement;
   if (forgery?.at !== moment) return;
   const { delayMs, groupIds, takesDeduplicationId, field } = forgery;
   const reasons = (groupId: string): string[] => {
     if (groupId !== userId) return ["group_mismatch"];
     // Under a key with two contents nobody can tell beforehand which one is stored.
-    const differs = field !== "nothing" || world.judge.contentsOf(movement).length > 1;
+    const differs = field !== "nothing" || simulation.oracle.contentsOf(movement).length > 1;
     return [...(moment === "beforeStored" ? ["unknown_transaction"] : []), ...(differs ? ["content_mismatch"] : [])];
   };
-  world.scheduler.after(delayMs, () => {
+  simulation.scheduler.after(delayMs, () => {
     for (const groupId of groupIds) {
       const message = forgedMessage(movement, forgery, `${name} to ${groupId}`);
       const deduplicationId = takesDeduplicationId ? message.id : `forged ${message.requestId}`;
-      world.inject({ userId, isCopy: field === "nothing", reasons }, groupId, JSON.stringify(message), deduplicationId);
+      simulation.inject(
+        { userId, isCopy: field === "nothing", isOfOtherVersion: false, reasons },
+        groupId,
+        JSON.stringify(message),
+        deduplicationId,
+      );
     }
   });
 }
@@ -42,9 +47,9 @@ function forgedMessage({ userId, key, type, currency, amountMinor }: Movement, {
 }
 
 /** Sends a message that can't be decided, whatever was accepted. */
-export function poison(world: World, { id, userId, how }: Extract<Operation, { kind: "poison" }>): void {
+export function poison(simulation: Simulation, { id, userId, how }: Extract<Operation, { kind: "poison" }>): void {
   const message = {
-    version: 1,
+    version: how === "other_version" ? 2 : 1,
     type: "deposit",
     id: `tx_${id}`,
     userId,
@@ -55,5 +60,7 @@ export function poison(world: World, { id, userId, how }: Extract<Operation, { k
     requestId: id,
   };
   const body = how === "malformed" ? `{"version":1,"poison":"${id}"` : JSON.stringify(message);
-  world.inject({ userId, isCopy: false, reasons: () => [how] }, userId, body, `poison ${id}`);
+  const isOfOtherVersion = how === "other_version";
+  const reasons = () => (isOfOtherVersion ? [] : [how]);
+  simulation.inject({ userId, isCopy: false, isOfOtherVersion, reasons }, userId, body, `poison ${id}`);
 }

@@ -10,17 +10,17 @@ export interface Host {
 
 /** One run of a function. Everything that it asks for carries it along, so that it can be struck down at any await. */
 export interface Invocation {
-  readonly world: Host;
+  readonly simulation: Host;
   readonly label: string;
   readonly random: Random;
   readonly skewMs: number;
   awaits: number;
   /** A fault was planted in it: its answer may be an error. */
-  harmed: boolean;
+  faulted: boolean;
   /** An answer took longer than any answer in good times. */
   slowed: boolean;
   /** Users whose items or messages a planted fault touched; undefined stands for all. */
-  readonly harmedUsers: Set<string | undefined>;
+  readonly faultedUsers: Set<string | undefined>;
   /** Once dead nothing that it waits for ever comes. */
   dead: boolean;
   /** Ends it without an answer. */

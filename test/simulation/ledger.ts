@@ -31,7 +31,7 @@ export interface Ledger extends Record<Route, HttpHandler> {
   dynamoCurrencies(clock: Clock): CurrencyList;
 }
 
-/** A small change of a source file, for planted bugs. */
+/** A small change of a source file, for mutants. */
 export interface Edit {
   readonly file: string;
   readonly search: string;
@@ -40,18 +40,18 @@ export interface Edit {
 
 const ENTRY = [
   ...[...ROUTES, "consume"].map((name) => `export { handler as ${name} } from "./functions/${name}.ts";`),
-  'export { systemClock } from "./lib/clock.ts";',
-  'export { ports } from "./lib/aws/ports.ts";',
+  'export { systemClock } from "./lib/runtime/clock.ts";',
+  'export { ports } from "./lib/aws/adapters.ts";',
   'export { dynamoCurrencies } from "./lib/aws/currencies.ts";',
   'export { sqsDeadLetters } from "./lib/aws/deadLetters.ts";',
   'export { redrive } from "./lib/ledger/redrive.ts";',
 ].join("\n");
 
-/** The clients of lib/aws/clients.ts: whoever sends, the world that the invocation lives in answers. */
+/** The clients of lib/aws/clients.ts: whoever sends, the simulation that the invocation lives in answers. */
 const send = (command: object) => {
   const invocation = currentInvocation.getStore();
   if (!invocation) throw new Error("Only a function talks to a service");
-  return invocation.world.send(invocation, command);
+  return invocation.simulation.send(invocation, command);
 };
 const clients = { dynamo: { send }, sqs: { send } };
 class SQSClient {
@@ -92,7 +92,7 @@ export async function loadLedger(edits: readonly Edit[] = []): Promise<() => Led
     ledger.systemClock.random = () => currentInvocation.getStore()?.random.next() ?? 0;
     ledger.systemClock.sleep = async (milliseconds) => {
       const invocation = currentInvocation.getStore();
-      await invocation?.world.sleep(invocation, milliseconds);
+      await invocation?.simulation.sleep(invocation, milliseconds);
     };
     return ledger;
   };
@@ -101,7 +101,7 @@ export async function loadLedger(edits: readonly Edit[] = []): Promise<() => Led
 /** @throws Error through esbuild when an edit does not find its text exactly once */
 function editing(edits: readonly Edit[]): Plugin {
   return {
-    name: "planted bugs",
+    name: "mutants",
     setup({ onLoad, onEnd }) {
       const done = new Set<Edit>();
       onLoad({ filter: /\.ts$/ }, async ({ path, namespace }) => {
@@ -109,9 +109,7 @@ function editing(edits: readonly Edit[]): Plugin {
         if (namespace !== "file" || mine.length === 0) return undefined;
         let contents = await readFile(path, "utf8");
         for (const edit of mine) {
-          const parts = contents.split(edit.search);
-          if (parts.length !== 2) throw new Error(`${edit.file} has "${edit.search}" ${parts.length - 1} times`);
-          contents = parts.join(edit.replace);
+          contents = applyEdit(contents, edit);
           done.add(edit);
         }
         return { contents, loader: "ts" };
@@ -122,6 +120,23 @@ function editing(edits: readonly Edit[]): Plugin {
       });
     },
   };
+}
+
+const TOKEN = /"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|[\w$]+|\S/g;
+
+/**
+ * Replaces code that is the same token by token: spaces, line breaks and a comma before a closing bracket are free.
+ *
+ * @throws Error when the text is not there exactly once
+ */
+export function applyEdit(source: string, { file, search, replace }: Edit): string {
+  const tokens = search.match(TOKEN) ?? [];
+  const pattern = tokens
+    .map((token) => (/^[)\]}]$/.test(token) ? `,?\\s*\\${token}` : token.replaceAll(/[$()*+.?[\\\]^{|}]/g, "\\$&")))
+    .join("\\s*");
+  const found = [...source.matchAll(new RegExp(pattern, "g"))];
+  if (found.length !== 1) throw new Error(`${file} has ${JSON.stringify(search)} ${found.length} times`);
+  return source.replace(new RegExp(pattern), () => replace);
 }
 
 /** Packages are loaded once for all instances: they are large, and the ledger's own state is in its own modules. */

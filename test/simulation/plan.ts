@@ -51,7 +51,7 @@ export interface Faults {
   /** Awaits at which a function dies, counted from 1 over all functions of the run: for exhaustive runs. */
   readonly crashAt: readonly number[];
   /** Single faults that shrinking found to be of no importance. */
-  readonly spared: readonly string[];
+  readonly suppressed: readonly string[];
 }
 
 export const noFaults: Faults = {
@@ -61,7 +61,7 @@ export const noFaults: Faults = {
   skewMs: 0,
   lagMs: 0,
   crashAt: [],
-  spared: [],
+  suppressed: [],
 };
 
 interface Timed {
@@ -82,7 +82,7 @@ export interface Movement extends Timed {
   /** After the first try, however that ended; zero is at the same time. */
   readonly retriesAfterMs: readonly number[];
   /** The store will never take a decision of this command. */
-  readonly refusedByStore: boolean;
+  readonly isInvalidWrite: boolean;
   readonly forgery: Forgery | undefined;
 }
 
@@ -108,6 +108,9 @@ export interface Forgery {
   readonly takesDeduplicationId: boolean;
 }
 
+/** A message that can't be decided; one of another version is for another consumer, after a deploy. */
+export type Poison = "malformed" | "unknown_transaction" | "other_version";
+
 export type Operation =
   | Movement
   | (Timed & { readonly kind: "read"; readonly what: "balances" | "history" | "currencies" })
@@ -125,7 +128,7 @@ export type Operation =
       readonly body: Readonly<Record<string, unknown>>;
       readonly code: string;
     })
-  | (Timed & { readonly kind: "poison"; readonly how: "malformed" | "unknown_transaction" })
+  | (Timed & { readonly kind: "poison"; readonly how: Poison })
   | (Timed & { readonly kind: "switch"; readonly currency: string; readonly enabled: boolean })
   | (Timed & { readonly kind: "redrive"; readonly how: Redrive });
 

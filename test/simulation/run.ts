@@ -2,7 +2,7 @@ import { Clients } from "./clients.ts";
 import { virtualizeThread } from "./environment.ts";
 import { type Edit, loadLedger } from "./ledger.ts";
 import type { Plan } from "./plan.ts";
-import { LedgerPool, type Outcome, World } from "./world.ts";
+import { LedgerPool, type Outcome, Simulation } from "./simulation.ts";
 
 /** Runs plans against the ledger, or against a wrong version of it. */
 export type Runner = (plan: Plan, tracing?: boolean) => Promise<Outcome>;
@@ -15,7 +15,7 @@ export async function makeRunner(edits: readonly Edit[] = []): Promise<Runner> {
   await virtual;
   const pool = new LedgerPool(make);
   return (plan, tracing) => {
-    const world = new World(plan, pool, tracing);
-    return world.run(new Clients(world).phases());
+    const simulation = new Simulation(plan, pool, tracing);
+    return simulation.run(new Clients(simulation).phases());
   };
 }

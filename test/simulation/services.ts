@@ -47,11 +47,11 @@ interface Surroundings {
   readonly sqs: SqsModel;
   readonly latencyMs: number;
   /** Ids of transactions that the store never takes a decision of. */
-  readonly refusedIds: ReadonlySet<string>;
+  readonly invalidWriteIds: ReadonlySet<string>;
   /** Comes to an await: true when the invocation dies there. */
   dies(invocation: Invocation, place: string): boolean;
   /** A planted fault struck an invocation, where it deals with a user or with what concerns all. */
-  harmed(invocation: Invocation, userId: string | undefined): void;
+  faulted(invocation: Invocation, userId: string | undefined): void;
   /** Whose request the service is at. */
   acting(invocation: Invocation | undefined): void;
   note(text: string): void;
@@ -100,11 +100,11 @@ export class Services {
     const { random } = invocation;
     const arrivesMs = random.latencyMs(latencyMs);
     const returnsMs = random.latencyMs(latencyMs);
-    const harm = (costsMs: number) => this.#harm(invocation, ask, costsMs);
+    const markFaulted = (costsMs: number) => this.#markFaulted(invocation, ask, costsMs);
     const fail = (error: Error, afterMs: number) => {
-      harm(afterMs);
+      markFaulted(afterMs);
       scheduler.after(afterMs, () => {
-        harm(afterMs);
+        markFaulted(afterMs);
         deliver({ ok: false, error });
       });
     };
@@ -115,29 +115,29 @@ export class Services {
     const outage = faults.outageFor(ask.userIds, scheduler.nowMs);
     const failure = outage
       ? FAILURES[outage.how]()
-      : faults.strikes("noEffect", place)
+      : faults.shouldInject("noEffect", place)
         ? random.pick([timeout, serverError, refused])()
         : undefined;
     if (failure) {
       fail(failure, waitsMs(failure, arrivesMs + returnsMs));
-    } else if (ask.writes && faults.strikes("lostAnswer", place)) {
+    } else if (ask.writes && faults.shouldInject("lostAnswer", place)) {
       const error = random.pick([timeout, serverError, reset])();
       arrive(arrivesMs, () => fail(error, waitsMs(error, arrivesMs + returnsMs) - arrivesMs));
-    } else if (ask.writes && faults.strikes("lateEffect", place)) {
+    } else if (ask.writes && faults.shouldInject("lateEffect", place)) {
       arrive(REQUEST_TIMEOUT_MS + random.next() * LATE_EFFECT_MS_MAX, () => {});
       fail(timeout(), REQUEST_TIMEOUT_MS);
-    } else if (faults.strikes("throttle", place)) {
-      harm(0);
+    } else if (faults.shouldInject("throttle", place)) {
+      markFaulted(0);
       if (!(ask.transacts || ask.batches) || random.chance(0.3)) fail(throttle(), arrivesMs + returnsMs);
       else arrive(arrivesMs, deliverAfter(returnsMs), spoil(random.pick(THROTTLES), random));
-    } else if (ask.writes && faults.strikes("conflict", place)) {
-      harm(0);
+    } else if (ask.writes && faults.shouldInject("conflict", place)) {
+      markFaulted(0);
       if (!ask.transacts) fail(conflict(), arrivesMs + returnsMs);
       else arrive(arrivesMs, deliverAfter(returnsMs), spoil("TransactionConflict", random));
-    } else if (ask.userIds.length > 0 && faults.strikes("stall", place)) {
+    } else if (ask.userIds.length > 0 && faults.shouldInject("stall", place)) {
       // Not a scan: what stands still is one container, and no other invocation can wait for it there.
       invocation.slowed = true;
-      harm(STALL_MS_MIN);
+      markFaulted(STALL_MS_MIN);
       arrive(arrivesMs, deliverAfter(STALL_MS_MIN + random.next() * (STALL_MS_MAX - STALL_MS_MIN)));
     } else {
       arrive(arrivesMs, deliverAfter(returnsMs));
@@ -145,9 +145,9 @@ export class Services {
   }
 
   /** What several users share each of them can still have alone, unless it took the time for that. */
-  #harm(invocation: Invocation, { userIds }: Ask, costsMs: number): void {
+  #markFaulted(invocation: Invocation, { userIds }: Ask, costsMs: number): void {
     if (userIds.length > 1 && costsMs < REQUEST_TIMEOUT_MS) return;
-    for (const userId of userIds.length > 0 ? userIds : [undefined]) this.#around.harmed(invocation, userId);
+    for (const userId of userIds.length > 0 ? userIds : [undefined]) this.#around.faulted(invocation, userId);
   }
 
   #act(invocation: Invocation, ask: Ask, place: string, disturbance: Disturbance | undefined): Answer {
@@ -189,7 +189,7 @@ export class Services {
   }
 
   #askOf(invocation: Invocation, command: object): Ask {
-    const { dynamo, sqs, refusedIds } = this.#around;
+    const { dynamo, sqs, invalidWriteIds } = this.#around;
     const name = command.constructor.name.replace("Command", "");
     const label = `${invocation.label}/${++invocation.awaits} ${name}`;
     const read = this.#receiverOf(command);
@@ -216,7 +216,7 @@ export class Services {
       batches: command instanceof BatchGetCommand,
       act: (disturbance) => {
         const ids = transacts ? (command.input.TransactItems ?? []).map(({ Update }) => String(Update?.Key?.id)) : [];
-        if (ids.some((id) => refusedIds.has(id))) {
+        if (ids.some((id) => invalidWriteIds.has(id))) {
           throw serviceError("ValidationException", "Item size to update has exceeded the maximum allowed size");
         }
         return request(dynamo, disturbance);

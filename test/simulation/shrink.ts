@@ -1,6 +1,6 @@
 import type { Operation, Plan } from "./plan.ts";
 import type { Runner } from "./run.ts";
-import type { Outcome } from "./world.ts";
+import type { Outcome } from "./simulation.ts";
 
 /** How often a history is run again, at most, to make it shorter. */
 const RUNS_MAX = 1500;
@@ -60,13 +60,13 @@ export async function shrink(plan: Plan, run: Runner): Promise<{ plan: Plan; out
     }
   }
   await reduce(({ operations }) => operations, withOperations);
-  // What is left of the faults is spared one by one: the list of those that strike gets shorter and shorter.
+  // What is left of the faults is suppressed one by one: the list of those that strike gets shorter and shorter.
   const struck = outcome.injected;
   await reduce(
-    ({ faults }) => struck.filter((name) => !faults.spared.includes(name)),
+    ({ faults }) => struck.filter((name) => !faults.suppressed.includes(name)),
     (from, kept) => ({
       ...from,
-      faults: { ...from.faults, spared: struck.filter((name) => !kept.includes(name)) },
+      faults: { ...from.faults, suppressed: struck.filter((name) => !kept.includes(name)) },
     }),
   );
   const users = best.users.filter((user) => best.operations.some(({ userId }) => userId === user));

@@ -1,7 +1,7 @@
 import { parentPort } from "node:worker_threads";
 import { smallHistory } from "./exhaustive.ts";
-import type { Violation } from "./judge.ts";
-import { PLANTED_BUGS } from "./plantedBugs.ts";
+import { MUTANTS } from "./mutants.ts";
+import type { Violation } from "./oracle.ts";
 import { makeRunner, type Runner } from "./run.ts";
 import { shrink } from "./shrink.ts";
 import { planOf } from "./workload.ts";
@@ -96,8 +96,8 @@ async function* histories(job: Job, awaits: () => number) {
 }
 
 function wrong(name: string): Promise<Runner> {
-  const bug = PLANTED_BUGS.find((candidate) => candidate.name === name);
-  if (!bug) throw new Error(`There is no planted bug "${name}"`);
+  const bug = MUTANTS.find((candidate) => candidate.name === name);
+  if (!bug) throw new Error(`There is no mutant "${name}"`);
   return makeRunner(bug.edits);
 }
 

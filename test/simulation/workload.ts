@@ -47,18 +47,20 @@ export function planOf(seed: number): Plan {
   const random = new Random(seed, "plan");
   const users = shuffled(NAMES, random).slice(0, random.int(2, 5));
   const spanMs = random.pick([300, 2000, 10_000, 60_000]);
-  const calm = random.chance(0.2);
+  const faultFree = random.chance(0.2);
   const operations = operationsOf(users, spanMs, random);
-  const faults = faultsOf(users, spanMs, calm, random);
+  const faults = faultsOf(users, spanMs, faultFree, random);
   const settings = settingsOf(random);
-  // An operator redrives once an outage is over, while other faults go on.
-  for (const [index, { toMs }] of faults.outages.entries()) {
-    const timed = { id: `redrive${index}`, atMs: toMs + REDRIVE_AFTER_OUTAGE_MS, userId: random.pick(users) };
-    if (random.chance(0.5)) operations.push({ ...timed, kind: "redrive", how: "tool" });
+  // An operator redrives once an outage is over, and again, while other faults go on.
+  for (const { toMs } of faults.outages) {
+    for (const time of [1, 2, 3]) {
+      const timed = { id: `redrive${time}`, atMs: toMs + time * REDRIVE_AFTER_OUTAGE_MS, userId: random.pick(users) };
+      if (random.chance(0.5)) operations.push({ ...timed, kind: "redrive", how: "tool" });
+    }
   }
   // Consumers that stand still while the queue gives up on what they hold and goes on: the one way in which two of them
   // can be at work on different commands of one user.
-  if (calm || !random.chance(0.1)) return { seed, users, operations, faults, settings };
+  if (faultFree || !random.chance(0.1)) return { seed, users, operations, faults, settings };
   return {
     seed,
     users,
@@ -117,7 +119,7 @@ function operationsOf(users: readonly string[], spanMs: number, random: Random):
     } else if (kind < 0.94) {
       operations.push({ ...timed, kind: "invalid", ...random.pick(INVALID_BODIES) });
     } else if (kind < 0.97) {
-      const how = random.pick(["malformed", "unknown_transaction"] as const);
+      const how = random.pick(["malformed", "unknown_transaction", "other_version"] as const);
       operations.push({ ...timed, kind: "poison", how });
     } else if (kind < 0.975) {
       operations.push({ ...timed, kind: "switch", currency: "JPY", enabled: false });
@@ -145,7 +147,7 @@ function movementOf(
   timed: { readonly id: string; readonly atMs: number; readonly userId: string },
   users: readonly string[],
   key: string,
-  refusedByStore: boolean,
+  isInvalidWrite: boolean,
   random: Random,
 ): Movement {
   const { code } = random.pick(CURRENCIES.filter(({ enabled }) => enabled));
@@ -160,7 +162,7 @@ function movementOf(
     asAdmin: random.chance(0.05),
     waitSeconds: random.chance(0.15) ? random.pick([1, 5, 20]) : 0,
     retriesAfterMs: RETRIES_AFTER_MS.filter(() => random.chance(0.15)),
-    refusedByStore,
+    isInvalidWrite,
     forgery: random.chance(0.06) ? forgeryOf(timed.userId, users, random) : undefined,
   };
 }
@@ -190,15 +192,15 @@ function reuse(before: Movement, timed: { readonly id: string; readonly atMs: nu
   return { ...again, amountMinor: before.amountMinor === 1n ? 2n : before.amountMinor - 1n };
 }
 
-function faultsOf(users: readonly string[], spanMs: number, calm: boolean, random: Random): Faults {
+function faultsOf(users: readonly string[], spanMs: number, faultFree: boolean, random: Random): Faults {
   const rates: Partial<Record<FaultKind, number>> = {};
   for (const kind of FAULT_KINDS) {
-    if (!calm && random.chance(0.3)) rates[kind] = random.pick([0.01, 0.05, 0.2]);
+    if (!faultFree && random.chance(0.3)) rates[kind] = random.pick([0.01, 0.05, 0.2]);
   }
   const skewMs = random.pick([0, 0, 2000]);
   const lagMs = random.pick([0, 50, 2000]);
   const keys = { ...(random.chance(0.2) && { rotatedAtMs: random.next() * spanMs }), unreachable: [] };
-  if (calm) return { rates, outages: [], keys, skewMs, lagMs, crashAt: [], spared: [] };
+  if (faultFree) return { rates, outages: [], keys, skewMs, lagMs, crashAt: [], suppressed: [] };
   return {
     rates,
     outages: outagesOf(users, spanMs, random),
@@ -206,7 +208,7 @@ function faultsOf(users: readonly string[], spanMs: number, calm: boolean, rando
     skewMs,
     lagMs,
     crashAt: [],
-    spared: [],
+    suppressed: [],
   };
 }
 

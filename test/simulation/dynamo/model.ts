@@ -35,7 +35,7 @@ export interface Change {
   readonly after: Item;
 }
 
-/** What the model asks of the world around it. */
+/** What the model asks of the simulation around it. */
 export interface DynamoSurroundings {
   nowMs(): number;
   /** Runs something later; how the index falls behind. */
@@ -218,7 +218,7 @@ export class DynamoModel {
     };
   }
 
-  /** Every item of a table as it stands, past all lag: for those who judge a run. */
+  /** Every item of a table as it stands, past all lag: for those who oracle a run. */
   items(tableName: string): Item[] {
     const table = this.#table(tableName);
     return [...table.items.keys()].map((key) => latest(table, key)).filter((item) => item !== undefined);

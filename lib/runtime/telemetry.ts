@@ -1,6 +1,6 @@
 import { Logger } from "@aws-lambda-powertools/logger";
-import { decodeMessage } from "./ledger/message.ts";
-import type { ConsumerObserver } from "./ledger/ports.ts";
+import { decodeMessage } from "../ledger/message.ts";
+import type { ConsumerObserver } from "../ledger/ports.ts";
 import { record } from "./metrics.ts";
 
 /** Structured logs; `POWERTOOLS_LOG_LEVEL` sets the level. No token, no request body and no amount goes in. */

@@ -1,14 +1,14 @@
 import type { QueryCommandInput, ScanCommandInput } from "@aws-sdk/lib-dynamodb";
-import { setting } from "../config.ts";
 import type { Transaction } from "../domain/transaction.ts";
 import { UnreadableItem } from "../ledger/ports.ts";
-import type { Books } from "../ledger/verify.ts";
+import type { LedgerReader } from "../ledger/verify.ts";
+import { setting } from "../runtime/config.ts";
 import { toStatus, toTransaction, toWallet } from "./items.ts";
 import { query, scan } from "./scan.ts";
 import { dynamoStore } from "./store.ts";
 
 /** The tables, read from one end to the other. */
-export const dynamoBooks: Books = {
+export const dynamoLedgerReader: LedgerReader = {
   async *wallets() {
     const input = { TableName: setting("WALLETS_TABLE"), ConsistentRead: true };
     for await (const item of scan(input)) yield orUnreadable(() => toWallet(item));
@@ -22,7 +22,7 @@ export const dynamoBooks: Books = {
     const decided = [];
     for await (const item of query({ ...ofUser(userId), ConsistentRead: true })) {
       const transaction = toTransaction(item);
-      if (transaction.settlement) decided.push({ transaction, sequence: transaction.settlement.sequence });
+      if (transaction.decision) decided.push({ transaction, sequence: transaction.decision.sequence });
     }
     return decided.sort((a, b) => a.sequence - b.sequence).map(({ transaction }) => transaction);
   },

@@ -1,18 +1,18 @@
 import { readFile, writeFile } from "node:fs/promises";
-import type { PlantedBug } from "./plantedBugs.ts";
+import type { Mutant } from "./mutants.ts";
 
-const TABLE = new URL("../../docs/reference/planted-bugs.md", import.meta.url);
+const TABLE = new URL("../../docs/reference/mutants.md", import.meta.url);
 
 export interface Caught {
-  readonly bug: PlantedBug;
+  readonly bug: Mutant;
   readonly seed: number;
   readonly invariant: string;
 }
 
-const HEAD = `# Planted bugs
+const HEAD = `# Mutants
 
 Small wrong versions of the ledger, each made by the test run itself, and the first seed of the simulator that catches it.
-This table is written by \`npm run simulate -- --planted-bugs\`; \`npm test\` checks that every one is still caught.
+This table is written by \`npm run simulate -- --mutants\`; \`npm test\` checks that every one is still caught.
 
 | bug | file | seed | invariant |
 |---|---|---|---|

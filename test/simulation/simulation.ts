@@ -6,8 +6,8 @@ import { FaultSource } from "./faults.ts";
 import { forge } from "./forgeries.ts";
 import { AUDIENCE, ISSUER, signingKeys } from "./identity.ts";
 import { currentInvocation, type Host, type Invocation, type Invoked } from "./invocation.ts";
-import { Judge, type Poison, type Violation } from "./judge.ts";
 import type { Ledger, Route } from "./ledger.ts";
+import { Oracle, type Poison, type Violation } from "./oracle.ts";
 import { COMMANDS_URL, CURRENCIES, DEAD_LETTERS_URL, type Plan } from "./plan.ts";
 import { Random } from "./random.ts";
 import { Scheduler } from "./scheduler.ts";
@@ -78,12 +78,12 @@ export interface Outcome {
   readonly decided: number;
 }
 
-/** Everything around the functions for one run of a plan: services, queue, database, clock and judge. */
-export class World implements Host {
+/** Everything around the functions for one run of a plan: services, queue, database, clock and oracle. */
+export class Simulation implements Host {
   readonly plan: Plan;
   readonly scheduler = new Scheduler();
   readonly faults: FaultSource;
-  readonly judge: Judge;
+  readonly oracle: Oracle;
   readonly dynamo: DynamoModel;
   readonly sqs: SqsModel;
   readonly #services: Services;
@@ -104,9 +104,9 @@ export class World implements Host {
     this.#tracing = tracing;
     const { scheduler } = this;
     const nowMs = () => scheduler.nowMs;
-    this.#random = new Random(plan.seed, "world");
+    this.#random = new Random(plan.seed, "simulation");
     this.faults = new FaultSource(plan.seed, plan.faults);
-    this.judge = new Judge(nowMs, (movement) => forge(this, movement, "beforeSent"));
+    this.oracle = new Oracle(nowMs, (movement) => forge(this, movement, "beforeSent"));
     this.dynamo = this.#makeDynamo();
     this.sqs = new SqsModel(
       [
@@ -119,7 +119,7 @@ export class World implements Host {
       ],
       nowMs,
       (url, message) => {
-        if (url === DEAD_LETTERS_URL) this.judge.deadLettered(message);
+        if (url === DEAD_LETTERS_URL) this.oracle.deadLettered(message);
         else this.#consumers.wake();
       },
     );
@@ -129,9 +129,9 @@ export class World implements Host {
       dynamo: this.dynamo,
       sqs: this.sqs,
       latencyMs: plan.settings.latencyMs,
-      refusedIds: this.judge.refusedIds,
+      invalidWriteIds: this.oracle.invalidWriteIds,
       dies: (invocation, place) => this.#dies(invocation, place),
-      harmed: (invocation, userId) => this.#harmed(invocation, userId),
+      faulted: (invocation, userId) => this.#faulted(invocation, userId),
       acting: (invocation) => {
         this.#acting = invocation;
       },
@@ -142,7 +142,7 @@ export class World implements Host {
       scheduler,
       faults: this.faults,
       sqs: this.sqs,
-      judge: this.judge,
+      oracle: this.oracle,
       queueUrl: COMMANDS_URL,
       invoke: (label, event) =>
         this.invoke<SQSBatchResponse>(label, FUNCTION_TIMEOUT_MS, (ledger) => ledger.consume(event)),
@@ -155,28 +155,28 @@ export class World implements Host {
    * @param phases what the clients do
    */
   async run(phases: Iterable<() => void>): Promise<Outcome> {
-    const { scheduler, judge } = this;
+    const { scheduler, oracle } = this;
     useClock(() => scheduler.nowMs);
     Object.assign(process.env, ENVIRONMENT);
     try {
       for (const phase of phases) {
         phase();
-        await scheduler.run(STEPS_MAX, () => judge.violation !== undefined);
+        await scheduler.run(STEPS_MAX, () => oracle.violation !== undefined);
       }
     } catch (error) {
-      judge.fail("comes to an end", error instanceof Error ? String(error.stack) : String(error));
+      oracle.fail("comes to an end", error instanceof Error ? String(error.stack) : String(error));
     } finally {
       useClock(undefined);
       for (const container of this.#all) this.#pool.giveBack(container);
     }
     return {
-      violation: judge.violation,
+      violation: oracle.violation,
       steps: scheduler.steps,
       awaits: this.faults.awaits,
       digest: this.#digest,
       injected: this.faults.injected,
       trace: this.#trace,
-      decided: this.plan.users.reduce((sum, userId) => sum + judge.history(userId).length, 0),
+      decided: this.plan.users.reduce((sum, userId) => sum + oracle.history(userId).length, 0),
     };
   }
 
@@ -196,14 +196,14 @@ export class World implements Host {
         resolve(invoked);
       };
       const invocation: Invocation = {
-        world: this,
+        simulation: this,
         label,
         random,
         skewMs: (2 * random.next() - 1) * this.plan.faults.skewMs,
         awaits: 0,
-        harmed: false,
+        faulted: false,
         slowed: false,
-        harmedUsers: new Set(),
+        faultedUsers: new Set(),
         dead: false,
         die: (how) => {
           invocation.dead = true;
@@ -215,7 +215,7 @@ export class World implements Host {
       if (this.plan.settings.functionTimeouts) {
         this.scheduler.after(timeoutMs, () => {
           if (ended) return;
-          if (!invocation.slowed) this.judge.fail("comes to an end", `${label} runs into its timeout for no reason`);
+          if (!invocation.slowed) this.oracle.fail("comes to an end", `${label} runs into its timeout for no reason`);
           invocation.die("timeout");
         });
       }
@@ -266,7 +266,7 @@ export class World implements Host {
       this.scheduler.after(invocation.random.latencyMs(this.plan.settings.latencyMs), () => {
         if (invocation.dead || this.#dies(invocation, place)) return;
         if (this.faults.keySetUnreachable(this.scheduler.nowMs)) {
-          invocation.harmed = true;
+          invocation.faulted = true;
           if (invocation.random.chance(0.5)) reject(new TypeError("fetch failed"));
           else resolve(new Response("", { status: 500 }));
         } else {
@@ -303,17 +303,17 @@ export class World implements Host {
     return true;
   }
 
-  #harmed(invocation: Invocation, userId: string | undefined): void {
-    invocation.harmed = true;
-    invocation.harmedUsers.add(userId);
+  #faulted(invocation: Invocation, userId: string | undefined): void {
+    invocation.faulted = true;
+    invocation.faultedUsers.add(userId);
     // What an invocation left under way when it answered, its successors in the container may wait for.
     if (this.#touched.has(invocation)) return;
-    for (const running of this.#touched.keys()) running.harmed = true;
+    for (const running of this.#touched.keys()) running.faulted = true;
   }
 
   /** A message that did not come from the API. */
   inject(poison: Poison, groupId: string, body: string, deduplicationId: string): void {
-    this.judge.poisons(poison, body);
+    this.oracle.poisons(poison, body);
     this.sqs.send(COMMANDS_URL, { groupId, deduplicationId, body, attributes: {} });
   }
 
@@ -322,8 +322,8 @@ export class World implements Host {
     const invoked = await this.invoke(label, TOOL_TIMEOUT_MS, (ledger) =>
       ledger.redrive(ledger.sqsDeadLetters(REDRIVE_HIDES_SECONDS), ledger.ports.store, undefined, () => {}),
     );
-    if (invoked.kind !== "failed" || invoked.invocation.harmed) return;
-    this.judge.fail("never lost", `${label} fails without a fault: ${String(invoked.error)}`);
+    if (invoked.kind !== "failed" || invoked.invocation.faulted) return;
+    this.oracle.fail("never lost", `${label} fails without a fault: ${String(invoked.error)}`);
   }
 
   #publishedKeys() {
@@ -372,7 +372,7 @@ export class World implements Host {
         pageItemsMax: () => random.int(1, plan.settings.pageItemsMax),
         onWrite: (changes) => {
           if (changes.every(({ table }) => table === "currencies")) return;
-          this.judge.wrote(changes);
+          this.oracle.wrote(changes);
           for (const { table, after } of changes) {
             if (table !== "wallets") continue;
             for (const [invocation, users] of this.#touched) {

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { PLANTED_BUGS } from "./plantedBugs.ts";
-import { type Caught, readSeeds, row } from "./plantedBugsTable.ts";
+import { MUTANTS } from "./mutants.ts";
+import { type Caught, readSeeds, row } from "./mutantsTable.ts";
 import { Workers } from "./workers.ts";
 
 const SEEDS_MAX = 500;
@@ -16,8 +16,8 @@ afterAll(async () => {
   process.stdout.write(caught.map(row).sort().join(""));
 });
 
-test("docs/reference/planted-bugs.md has them all, and no other", () => {
-  expect([...seeds.keys()]).toEqual(PLANTED_BUGS.map(({ name }) => name));
+test("docs/reference/mutants.md has them all, and no other", () => {
+  expect([...seeds.keys()]).toEqual(MUTANTS.map(({ name }) => name));
 });
 
 test("a failing history is made as short as it can be read", async () => {
@@ -28,8 +28,8 @@ test("a failing history is made as short as it can be read", async () => {
   expect(Math.min(...lengths)).toBeLessThanOrEqual(3);
 });
 
-describe.concurrent(`every planted bug is caught within ${SEEDS_MAX} seeds`, () => {
-  test.each(PLANTED_BUGS)("$name", async (bug) => {
+describe.concurrent(`every mutant is caught within ${SEEDS_MAX} seeds`, () => {
+  test.each(MUTANTS)("$name", async (bug) => {
     const { name } = bug;
     const { broken } = await workers.do({ kind: "bug", name, firstSeed: seeds.get(name), seedsMax: SEEDS_MAX });
     expect(broken).toBeDefined();

@@ -1,4 +1,4 @@
-import { systemClock } from "../clock.ts";
+import { systemClock } from "../runtime/clock.ts";
 import { dynamoCurrencies } from "./currencies.ts";
 import { sqsQueue } from "./queue.ts";
 import { dynamoStore } from "./store.ts";

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { fingerprintOf, transactionId } from "./identity.ts";
+import { fingerprintOf, transactionId } from "./idempotency.ts";
 
 describe("transactionId", () => {
   it("gives the same key of the same user the same id, today and in ten years", () => {

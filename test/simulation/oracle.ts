@@ -59,6 +59,8 @@ export interface Poison {
   readonly userId: string;
   /** It is what the API sends: in its user's group it is a second delivery. */
   readonly isCopy: boolean;
+  /** The queue alone may dead-letter it, once its deliveries are used up. */
+  readonly isOfOtherVersion: boolean;
   /** The reasons for which it may be dead-lettered out of a group. */
   reasons(groupId: string): readonly string[];
 }
@@ -76,10 +78,10 @@ const DECISION_ATTRIBUTES = new Set(["status", "sequence", "balanceAfterMinor", 
  * Watches every write from inside the database and knows independently of the ledger's code what it should have been. The
  * first violation ends the run.
  */
-export class Judge {
+export class Oracle {
   violation: Violation | undefined;
   /** Transactions that the store will never take a decision of. */
-  readonly refusedIds = new Set<string>();
+  readonly invalidWriteIds = new Set<string>();
   readonly #nowMs: () => number;
   readonly #onStored: (movement: Movement) => void;
   readonly #commands = new Map<string, CommandRecord>();
@@ -201,7 +203,7 @@ export class Judge {
     }
     this.#byId.set(`${userId} ${id}`, record);
     this.#status.set(`${userId} ${id}`, "pending");
-    if (content.refusedByStore) this.refusedIds.add(id);
+    if (content.isInvalidWrite) this.invalidWriteIds.add(id);
     this.#onStored(content);
   }
 
@@ -239,7 +241,7 @@ export class Judge {
     const userId = text(after, "userId");
     const versions = this.#wallets.get(userId) ?? [{ sequence: 0, balances: new Map<string, bigint>() }];
     const start = versions.at(-1)?.sequence ?? 0;
-    if (before && Number(before.sequence?.N) !== start) throw new Error("The judge lost track of a wallet");
+    if (before && Number(before.sequence?.N) !== start) throw new Error("The oracle lost track of a wallet");
     const expected = new Map(versions.at(-1)?.balances);
     const inOrder = settled.toSorted((a, b) => a.sequence - b.sequence);
     for (const [index, decided] of inOrder.entries()) {
@@ -308,14 +310,19 @@ export class Judge {
     if (poison) {
       // A forged message of a transaction that the store refuses has two reasons to be dead-lettered.
       const reasons = poison.reasons(message.groupId);
-      if (!reasons.includes(reason ?? "") && !this.refusedIds.has(id)) {
+      if (!reasons.includes(reason ?? "") && !this.invalidWriteIds.has(id)) {
         const right = reasons.join(" or ");
         this.fail("every poison set aside", `a forged message, ${right}, is dead-lettered as ${reason}`);
       }
       poison.deadLettered = true;
-    } else if (!this.refusedIds.has(id) || reason !== "refused_by_store") {
+    } else if (!this.invalidWriteIds.has(id) || reason !== "invalid_write") {
       this.fail("set aside only what can't be applied", `${message.groupId} ${id} is set aside as ${reason}`);
     }
+  }
+
+  /** Only a consumer of another version can decode it. */
+  isOfOtherVersion({ body }: QueuedMessage): boolean {
+    return this.#poison.get(body)?.isOfOtherVersion ?? false;
   }
 
   /** The queue deletes a message because a consumer said that it is done. */
@@ -328,7 +335,7 @@ export class Judge {
       const isDecidedCopy = poison.isCopy && isOwnGroup && status !== undefined && status !== "pending";
       if (!poison.deadLettered && !isDecidedCopy)
         this.fail("every poison set aside", `a forged message of ${message.groupId} is acknowledged only`);
-    } else if (status !== "posted" && status !== "rejected" && !this.refusedIds.has(id)) {
+    } else if (status !== "posted" && status !== "rejected" && !this.invalidWriteIds.has(id)) {
       this.fail("acknowledged only what is done", `${message.groupId} ${id} is acknowledged and ${status}`);
     }
   }
