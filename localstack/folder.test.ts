@@ -34,7 +34,7 @@ test("one process at a time has a folder, and kill -9 of it releases it at once"
   expect(lock).toThrow("another stack uses it");
   release();
   lock()();
-});
+}, 20_000);
 
 test("a folder that can't be made is refused with the system's reason", () => {
   const file = join(root, "file");

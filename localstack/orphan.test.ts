@@ -1,7 +1,9 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { text } from "node:stream/consumers";
-import { expect, onTestFinished, test } from "vitest";
+import { expect, onTestFinished, test, vi } from "vitest";
+
+vi.setConfig({ testTimeout: 20_000 });
 
 /** Says "orphaned" on its standard error; gives up on its own when nothing happens. */
 const WATCHER = `
