@@ -1,10 +1,10 @@
 import { randomUUID } from "node:crypto";
 import { setTimeout } from "node:timers/promises";
-import { dynamo } from "../lib/aws/clients.ts";
 import { ports } from "../lib/aws/adapters.ts";
-import { setting } from "../lib/runtime/config.ts";
+import { dynamo } from "../lib/aws/clients.ts";
 import { type ConsumePorts, consume } from "../lib/ledger/consume.ts";
 import type { QueueRecord } from "../lib/ledger/ports.ts";
+import { setting } from "../lib/runtime/config.ts";
 import { readArguments } from "../scripts/command.ts";
 import { startBenchEngines } from "./engines.ts";
 import { median } from "./figures.ts";

@@ -3,7 +3,7 @@ import { globSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { startFauxqs } from "fauxqs";
-import { portAnswers } from "./ports.ts";
+import { portAnswers, portIsTaken } from "./ports.ts";
 import { type Program, startProgram } from "./process.ts";
 import { SettingError, type Settings } from "./settings.ts";
 
@@ -82,7 +82,7 @@ function dynamoLocalCommand({ DYNAMODB_PORT, DATA_DIR }: DynamoSettings): string
 /**
  * Starts the embedded SQS in this process.
  *
- * @throws SettingError when its file in DATA_DIR can't be opened, on a full disk for instance
+ * @throws SettingError when its port is taken, or its file in DATA_DIR can't be opened, on a full disk for instance
  */
 export async function startSqs({ AWS_PORT, AWS_REGION, DATA_DIR }: Settings) {
   try {
@@ -94,7 +94,9 @@ export async function startSqs({ AWS_PORT, AWS_REGION, DATA_DIR }: Settings) {
       ...(DATA_DIR && { dataDir: join(DATA_DIR, "sqs") }),
     });
   } catch (error) {
-    if (!(DATA_DIR && error instanceof Error && "code" in error && error.code === "ERR_SQLITE_ERROR")) throw error;
+    if (!(error instanceof Error && "code" in error)) throw error;
+    if (error.code === "EADDRINUSE") throw new SettingError(portIsTaken("AWS_PORT", AWS_PORT));
+    if (!(DATA_DIR && error.code === "ERR_SQLITE_ERROR")) throw error;
     throw new SettingError(`DATA_DIR=${DATA_DIR}: the queue can't be opened there (${error.message})`);
   }
 }

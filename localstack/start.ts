@@ -1,21 +1,26 @@
-import { accessSync, constants, mkdirSync, openSync, readFileSync, rmSync } from "node:fs";
+import { openSync, readFileSync, rmSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join, relative } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { readArguments } from "../scripts/command.ts";
 import { startDynamo, startSqs } from "./engines.ts";
+import { lockFolder } from "./folder.ts";
 import { serveKeySet } from "./identityProvider.ts";
-import { isPortFree } from "./ports.ts";
-import { startProgram } from "./process.ts";
-import { awsEnvironment, readSettings, SettingError, type Settings } from "./settings.ts";
+import { onOrphaned } from "./orphan.ts";
+import { findPortProblem, portIsTaken } from "./ports.ts";
+import { type Program, startProgram } from "./process.ts";
+import { awsEnvironment, hostInUrl, readSettings, SettingError, type Settings, withoutProxy } from "./settings.ts";
 
 const USAGE = `Usage: npm start
 
-The whole ledger on this machine, until Ctrl-C. All settings are in the environment: README.md lists them.`;
+The whole ledger on this machine, until Ctrl-C, or until its parent or the reader of its output ends. All settings are in the environment: README.md lists them.`;
 
 readArguments({ usage: USAGE });
 const ROOT = join(import.meta.dirname, "..");
 const READY_TIMEOUT_MS = 60_000;
+const REACHABLE_TIMEOUT_MS = 2000;
+const API_PORTS = ["API_PORT", "METRICS_PORT"] as const;
+const DYNAMO_PORTS = ["DYNAMODB_PORT"] as const;
 const stops: (() => unknown)[] = [];
 let stopping = false;
 
@@ -28,10 +33,18 @@ async function stopAll(exitCode: number): Promise<never> {
 
 async function start(): Promise<void> {
   const settings = readSettings(process.env);
-  await refuseTakenPorts(settings);
-  if (settings.DATA_DIR) prepareFolder(settings.DATA_DIR);
-  const home = join(ROOT, ".antler", `api-${settings.API_PORT}`);
-  mkdirSync(home, { recursive: true });
+  const { API_PORT, DATA_DIR } = settings;
+  // For the calls of this process, and of the API's, which inherits it.
+  process.env.no_proxy = withoutProxy(settings, process.env);
+  const home = join(ROOT, ".antler", `api-${API_PORT}`);
+  stops.push(lockFolder(home, home, portIsTaken("API_PORT", API_PORT)));
+  const enginePorts = settings.AWS_ENDPOINT_URL ? [] : (["AWS_PORT", ...DYNAMO_PORTS] as const);
+  const problem = await findPortProblem(settings, [...API_PORTS, ...enginePorts]);
+  if (problem) throw new SettingError(problem);
+  if (DATA_DIR) {
+    const name = `DATA_DIR=${DATA_DIR}`;
+    stops.push(lockFolder(DATA_DIR, name, `${name}: another stack uses it`));
+  }
   const logFile = join(home, "stack.log");
   const buildFolder = join(home, "build");
   stops.push(() => rmSync(buildFolder, { recursive: true, force: true }));
@@ -44,7 +57,7 @@ async function start(): Promise<void> {
     stops.push(() => sqs.stop());
     const dynamo = await startDynamo(settings, process.env, log);
     stops.push(() => dynamo.stop());
-    stopWhenEnded(dynamo.ended, logFile);
+    stopWhenEnded(dynamo, settings, DYNAMO_PORTS, logFile);
   }
   const keySet = settings.JWT_JWKS_URL ? undefined : await serveKeySet();
   if (keySet) stops.push(() => keySet.stop());
@@ -74,66 +87,49 @@ async function start(): Promise<void> {
     log,
   );
   stops.push(() => api.stop());
-  stopWhenEnded(api.ended, logFile);
+  stopWhenEnded(api, settings, API_PORTS, logFile);
 
   await untilHealthy(settings);
   console.log(welcome(settings, logFile));
 }
 
-async function refuseTakenPorts(settings: Settings): Promise<void> {
-  const { API_PORT, API_HOST, METRICS_PORT, METRICS_HOST, AWS_PORT, DYNAMODB_PORT, AWS_ENDPOINT_URL } = settings;
-  const wanted = [
-    { name: "API_PORT", port: API_PORT, host: API_HOST },
-    { name: "METRICS_PORT", port: METRICS_PORT, host: METRICS_HOST },
-    ...(AWS_ENDPOINT_URL
-      ? []
-      : [
-          { name: "AWS_PORT", port: AWS_PORT, host: "127.0.0.1" },
-          { name: "DYNAMODB_PORT", port: DYNAMODB_PORT, host: "127.0.0.1" },
-        ]),
-  ];
-  for (const { name, port, host } of wanted) {
-    if (!(await isPortFree(port, host))) throw new SettingError(`Port ${port} is taken: set ${name} to a free one`);
-  }
-}
-
-function prepareFolder(folder: string): void {
-  try {
-    mkdirSync(folder, { recursive: true });
-    accessSync(folder, constants.W_OK);
-  } catch (error) {
-    throw new SettingError(`DATA_DIR=${folder}: can't be written (${error instanceof Error ? error.message : error})`);
-  }
-}
-
-function stopWhenEnded(ended: Promise<string>, logFile: string): void {
-  ended.then((how) => {
-    if (stopping) return undefined;
-    console.error(`${how}. The end of ${logFile}:\n${readFileSync(logFile, "utf8").slice(-2000)}`);
-    return stopAll(1);
+function stopWhenEnded(
+  { ended }: Program,
+  settings: Settings,
+  ports: Parameters<typeof findPortProblem>[1],
+  logFile: string,
+): void {
+  ended.then(async (how) => {
+    // Another process can take a port between the check of the ports and their use.
+    const problem = await findPortProblem(settings, ports);
+    if (stopping) return;
+    console.error(problem ?? `${how}. The end of ${logFile}:\n${readFileSync(logFile, "utf8").slice(-2000)}`);
+    await stopAll(1);
   });
 }
 
-/** Somebody else's SQS and DynamoDB may start at the same time as this. */
+/** SQS and DynamoDB of another owner may start at the same time as this. */
 async function untilReachable(endpoint: string): Promise<void> {
   const deadlineMs = Date.now() + READY_TIMEOUT_MS;
+  let reported = false;
   while (Date.now() < deadlineMs) {
     try {
-      await fetch(endpoint, { signal: AbortSignal.timeout(5000) });
+      await fetch(endpoint, { signal: AbortSignal.timeout(REACHABLE_TIMEOUT_MS) });
       return;
     } catch {
-      // It does not listen yet.
+      if (!reported) console.log(`Waiting until AWS_ENDPOINT_URL=${endpoint} answers …`);
+      reported = true;
     }
     await setTimeout(200);
   }
   throw new SettingError(`AWS_ENDPOINT_URL=${endpoint}: nothing answered there for ${READY_TIMEOUT_MS / 1000} s`);
 }
 
-async function untilHealthy({ API_PORT }: Settings): Promise<void> {
+async function untilHealthy({ API_HOST, API_PORT }: Settings): Promise<void> {
   const deadlineMs = Date.now() + READY_TIMEOUT_MS;
   while (Date.now() < deadlineMs) {
     try {
-      const response = await fetch(`http://127.0.0.1:${API_PORT}/v1/health`);
+      const response = await fetch(`http://${hostInUrl(API_HOST)}:${API_PORT}/v1/health`);
       if (response.ok) return;
     } catch {
       // It does not listen yet.
@@ -144,8 +140,9 @@ async function untilHealthy({ API_PORT }: Settings): Promise<void> {
 }
 
 function welcome(settings: Settings, logFile: string): string {
-  const { API_PORT, METRICS_PORT, AWS_ENDPOINT_URL, AWS_PORT, DYNAMODB_PORT, DATA_DIR } = settings;
-  const api = `http://localhost:${API_PORT}`;
+  const { AWS_ENDPOINT_URL, AWS_PORT, DYNAMODB_PORT, DATA_DIR } = settings;
+  const at = (host: string, port: number) => `http://${hostInUrl(host).replace("127.0.0.1", "localhost")}:${port}`;
+  const api = at(settings.API_HOST, settings.API_PORT);
   const kept = DATA_DIR ? `kept in ${DATA_DIR}` : "in memory; set DATA_DIR to keep them";
   return `
 Antler is ready.
@@ -153,33 +150,36 @@ Antler is ready.
   API          ${api}    (try it at ${api}/docs)
   SQS          ${AWS_ENDPOINT_URL ?? `http://127.0.0.1:${AWS_PORT}`}
   DynamoDB     ${AWS_ENDPOINT_URL ?? `http://127.0.0.1:${DYNAMODB_PORT}`}
-  Metrics      http://localhost:${METRICS_PORT}/metrics
+  Metrics      ${at(settings.METRICS_HOST, settings.METRICS_PORT)}/metrics
   Data         ${AWS_ENDPOINT_URL ? "where AWS_ENDPOINT_URL says" : kept}
   Log          ${logFile}
 
 Paste this into a second terminal, in this folder:
 
   TOKEN=$(npm run -s token -- alice)
-  curl -s ${api}/v1/users/alice/deposits -H "Authorization: Bearer $TOKEN" \\
+  curl -s "${api}/v1/users/alice/deposits" -H "Authorization: Bearer $TOKEN" \\
     -H "Content-Type: application/json" -H "Idempotency-Key: first-deposit" -H "Prefer: wait=5" \\
     -d '{"currency":"USD","amount":"100.00"}'
-  curl -s ${api}/v1/users/alice/balances -H "Authorization: Bearer $TOKEN"
+  curl -s "${api}/v1/users/alice/balances" -H "Authorization: Bearer $TOKEN"
 
 Ctrl-C stops everything.
 `;
 }
 
-for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
-  process.on(signal, () => {
-    if (!stopping) void stopAll(0);
-  });
+function stopOnce(): void {
+  if (!stopping) void stopAll(0);
 }
+
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, stopOnce);
+stops.push(onOrphaned(stopOnce));
 
 try {
   await start();
 } catch (error) {
   if (!stopping) {
-    console.error(error instanceof SettingError ? error.message : error);
+    // The system's own errors name the call and the file.
+    const isClear = error instanceof SettingError || (error instanceof Error && "syscall" in error);
+    console.error(isClear ? error.message : error);
     await stopAll(1);
   }
 }

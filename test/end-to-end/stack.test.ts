@@ -1,20 +1,23 @@
 import { spawnSync } from "node:child_process";
 import { randomUUID } from "node:crypto";
 import { once } from "node:events";
-import { mkdtempSync, rmSync } from "node:fs";
-import { createServer } from "node:net";
-import { tmpdir } from "node:os";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { createServer as createHttpServer } from "node:http";
+import { createServer, type Server } from "node:net";
+import { networkInterfaces, tmpdir } from "node:os";
 import { join } from "node:path";
+import { text } from "node:stream/consumers";
 import { PutCommand } from "@aws-sdk/lib-dynamodb";
 import { describe, expect, inject, onTestFinished, test } from "vitest";
 import { dynamo } from "../../lib/aws/clients.ts";
 import { Client, newUser, transactionIn } from "../support/client.ts";
 import { startFrontOf } from "../support/front.ts";
 import { commandOf, processesWith, refusedStart, untilNoProcessWith } from "../support/processes.ts";
-import { freePorts, run, type Stack, startStack } from "../support/stack.ts";
+import { collect, freePorts, freeStackPorts, launch, run, type Stack, startStack } from "../support/stack.ts";
 
 const ROOT = join(import.meta.dirname, "../..");
 const onLinux = process.platform === "linux";
+const hasIPv6 = Object.values(networkInterfaces()).some((each) => each?.some(({ address }) => address === "::1"));
 const hasJava = spawnSync("java", ["-version"]).status === 0;
 
 /** A stack that does not outlive its test. */
@@ -24,21 +27,42 @@ async function ownStack(environment: Readonly<Record<string, string>> = {}): Pro
   return stack;
 }
 
+/** @returns free ports, and the marker by which the processes of a stack are found */
+async function ownEnvironment(marker: string): Promise<Record<string, string>> {
+  return { ...(await freeStackPorts()), ANTLER_TEST: marker.slice("ANTLER_TEST=".length) };
+}
+
 function dataDir(): string {
   const folder = mkdtempSync(join(tmpdir(), "antler-"));
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
   return folder;
 }
 
+/** @returns the port on which the server listens until the test ends */
+async function listen(server: Server): Promise<string> {
+  await once(server.listen(0, "127.0.0.1"), "listening");
+  onTestFinished(() => {
+    server.close();
+  });
+  const address = server.address();
+  return String(typeof address === "object" ? address?.port : "");
+}
+
+/** Runs the requests that a stack prints. */
+function pasteRequests(stack: Stack): void {
+  const lines = stack.output().split("\n");
+  const pasted = lines.slice(
+    lines.findIndex((line) => line.includes("TOKEN=")),
+    lines.indexOf("Ctrl-C stops everything."),
+  );
+  const { stdout } = spawnSync("sh", ["-c", pasted.join("\n")], { cwd: ROOT, encoding: "utf8" });
+  expect(stdout).toMatch(/"status":"posted".*"balanceAfter":"100\.00"/);
+  expect(stdout).toContain('{"currency":"USD","amount":"100.00"}]');
+}
+
 describe("npm start refuses, in one clear line and with exit code 1,", () => {
   test("a port that is taken", async () => {
-    const server = createServer().listen(0, "127.0.0.1");
-    await once(server, "listening");
-    onTestFinished(() => {
-      server.close();
-    });
-    const address = server.address();
-    const port = String(typeof address === "object" ? address?.port : "");
+    const port = await listen(createServer());
     for (const name of ["API_PORT", "AWS_PORT", "DYNAMODB_PORT", "METRICS_PORT"]) {
       expect(await refusedStart({ [name]: port })).toEqual({
         code: 1,
@@ -64,24 +88,84 @@ describe("npm start refuses, in one clear line and with exit code 1,", () => {
     expect(output).toMatch(/^DynamoDB Local needs Java 17 or later: .+\n$/);
   });
 
-  test("a DATA_DIR that can't be written", async () => {
-    const { code, output } = await refusedStart({ DATA_DIR: "/dev/null/antler" });
-    expect(code).toBe(1);
-    expect(output).toMatch(/^DATA_DIR=\/dev\/null\/antler: .+\n$/);
+  test.each(onLinux ? ["/dev/null/antler", "/proc/antler/data"] : ["/dev/null/antler"])(
+    "a DATA_DIR that can't be made: %s",
+    async (folder) => {
+      expect(await refusedStart({ DATA_DIR: folder })).toEqual({
+        code: 1,
+        output: expect.stringMatching(`^DATA_DIR=${folder}: can't be used \\(.+\\)\n$`),
+      });
+    },
+  );
+
+  test("a checkout in which it can't write", async () => {
+    const { FOLDER, LOG } = await freePorts("FOLDER", "LOG");
+    const folder = join(ROOT, ".antler", `api-${FOLDER}`);
+    const home = join(ROOT, ".antler", `api-${LOG}`);
+    onTestFinished(() => {
+      for (const path of [folder, home]) rmSync(path, { recursive: true });
+    });
+    mkdirSync(join(home, "stack.log"), { recursive: true });
+    writeFileSync(folder, "");
+    expect(await refusedStart({ API_PORT: FOLDER })).toEqual({
+      code: 1,
+      output: expect.stringMatching(`^${folder}: can't be used \\(ENOTDIR: .+\\)\n$`),
+    });
+    expect(await refusedStart({ API_PORT: LOG })).toEqual({
+      code: 1,
+      output: expect.stringMatching(`^EISDIR: .+ '${home}/stack.log'\n$`),
+    });
+  });
+
+  test("two settings of one port, and the last port as the first of two", async () => {
+    const { PORT } = await freePorts("PORT");
+    expect(await refusedStart({ API_PORT: PORT, METRICS_PORT: PORT })).toEqual({
+      code: 1,
+      output: `API_PORT and METRICS_PORT are both ${PORT}: set one of them to another port\n`,
+    });
+    expect(await refusedStart({ AWS_PORT: "65535", DYNAMODB_PORT: "" })).toEqual({
+      code: 1,
+      output: expect.stringMatching(/^AWS_PORT=65535: .+\n$/),
+    });
+  });
+
+  test("the second of two that start at once on the same ports", async () => {
+    const ports = await freeStackPorts();
+    const starts = await Promise.allSettled([ownStack(ports), ownStack(ports)]);
+    expect(starts.map(({ status }) => status).sort()).toEqual(["fulfilled", "rejected"]);
+    expect(starts.flatMap((start) => (start.status === "rejected" ? [String(start.reason)] : []))).toEqual([
+      `Error: The stack ended with 1: Port ${ports.API_PORT} is taken: set API_PORT to a free one\n`,
+    ]);
   });
 });
 
 describe("a stack", () => {
   test("prints first requests that work as they are pasted", async () => {
-    const stack = await ownStack();
-    const lines = stack.output().split("\n");
-    const pasted = lines.slice(
-      lines.findIndex((line) => line.includes("TOKEN=")),
-      lines.indexOf("Ctrl-C stops everything."),
-    );
-    const { stdout } = spawnSync("sh", ["-c", pasted.join("\n")], { cwd: ROOT, encoding: "utf8" });
-    expect(stdout).toMatch(/"status":"posted".*"balanceAfter":"100\.00"/);
-    expect(stdout).toContain('{"currency":"USD","amount":"100.00"}]');
+    await pasteRequests(await ownStack());
+  });
+
+  test("gets ready on another address, prints it, and sends nothing through a proxy", async () => {
+    const proxied: unknown[] = [];
+    const proxy = createHttpServer(({ url }, response) => {
+      proxied.push(url);
+      response.destroy();
+    });
+    proxy.on("connect", ({ url }, socket) => {
+      proxied.push(url);
+      socket.destroy();
+    });
+    const stack = await ownStack({
+      API_HOST: hasIPv6 ? "::1" : "0.0.0.0",
+      METRICS_HOST: "0.0.0.0",
+      NODE_USE_ENV_PROXY: "1",
+      HTTP_PROXY: `http://127.0.0.1:${await listen(proxy)}`,
+      NO_PROXY: "example.com",
+      no_proxy: "",
+    });
+    await pasteRequests(stack);
+    const [, metrics = ""] = /Metrics +(\S+)/.exec(stack.output()) ?? [];
+    expect((await fetch(metrics)).status).toBe(200);
+    expect(proxied).toEqual([]);
   });
 
   test("uses the SQS and DynamoDB that AWS_ENDPOINT_URL names, and starts none", async () => {
@@ -107,12 +191,33 @@ describe("a stack", () => {
     expect(await new Client(other.apiUrl, user).balance("USD")).toBe("0.00");
   });
 
-  test.runIf(onLinux).each(["SIGINT", "SIGTERM"] as const)("leaves no process behind after %s", async (signal) => {
+  test.runIf(onLinux)("leaves no process behind after Ctrl-C", async () => {
     const marker = `ANTLER_TEST=${randomUUID()}`;
     const stack = await ownStack({ ANTLER_TEST: marker.slice("ANTLER_TEST=".length) });
     expect(processesWith(marker).length).toBeGreaterThan(2);
-    stack.process.kill(signal);
-    expect((await once(stack.process, "exit"))[0]).toBe(0);
+    expect(await stack.stop()).toBe(0);
+    await untilNoProcessWith(marker);
+  });
+
+  test.runIf(onLinux)("leaves no process behind after SIGTERM to npm", async () => {
+    const marker = `ANTLER_TEST=${randomUUID()}`;
+    const npm = launch(await ownEnvironment(marker), ["npm", "start", "--ignore-scripts"]);
+    const output = collect(npm);
+    while (!output().includes("Antler is ready")) await once(npm.stdout, "data");
+    npm.kill("SIGTERM");
+    expect(await once(npm, "exit")).toEqual([0, null]);
+    await untilNoProcessWith(marker);
+  });
+
+  test.runIf(onLinux)("leaves no process behind when the reader of its output has ended", async () => {
+    const marker = `ANTLER_TEST=${randomUUID()}`;
+    const pipeline = launch(await ownEnvironment(marker), [
+      "sh",
+      "-c",
+      '"$0" localstack/start.ts | head -n 3',
+      process.execPath,
+    ]);
+    expect(await text(pipeline.stdout)).toBe("\nAntler is ready.\n\n");
     await untilNoProcessWith(marker);
   });
 
@@ -146,6 +251,10 @@ describe("a stack", () => {
       const first = await ownStack({ DATA_DIR: dataDir(), DYNAMODB_ENGINE: engine });
       const user = newUser();
       transactionIn(await new Client(first.apiUrl, user).deposit("USD", "7.00", { wait: 20 }), 201);
+      expect(await refusedStart({ DATA_DIR: first.environment.DATA_DIR ?? "" })).toEqual({
+        code: 1,
+        output: `DATA_DIR=${first.environment.DATA_DIR}: another stack uses it\n`,
+      });
       await first.stop();
       const second = await ownStack(first.environment);
       expect(await new Client(second.apiUrl, user).balance("USD")).toBe("7.00");

@@ -4,7 +4,7 @@ import { setTimeout } from "node:timers/promises";
 import { Random } from "../simulation/random.ts";
 import { type Answer, Client, transactionIn } from "./client.ts";
 import { commandOf, processesWith, untilNoProcessWith } from "./processes.ts";
-import { freePorts, launch, run, type Stack, startStack } from "./stack.ts";
+import { freeStackPorts, launch, run, type Stack, startStack } from "./stack.ts";
 
 /** What dies of kill -9: the stack's own process, which is the queue; one of its programs; or the stack as it starts. */
 const VICTIMS = ["stack", "database", "api", "start"] as const;
@@ -63,7 +63,7 @@ export async function killRounds({ rounds, seed, folder, log = () => {} }: Optio
   const random = new Random(seed, "kills");
   const marker = randomUUID();
   const environment = {
-    ...(await freePorts("API_PORT", "AWS_PORT", "DYNAMODB_PORT", "METRICS_PORT")),
+    ...(await freeStackPorts()),
     DATA_DIR: folder,
     ANTLER_TEST: marker,
   };

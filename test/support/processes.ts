@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { readdirSync, readFileSync } from "node:fs";
 import { setTimeout } from "node:timers/promises";
-import { collect, freePorts, launch } from "./stack.ts";
+import { collect, freeStackPorts, launch } from "./stack.ts";
 
 /** Linux only: processes whose environment has the marker `NAME=value`, which is all that a stack has started. */
 export function processesWith(marker: string): string[] {
@@ -32,7 +32,7 @@ export async function refusedStart(
   environment: Readonly<Record<string, string>>,
 ): Promise<{ code: number; output: string }> {
   const child = launch({
-    ...(await freePorts("API_PORT", "AWS_PORT", "DYNAMODB_PORT", "METRICS_PORT")),
+    ...(await freeStackPorts()),
     ...environment,
   });
   const output = collect(child);

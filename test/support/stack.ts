@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { createServer } from "node:net";
 import { join } from "node:path";
+import { hostInUrl } from "../../localstack/settings.ts";
 
 const ROOT = join(import.meta.dirname, "../..");
 const READY_TIMEOUT_MS = 60_000;
@@ -31,9 +32,18 @@ export async function freePorts<const Names extends readonly string[]>(
   return Object.fromEntries(names.map((name, index) => [name, ports[index]])) as Record<Names[number], string>;
 }
 
-/** Runs `localstack/start.ts` as `npm start` does, out of this folder or another version of the code. */
-export function launch(environment: Readonly<Record<string, string>>, folder = ROOT): ChildProcess {
-  return spawn(process.execPath, ["localstack/start.ts"], {
+/** Free ports for a stack. */
+export function freeStackPorts() {
+  return freePorts("API_PORT", "AWS_PORT", "DYNAMODB_PORT", "METRICS_PORT");
+}
+
+/** Runs `localstack/start.ts`, or another command that does, out of this folder or another version of the code. */
+export function launch(
+  environment: Readonly<Record<string, string>>,
+  [program, ...args]: readonly [string, ...string[]] = [process.execPath, "localstack/start.ts"],
+  folder = ROOT,
+) {
+  return spawn(program, args, {
     cwd: folder,
     env: { ...process.env, ...environment },
     stdio: ["ignore", "pipe", "pipe"],
@@ -42,8 +52,8 @@ export function launch(environment: Readonly<Record<string, string>>, folder = R
 
 /** Starts a stack of its own on free ports and waits until it says that it is ready. */
 export async function startStack(environment: Readonly<Record<string, string>> = {}, folder = ROOT): Promise<Stack> {
-  const all = { ...(await freePorts("API_PORT", "AWS_PORT", "DYNAMODB_PORT", "METRICS_PORT")), ...environment };
-  const child = launch(all, folder);
+  const all = { ...(await freeStackPorts()), ...environment };
+  const child = launch(all, undefined, folder);
   const output = collect(child);
   await new Promise<void>((resolve, reject) => {
     const timeout = setTimeout(() => reject(new Error(`The stack is not ready: ${output()}`)), READY_TIMEOUT_MS);
@@ -55,7 +65,7 @@ export async function startStack(environment: Readonly<Record<string, string>> =
     child.once("exit", (code) => reject(new Error(`The stack ended with ${code}: ${output()}`)));
   });
   return {
-    apiUrl: `http://127.0.0.1:${all.API_PORT}`,
+    apiUrl: `http://${hostInUrl(environment.API_HOST ?? "127.0.0.1")}:${all.API_PORT}`,
     environment: all,
     process: child,
     output,

@@ -1,0 +1,44 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { lockFolder } from "./folder.ts";
+
+const HOLDER = `
+  import { lockFolder } from ${JSON.stringify(new URL("folder.ts", import.meta.url).href)};
+  globalThis.release = lockFolder(process.argv[1], "", "");
+  console.log("locked");
+  setTimeout(() => {}, 60_000);
+`;
+let root: string;
+
+beforeEach(() => {
+  root = mkdtempSync(join(tmpdir(), "antler-"));
+});
+
+afterEach(() => rmSync(root, { recursive: true }));
+
+test("one process at a time has a folder, and kill -9 of it releases it at once", async () => {
+  const folder = join(root, "new", "folder");
+  const holder = spawn(process.execPath, ["--input-type=module", "-e", HOLDER, folder], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  await once(holder.stdout, "data");
+  const lock = () => lockFolder(folder, "DATA_DIR", "another stack uses it");
+  expect(lock).toThrow("another stack uses it");
+  holder.kill("SIGKILL");
+  await once(holder, "exit");
+  const release = lock();
+  expect(lock).toThrow("another stack uses it");
+  release();
+  lock()();
+}, 20_000);
+
+test("a folder that can't be made is refused with the system's reason", () => {
+  const file = join(root, "file");
+  writeFileSync(file, "");
+  expect(() => lockFolder(file, "DATA_DIR", "")).toThrow(/^DATA_DIR: can't be used \(ENOTDIR: .+\)$/);
+  expect(() => lockFolder(join(file, "folder"), "DATA_DIR", "")).toThrow(/^DATA_DIR: can't be used \(ENOTDIR: .+\)$/);
+});
