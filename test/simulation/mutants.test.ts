@@ -1,4 +1,6 @@
+import { readFile } from "node:fs/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { applyEdit } from "./ledger.ts";
 import { MUTANTS } from "./mutants.ts";
 import { type Caught, readSeeds, row } from "./mutantsTable.ts";
 import { Workers } from "./workers.ts";
@@ -18,6 +20,23 @@ afterAll(async () => {
 
 test("docs/reference/mutants.md has them all, and no other", () => {
   expect([...seeds.keys()]).toEqual(MUTANTS.map(({ name }) => name));
+});
+
+test("every mutant finds its code, also where that is formatted in another way", async () => {
+  const broken: string[] = [];
+  for (const { name, edits } of MUTANTS) {
+    const sources = new Map<string, string>();
+    for (const edit of edits) {
+      const url = new URL(`../../${edit.file}`, import.meta.url);
+      const source = sources.get(edit.file) ?? (await readFile(url, "utf8")).replaceAll(/\s+/g, " ");
+      try {
+        sources.set(edit.file, applyEdit(source, edit));
+      } catch (error) {
+        broken.push(`${name}: ${error}`);
+      }
+    }
+  }
+  expect(broken).toEqual([]);
 });
 
 test("a failing history is made as short as it can be read", async () => {

@@ -109,7 +109,7 @@ export interface Forgery {
 }
 
 /** A message that can't be decided; one of another version is for another consumer, after a deploy. */
-export type Poison = "malformed" | "unknown_transaction" | "other_version";
+type Poison = "malformed" | "unknown_transaction" | "other_version";
 
 export type Operation =
   | Movement
