@@ -17,7 +17,7 @@ Runs the ledger's real functions against models of SQS and DynamoDB, under a vir
   npm run simulate -- --mutants            looks for every mutant and writes docs/reference/mutants.md`;
 
 const SEEDS_A_JOB = 25;
-const BUG_SEEDS_MAX = 500;
+const MUTANT_SEEDS_MAX = 500;
 
 const values = readArguments({
   usage: USAGE,
@@ -91,11 +91,11 @@ async function replay(seed: number): Promise<void> {
 async function findMutants(): Promise<void> {
   const workers = new Workers();
   const results = await Promise.all(
-    MUTANTS.map(async (bug): Promise<Caught | undefined> => {
-      const job = { kind: "bug", name: bug.name, firstSeed: undefined, seedsMax: BUG_SEEDS_MAX } as const;
+    MUTANTS.map(async (mutant): Promise<Caught | undefined> => {
+      const job = { kind: "mutant", name: mutant.name, firstSeed: undefined, seedsMax: MUTANT_SEEDS_MAX } as const;
       const { broken } = await workers.do(job);
-      const caught = broken && { bug, seed: broken.seed, invariant: broken.violation.invariant };
-      process.stdout.write(caught ? row(caught) : `NOT CAUGHT by ${BUG_SEEDS_MAX} seeds: ${bug.name}\n`);
+      const caught = broken && { mutant, seed: broken.seed, invariant: broken.violation.invariant };
+      process.stdout.write(caught ? row(caught) : `NOT CAUGHT by ${MUTANT_SEEDS_MAX} seeds: ${mutant.name}\n`);
       return caught;
     }),
   );

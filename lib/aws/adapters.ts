@@ -3,7 +3,7 @@ import { dynamoCurrencies } from "./currencies.ts";
 import { sqsQueue } from "./queue.ts";
 import { dynamoStore } from "./store.ts";
 
-/** The ledger's ports on DynamoDB and SQS, for every function. */
+/** The ledger's ports, implemented on DynamoDB and SQS. */
 export const ports = {
   store: dynamoStore,
   queue: sqsQueue,

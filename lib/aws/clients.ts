@@ -4,8 +4,8 @@ import { DynamoDBDocumentClient } from "@aws-sdk/lib-dynamodb";
 import { toInteger } from "./items.ts";
 
 /**
- * Bounds on every call. Two attempts of 1.5 s end well inside the consumer's time; whatever fails longer than that is
- * for the ledger's own retries, the queue's redelivery or the client's next try.
+ * Limits of every call. Two attempts of 1.5 s end well within the consumer's timeout; the ledger's own retries, the
+ * queue's redelivery or the client's retry cover longer failures.
  */
 const bounds = {
   maxAttempts: 2,
@@ -19,7 +19,7 @@ export const dynamo = DynamoDBDocumentClient.from(new DynamoDBClient(bounds), {
 
 export const sqs = new SQSClient(bounds);
 
-// A user agent made anew for every call, and a logger that logs nowhere, are a fifth of what a call costs in CPU time.
+// Building the user agent for every call, and a logger without output, take a fifth of a call's CPU time.
 for (const { middlewareStack } of [dynamo, sqs]) {
   middlewareStack.remove("getUserAgentMiddleware");
   middlewareStack.remove("loggerMiddleware");

@@ -4,7 +4,7 @@ import { setting } from "../runtime/config.ts";
 import { currencyItem } from "./items.ts";
 import { scan } from "./scan.ts";
 
-/** How long a function may go on with the currencies that it read. */
+/** How long a function uses the currencies that it has read. */
 const CURRENCIES_MAX_AGE_MS = 10_000;
 
 /** The currencies table, read once and cached for {@link CURRENCIES_MAX_AGE_MS}. */

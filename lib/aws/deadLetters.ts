@@ -11,11 +11,11 @@ import { decodeMessage } from "../ledger/message.ts";
 import type { DeadLetterMessage, DeadLetterQueue } from "../ledger/redrive.ts";
 import { setting } from "../runtime/config.ts";
 
-/** A receive must wait: one that doesn't may find nothing in a queue that is not empty. */
+/** A receive without a wait (short polling) can find nothing in a queue that is not empty. */
 const RECEIVE_WAIT_SECONDS = 1;
 const BATCH_MAX = 10;
 
-/** A client of its own: an operator's tool may wait for longer than a function. */
+/** A separate client: an operator's tool can wait longer than a function. */
 const sqs = new SQSClient({
   maxAttempts: 4,
   requestHandler: { connectionTimeout: 2000, requestTimeout: 10_000, throwOnRequestTimeout: true },
@@ -65,7 +65,7 @@ export function sqsDeadLetters(hiddenSeconds: number): DeadLetterQueue<ReceivedD
         new SendMessageCommand({
           QueueUrl: setting("COMMANDS_QUEUE_URL"),
           MessageGroupId: userId,
-          // SQS may still drop a message under the command's own id, under which it was first sent.
+          // Under the command's own id SQS could drop the message as a duplicate of the first send.
           MessageDeduplicationId: `redrive-${messageId}`,
           MessageBody: body,
         }),

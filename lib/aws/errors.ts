@@ -1,6 +1,6 @@
 import { TransientError } from "../ledger/ports.ts";
 
-/** Errors that tell of a moment, not of the request: asked again, the service may well do it. */
+/** Errors that depend on the moment and not on the request, so that a retry can succeed. */
 const TRANSIENT_CODES = new Set([
   "ThrottlingException",
   "ThrottlingError",
@@ -19,13 +19,13 @@ const TRANSIENT_CODES = new Set([
   "AbortError",
 ]);
 
-/** True for an error's name, or a cancellation reason's code, that is worth another try. */
+/** True for the name of an error, or the code of a cancellation reason, that a retry can resolve. */
 export function isTransient(code: string | undefined): boolean {
   return code !== undefined && TRANSIENT_CODES.has(code);
 }
 
 /**
- * Asks a service, and turns errors that pass into {@link TransientError}.
+ * Calls a service, and turns transient errors into {@link TransientError}.
  *
  * @throws TransientError on a throttle, a timeout, a refused or broken connection, a 5xx
  */

@@ -4,13 +4,13 @@ import { setting } from "../runtime/config.ts";
 import { ports } from "./adapters.ts";
 import { sqs } from "./clients.ts";
 
-/** A user that can't exist: its id is not one that the API takes. */
+/** The API accepts no user id with a space, so no such wallet exists. */
 const PROBE_USER_ID = "health check";
 
 /**
- * Touches all that a command needs: the three tables, the seed, the queue.
+ * Reads everything that a command needs: the three tables, the seeded currencies, the queue.
  *
- * @throws TransientError naming the first part that does not answer
+ * @throws TransientError whose cause names the first part that does not answer
  */
 export async function checkHealth(): Promise<void> {
   try {

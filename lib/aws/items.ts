@@ -5,10 +5,10 @@ import type { RecordedDecision, Transaction } from "../domain/transaction.ts";
 import type { Wallet } from "../domain/wallet.ts";
 import { UnreadableItem } from "../ledger/ports.ts";
 
-/** The tables' items as the document client reads them: every whole number is a bigint. */
+/** The tables' items as the document client returns them: whole numbers are bigint. */
 const count = z.bigint().transform(Number);
 
-/** Exact above 2^53 too. Any other number stays text, which the schema of its item refuses by the field's name. */
+/** Exact above 2^53 too. A number that is not whole stays text, so that the item's schema rejects it by its field. */
 export function toInteger(number: string): bigint | string {
   return /^-?[0-9]+$/.test(number) ? BigInt(number) : number;
 }
@@ -49,7 +49,7 @@ const transactionItem = z.object({
   rejectionCode: z.enum(REJECTION_CODES).optional(),
 });
 
-/** An item of a table that has these keys, before anything else of it is checked. */
+/** An item before it is checked. */
 type Item = Readonly<Record<string, unknown>>;
 
 /** @throws UnreadableItem */
@@ -71,7 +71,7 @@ export function toPendingItem(
     exponent: BigInt(exponent),
     amountMinor,
     reference,
-    // As a map: the client takes an object with a key `constructor` for an instance of a class, and refuses it.
+    // A map, because the SDK takes an object with a key `constructor` for a class instance and rejects it.
     metadata: metadata && new Map(Object.entries(metadata)),
     fingerprint,
     createdAt,

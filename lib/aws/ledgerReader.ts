@@ -7,7 +7,7 @@ import { toStatus, toTransaction, toWallet } from "./items.ts";
 import { query, scan } from "./scan.ts";
 import { dynamoStore } from "./store.ts";
 
-/** The tables, read from one end to the other. */
+/** Reads the tables completely. */
 export const dynamoLedgerReader: LedgerReader = {
   async *wallets() {
     const input = { TableName: setting("WALLETS_TABLE"), ConsistentRead: true };
@@ -38,7 +38,7 @@ export const dynamoLedgerReader: LedgerReader = {
 };
 
 /**
- * Every transaction that was accepted before then and is not decided, in no order.
+ * Every undecided transaction that was accepted before a time, in no order.
  *
  * @param createdBefore ISO 8601, UTC
  */

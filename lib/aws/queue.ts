@@ -5,7 +5,7 @@ import { TransientError } from "../ledger/ports.ts";
 import { setting } from "../runtime/config.ts";
 import { sqs } from "./clients.ts";
 
-/** The FIFO queue of commands, a message group a user, and the queue beside it for what can't be applied. */
+/** The commands queue, FIFO with one message group per user, and the dead-letter queue. */
 export const sqsQueue: CommandQueue = { send, sendToDeadLetters };
 
 async function send(message: Message): Promise<void> {
@@ -32,7 +32,7 @@ async function sendToDeadLetters(record: QueueRecord, reason: DeadLetterReason):
   );
 }
 
-/** @throws TransientError on every failure: whatever it was, the message may not be in the queue and may be sent again */
+/** @throws TransientError on every failure, because the message may not be in the queue and can be sent again */
 async function sendMessage(command: SendMessageCommand): Promise<void> {
   try {
     await sqs.send(command);

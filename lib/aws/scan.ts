@@ -2,10 +2,10 @@ import { QueryCommand, type QueryCommandInput, ScanCommand, type ScanCommandInpu
 import { dynamo } from "./clients.ts";
 import { withTransientErrors } from "./errors.ts";
 
-/** A page of its own size: the embedded DynamoDB reads on to the end of the table for one that has none. */
+/** Without a limit the embedded DynamoDB reads to the end of the table for one page. */
 const PAGE_ITEMS = 1000;
 
-/** Every item of a query, page after page. */
+/** Every item of a query. */
 export async function* query(input: QueryCommandInput) {
   let start: QueryCommandInput["ExclusiveStartKey"];
   do {

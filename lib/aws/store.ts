@@ -57,7 +57,7 @@ async function putPending(transaction: Transaction): Promise<Transaction | undef
     return undefined;
   } catch (error) {
     if (!(error instanceof ConditionalCheckFailedException && error.Item)) throw error;
-    // The document client leaves the item of an error as it came over the wire.
+    // The document client does not unmarshall the item of an error.
     return toTransaction(unmarshall(error.Item, { wrapNumbers: toInteger }));
   }
 }
@@ -116,7 +116,7 @@ type ConditionFailure =
   | { readonly kind: "already_decided"; readonly id: string }
   | { readonly kind: "not_accepted"; readonly id: string; readonly reason: DeadLetterReason };
 
-/** One item's write, and what it means that its condition fails. */
+/** The write of one item, and how to interpret that its condition failed. */
 interface ConditionalWrite {
   readonly item: TransactItem;
   interpretFailure(stored: StoredItem | undefined): ConditionFailure;
@@ -213,7 +213,7 @@ function hasContentOf({ command, fingerprint }: Message, stored: StoredItem): bo
   );
 }
 
-/** DynamoDB gives one reason for each write, in their order. */
+/** DynamoDB returns one reason for each write, in the order of the writes. */
 function interpretCancellation(
   { message, CancellationReasons: reasons = [] }: TransactionCanceledException,
   writes: readonly ConditionalWrite[],
@@ -260,7 +260,7 @@ async function readHistory(userId: string, query: HistoryQuery): Promise<History
           TableName: setting("TRANSACTIONS_TABLE"),
           IndexName: "history",
           ScanIndexForward: false,
-          // One more than wanted tells whether there is a next page; a filter wants larger reads.
+          // One more than the page shows whether there is a next page; a filter needs larger reads.
           Limit: filters.length > 0 ? items : wanted + 1,
           KeyConditionExpression: ["userId = :userId", ...(before === undefined ? [] : ["#sequence < :before"])].join(
             " AND ",

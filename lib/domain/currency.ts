@@ -1,10 +1,10 @@
 /** A row of the currencies table. */
 export interface Currency {
-  /** Upper-case code, as ISO 4217 has it where it has one. */
+  /** The ISO 4217 code, or an upper-case code of the same style. */
   readonly code: string;
   readonly name: string;
-  /** Digits after the point: 2 for USD, 0 for JPY. It never changes once a transaction exists. */
+  /** Digits after the decimal point: 2 for USD, 0 for JPY. Never changes once a transaction exists. */
   readonly exponent: number;
-  /** A disabled currency takes no new commands; balances in it stay visible. */
+  /** A disabled currency takes no new commands; its balances stay visible. */
   readonly enabled: boolean;
 }

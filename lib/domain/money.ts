@@ -1,9 +1,9 @@
 /**
- * Exact money. An amount is a `bigint` of a currency's minor units in the code and a decimal string on the wire; no
- * float ever touches it.
+ * Exact money. An amount is a `bigint` of minor units in the code and a decimal string in the API. No amount is ever a
+ * float.
  */
 
-/** The largest amount or balance, in minor units: the 38 digits that a DynamoDB number holds exactly. */
+/** The largest amount or balance, in minor units: a DynamoDB number stores 38 digits exactly. */
 export const MINOR_UNITS_MAX = 10n ** 38n - 1n;
 
 const DECIMAL = /^(0|[1-9][0-9]*)(?:\.([0-9]+))?$/;
@@ -18,7 +18,7 @@ export type ParsedAmount =
 /**
  * Reads a decimal string such as `"12.34"` as an amount above zero.
  *
- * @param exponent digits after the point that the currency has
+ * @param exponent digits after the decimal point
  * @returns minor units, or the first problem that applies, in the order of {@link AmountProblem}
  */
 export function parseAmount(decimal: string, exponent: number): ParsedAmount {
@@ -32,7 +32,7 @@ export function parseAmount(decimal: string, exponent: number): ParsedAmount {
   return { ok: true, amountMinor };
 }
 
-/** Prints minor units as a decimal string with exactly the currency's digits after the point. */
+/** Formats minor units as a decimal string with exactly `exponent` digits after the decimal point. */
 export function formatAmount(amountMinor: bigint, exponent: number): string {
   const sign = amountMinor < 0n ? "-" : "";
   const digits = (amountMinor < 0n ? -amountMinor : amountMinor).toString().padStart(exponent + 1, "0");

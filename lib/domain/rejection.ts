@@ -1,11 +1,11 @@
 /**
- * Why a command is refused, in order of precedence: the first that applies wins. A rejection is an outcome that is
- * recorded in the history, not an error.
+ * Why a command is rejected, in order of precedence: the first that applies. A rejection is a recorded outcome, not an
+ * error.
  */
 export const REJECTION_CODES = [
-  /** A withdrawal asks for more than the balance. */
+  /** The withdrawal exceeds the balance. */
   "insufficient_funds",
-  /** A deposit would take the balance above {@link MINOR_UNITS_MAX}. */
+  /** The balance would exceed {@link MINOR_UNITS_MAX}. */
   "balance_limit",
 ] as const;
 

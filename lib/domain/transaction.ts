@@ -1,19 +1,19 @@
 import type { Command } from "./command.ts";
 import type { RejectionCode } from "./rejection.ts";
 
-/** A command as it was accepted, and once it is decided what became of it. */
+/** An accepted command, and its decision once the consumer has decided it. */
 export interface Transaction {
   readonly id: string;
   readonly userId: string;
   readonly type: Command["type"];
   readonly currency: string;
-  /** The currency's digits after the point when the command was accepted. */
+  /** The currency's exponent when the command was accepted. */
   readonly exponent: number;
   /** Minor units, above zero. */
   readonly amountMinor: bigint;
   readonly reference: string | undefined;
   readonly metadata: Readonly<Record<string, string>> | undefined;
-  /** SHA-256 of everything that the client asked for; tells a replay from another request under the same key. */
+  /** SHA-256 of the requested content: distinguishes a replay from another request with the same key. */
   readonly fingerprint: string;
   /** ISO 8601, UTC. */
   readonly createdAt: string;

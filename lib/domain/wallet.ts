@@ -2,21 +2,21 @@ import type { Command } from "./command.ts";
 import { MINOR_UNITS_MAX } from "./money.ts";
 import type { RejectionCode } from "./rejection.ts";
 
-/** All of a user's money. */
+/** A user's balances. */
 export interface Wallet {
   /** Sequence number of the last decision; 0 before the first. */
   readonly sequence: number;
-  /** Minor units by currency code; a currency that is absent has none. */
+  /** Minor units by currency code; 0 for a currency without an entry. */
   readonly balances: ReadonlyMap<string, bigint>;
 }
 
-/** What became of one command. */
+/** The outcome of one command. */
 export interface Decision {
   readonly id: string;
   readonly currency: string;
   /** The user's gap-free count of decisions, from 1. */
   readonly sequence: number;
-  /** Minor units of the command's currency once the decision stands; unchanged by a rejection. */
+  /** The balance of the command's currency after the decision, in minor units; unchanged by a rejection. */
   readonly balanceAfterMinor: bigint;
   readonly outcome: { readonly status: "posted" } | { readonly status: "rejected"; readonly code: RejectionCode };
 }
@@ -27,7 +27,7 @@ export function balanceOf(wallet: Wallet, currency: string): bigint {
   return wallet.balances.get(currency) ?? 0n;
 }
 
-/** Decides one command against the wallet as it stands. Every command gets the next sequence number. */
+/** Decides one command. Every decision, rejections included, takes the next sequence number. */
 export function decide(wallet: Wallet, command: Command): Decision {
   const balanceMinor = balanceOf(wallet, command.currency);
   const balanceAfterMinor = balanceMinor + deltaOf(command);
@@ -50,18 +50,15 @@ export function evolve(wallet: Wallet, decision: Decision): Wallet {
   return { sequence: decision.sequence, balances };
 }
 
-/** The fold of a user's commands: what one write puts in place of one write a command. */
+/** The result of a user's commands, for one write instead of one per command. */
 export interface Fold {
   readonly wallet: Wallet;
   readonly decisions: readonly Decision[];
-  /**
-   * By currency that the fold takes from: the minor units that the balance had to hold at its start for no step on the
-   * way to go below zero.
-   */
+  /** By debited currency: the least initial balance, in minor units, with which no step goes below zero. */
   readonly requiredMinor: ReadonlyMap<string, bigint>;
 }
 
-/** Decides commands in order, each against the wallet that the one before left. */
+/** Decides commands in order, each against the wallet after the previous one. */
 export function fold(start: Wallet, commands: readonly Command[]): Fold {
   let wallet = start;
   const decisions: Decision[] = [];
@@ -70,13 +67,13 @@ export function fold(start: Wallet, commands: readonly Command[]): Fold {
     const decision = decide(wallet, command);
     wallet = evolve(wallet, decision);
     decisions.push(decision);
-    const takenMinor = balanceOf(start, decision.currency) - decision.balanceAfterMinor;
-    if (takenMinor > (requiredMinor.get(decision.currency) ?? 0n)) requiredMinor.set(decision.currency, takenMinor);
+    const debitedMinor = balanceOf(start, decision.currency) - decision.balanceAfterMinor;
+    if (debitedMinor > (requiredMinor.get(decision.currency) ?? 0n)) requiredMinor.set(decision.currency, debitedMinor);
   }
   return { wallet, decisions, requiredMinor };
 }
 
-/** What the command adds to the balance if it is posted, in minor units. */
+/** The change of the balance if the command is posted, in minor units. */
 export function deltaOf(command: Pick<Command, "type" | "amountMinor">): bigint {
   switch (command.type) {
     case "deposit":

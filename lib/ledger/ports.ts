@@ -11,12 +11,12 @@ export class TransientError extends Error {
   override readonly name = "TransientError";
 }
 
-/** A message that this version of the ledger can't decode and another one may. */
+/** A message that another version of the ledger sent. */
 export class UnsupportedMessage extends Error {
   override readonly name = "UnsupportedMessage";
 }
 
-/** A stored item that is not one the ledger writes. Its message follows the user's name in a sentence. */
+/** A stored item that the ledger did not write. Its message follows the user's name in a sentence. */
 export class UnreadableItem extends Error {
   override readonly name = "UnreadableItem";
   readonly userId: string;
@@ -32,16 +32,16 @@ export interface LedgerStore {
   /**
    * Stores a pending transaction unless its id is taken.
    *
-   * @returns the transaction that has the id already, if there is one
+   * @returns the stored transaction that has the id, if there is one
    */
   putPending(transaction: Transaction): Promise<Transaction | undefined>;
   /** Strongly consistent. */
   findTransaction(userId: string, id: string): Promise<Transaction | undefined>;
   /** Strongly consistent. */
   readWallet(userId: string): Promise<Wallet | undefined>;
-  /** Strongly consistent each by itself; a user that has no wallet is absent. */
+  /** Each wallet is strongly consistent; the map has no entry for a user without a wallet. */
   readWallets(userIds: readonly string[]): Promise<ReadonlyMap<string, Wallet>>;
-  /** Writes the folds of several users, all of them whole or nothing at all. */
+  /** Writes the decisions of several users, all or none of them. */
   commit(commits: readonly Commit[]): Promise<CommitResult>;
   /** Decided transactions, newest first. Eventually consistent. */
   readHistory(userId: string, query: HistoryQuery): Promise<HistoryPage>;
@@ -53,11 +53,12 @@ export interface Decided {
   readonly decision: Decision;
 }
 
+/** The decisions of one user in one write. */
 export interface Commit {
   readonly userId: string;
-  /** The wallet as it was read; `undefined` when the user had none. */
+  /** The wallet as it was read; `undefined` if the user had none. */
   readonly before: Wallet | undefined;
-  /** The wallet as it is after the decisions. */
+  /** The wallet after the decisions. */
   readonly wallet: Wallet;
   readonly requiredMinor: Fold["requiredMinor"];
   readonly decided: readonly Decided[];
@@ -90,19 +91,19 @@ export const HISTORY_LIMIT_MAX = 100;
 
 export interface HistoryPage {
   readonly transactions: readonly Transaction[];
-  /** Where the next page starts; absent on the last one. */
+  /** Where the next page starts; absent on the last page. */
   readonly nextBeforeSequence: number | undefined;
 }
 
 export interface CurrencyList {
-  /** Every currency, the disabled ones too, in order of code. May be a few seconds old. */
+  /** Every currency by code, disabled ones included. Can be ten seconds old. */
   list(): Promise<readonly Currency[]>;
 }
 
 export interface CommandQueue {
-  /** Sends a command behind the user's earlier ones. */
+  /** Sends a command; the queue delivers it after the user's earlier ones. */
   send(message: Message): Promise<void>;
-  /** Sets a record aside that can't be applied. */
+  /** Moves a record that can't be decided to the dead-letter queue. */
   sendToDeadLetters(record: QueueRecord, reason: DeadLetterReason): Promise<void>;
 }
 
@@ -113,7 +114,7 @@ export interface QueueRecord {
 }
 
 export const DEAD_LETTER_REASONS = [
-  /** The body is not a message of this version of the ledger. */
+  /** The body is not a message of the ledger. */
   "malformed",
   /** The message is not in its user's group, so nothing orders it among the user's other commands. */
   "group_mismatch",
@@ -121,7 +122,7 @@ export const DEAD_LETTER_REASONS = [
   "unknown_transaction",
   /** The transaction that was accepted under this id has another type, currency, amount or fingerprint. */
   "content_mismatch",
-  /** The store refuses to write the decision. */
+  /** The store will never accept the write of the decision. */
   "invalid_write",
 ] as const;
 
@@ -155,13 +156,13 @@ interface Retry {
   readonly requestIds: readonly string[];
 }
 
-/** Told of what happens in the consumer; must not throw. */
+/** Observes the consumer. Must not throw. */
 export interface ConsumerObserver {
-  /** One write stands: the user's commands and what became of each. */
+  /** One write succeeded: the user's commands and their decisions. */
   committed(decided: readonly Decided[], decidedAt: Date): void;
-  /** A user's commands are read, decided and written once more. */
+  /** The consumer reads, decides and writes a user's commands again. */
   retried(userId: string, retry: Retry): void;
   deadLettered(record: QueueRecord, reason: DeadLetterReason, detail: string): void;
-  /** The records go back to the queue. The requests are those that sent them, as far as they can be told. */
+  /** The queue delivers the records again. `requestIds` are those of the messages that can be decoded. */
   failed(recordIds: readonly string[], error: unknown, requestIds: readonly string[]): void;
 }

@@ -4,16 +4,16 @@ import { messageOf } from "./message.ts";
 import type { CommandQueue } from "./ports.ts";
 
 export interface Requeued {
-  /** Transactions that were sent again. */
+  /** Transactions whose commands were sent again. */
   readonly transactions: number;
   readonly users: number;
-  /** Users some of whose transactions were not sent, and why: nothing goes ahead of one that could not be sent. */
+  /** After a failed send the later commands of the same user are not sent, to keep their order. */
   readonly failures: readonly { readonly userId: string; readonly unsent: number; readonly error: unknown }[];
 }
 
 /**
- * Sends pending transactions again, each user's in the order in which they were made. One that is in the queue already
- * is decided only once, and in its first place.
+ * Sends the commands of pending transactions again, each user's in the order of acceptance. If a command is still in the
+ * queue, the consumer decides it once, at its first delivery.
  */
 export async function requeue(pending: AsyncIterable<Transaction>, queue: CommandQueue): Promise<Requeued> {
   const byUser = new Map<string, Transaction[]>();

@@ -5,7 +5,7 @@ import { fingerprintOf, transactionId } from "./idempotency.ts";
 import { messageOf } from "./message.ts";
 import { type Clock, type CommandQueue, type CurrencyList, type LedgerStore, TransientError } from "./ports.ts";
 
-/** What a client asks for. */
+/** What a client requests. */
 export interface Submission {
   readonly userId: string;
   readonly idempotencyKey: string;
@@ -18,7 +18,7 @@ export interface Submission {
   readonly requestId: string;
 }
 
-/** Why a submission is not accepted, in order of precedence. Nothing is stored of it. */
+/** Why a submission is not accepted, in order of precedence. Nothing is stored. */
 export type SubmissionProblem = "unknown_currency" | AmountProblem | "idempotency_key_reused";
 
 export type Submitted =
@@ -33,8 +33,8 @@ export interface SubmitPorts {
 }
 
 /**
- * Accepts a command: stores it as pending, then sends it. A failure in between is mended by the same submission made
- * again, because a transaction that is still pending is sent again, and the consumer decides it only once.
+ * Accepts a command: stores it as pending, then sends it. If the send fails, the same submission repeated sends it again,
+ * because the transaction is still pending. The consumer decides it only once.
  *
  * @throws TransientError when the command may not have reached the queue
  */
@@ -59,7 +59,7 @@ export async function submit(submission: Submission, ports: SubmitPorts): Promis
     createdAt: ports.clock.now().toISOString(),
     decision: undefined,
   };
-  // A currency that was disabled since takes nothing new, and still answers for what it took.
+  // A disabled currency takes no new command; a command that it took before is still answered.
   const existing = currency.enabled
     ? await ports.store.putPending(candidate)
     : await ports.store.findTransaction(userId, candidate.id);
@@ -76,8 +76,8 @@ const POLL_GROWTH = 1.5;
 const POLL_MAX_MS = 250;
 
 /**
- * Waits until the transaction is decided, at most `waitMs`, and returns it as it then stands. A look that fails is no
- * answer: the command is accepted, whatever becomes of the waiting.
+ * Waits up to `waitMs` for the decision, and returns the transaction as last read. A failed read does not fail the wait,
+ * because the command is accepted in any case.
  */
 export async function awaitOutcome(
   transaction: Transaction,
@@ -90,11 +90,11 @@ export async function awaitOutcome(
     const leftMs = deadlineMs - clock.now().getTime();
     if (leftMs <= 0) break;
     await clock.sleep(Math.min(pauseMs, leftMs));
-    current = (await store.findTransaction(current.userId, current.id).catch(ignoreUnavailable)) ?? current;
+    current = (await store.findTransaction(current.userId, current.id).catch(ignoreTransientError)) ?? current;
   }
   return current;
 }
 
-function ignoreUnavailable(error: unknown): undefined {
+function ignoreTransientError(error: unknown): undefined {
   if (!(error instanceof TransientError)) throw error;
 }

@@ -3,12 +3,12 @@ import { balanceOf, decide, emptyWallet, evolve, type Wallet } from "../domain/w
 import { inParallel } from "./inParallel.ts";
 import { UnreadableItem } from "./ports.ts";
 
-/** The whole ledger, to be read through. What is about one user throws {@link UnreadableItem}. */
+/** Reads the whole ledger. A method for one user throws {@link UnreadableItem}. */
 export interface LedgerReader {
   wallets(): AsyncIterable<{ readonly userId: string; readonly wallet: Wallet } | UnreadableItem>;
   /** Strongly consistent. */
   wallet(userId: string): Promise<Wallet | undefined>;
-  /** One user's decided transactions by sequence; as a stream that may lag, or whole and strongly consistent. */
+  /** One user's decided transactions by sequence: eventually consistent as a stream, or complete and strongly consistent. */
   history(userId: string): AsyncIterable<Transaction>;
   consistentHistory(userId: string): Promise<readonly Transaction[]>;
   /** Every transaction's user and status, in no order. */
@@ -31,9 +31,9 @@ export interface Verification {
 }
 
 /**
- * Recomputes every wallet from its history: each transaction is decided again in the order of its sequence, and must have
- * had that outcome; the sequence has no gap; no balance goes below zero on the way; the wallet is what comes out. Commands
- * may go on meanwhile. An item that can't be read is a difference of its user; all other users are verified.
+ * Recomputes every wallet from its history. Each transaction, decided again in the order of the sequence, must have the
+ * recorded outcome, the sequence must have no gap, and the result must be the wallet. Commands can be decided meanwhile. An
+ * item that can't be read is a discrepancy of its user, and the other users are still verified.
  */
 export async function verify(reader: LedgerReader): Promise<Verification> {
   const totalsMinor = new Map<string, bigint>();
@@ -83,7 +83,7 @@ function unreadableAsDiscrepancy(error: unknown): Discrepancy[] {
 
 async function discrepanciesOf(userId: string, wallet: Wallet, reader: LedgerReader): Promise<Discrepancy[]> {
   if ((await findDiscrepancy(wallet, reader.history(userId))) === undefined) return [];
-  // The stream may lag and the wallet may move: what is reported is wrong in a consistent view of both.
+  // The stream may lag, and the consumer may write meanwhile: only a consistent read of both can show a discrepancy.
   const before = (await reader.wallet(userId)) ?? emptyWallet;
   const transactions = await reader.consistentHistory(userId);
   const after = (await reader.wallet(userId)) ?? emptyWallet;
@@ -93,7 +93,7 @@ async function discrepanciesOf(userId: string, wallet: Wallet, reader: LedgerRea
   return detail === undefined ? [] : [{ userId, detail }];
 }
 
-/** @returns the first thing that is wrong with a wallet, as a sentence that follows the user's name */
+/** @returns the first discrepancy of a wallet, as a sentence that follows the user's name */
 async function findDiscrepancy(
   wallet: Wallet,
   history: AsyncIterable<Transaction> | readonly Transaction[],
@@ -110,7 +110,7 @@ async function findDiscrepancy(
   for (const currency of new Set([...folded.balances.keys(), ...wallet.balances.keys()])) {
     const [holds, comesTo] = [balanceOf(wallet, currency), balanceOf(folded, currency)];
     if (holds !== comesTo) {
-      return `holds ${holds} minor units of ${currency} where the history comes to ${comesTo} (difference ${holds - comesTo})`;
+      return `holds ${holds} minor units of ${currency} where the history adds up to ${comesTo} (difference ${holds - comesTo})`;
     }
   }
   return undefined;
@@ -120,14 +120,14 @@ function findWrongDecision(before: Wallet, transaction: Transaction): string | u
   const { id, decision } = transaction;
   const expected = decide(before, transaction);
   if (decision?.sequence !== expected.sequence) {
-    return `has transaction ${id} at sequence ${decision?.sequence} where ${expected.sequence} is due`;
+    return `has transaction ${id} at sequence ${decision?.sequence} where ${expected.sequence} is expected`;
   }
   const { status } = expected.outcome;
   if (statusOf(transaction) !== status) {
     return `has transaction ${id} (sequence ${expected.sequence}) ${statusOf(transaction)} where it should be ${status}`;
   }
   if (decision.balanceAfterMinor !== expected.balanceAfterMinor) {
-    return `has transaction ${id} (sequence ${expected.sequence}) with a balance after it of ${decision.balanceAfterMinor} minor units where the history comes to ${expected.balanceAfterMinor}`;
+    return `has transaction ${id} (sequence ${expected.sequence}) with a balance after it of ${decision.balanceAfterMinor} minor units where the history adds up to ${expected.balanceAfterMinor}`;
   }
   return undefined;
 }

@@ -1,4 +1,4 @@
-/** The settings that functions take from their environment; serverless.yml gives each function only its own. */
+/** The environment variables of the functions; serverless.yml sets only those that a function needs. */
 export type Setting =
   | "CURRENCIES_TABLE"
   | "WALLETS_TABLE"
@@ -9,7 +9,7 @@ export type Setting =
   | "JWT_ISSUER"
   | "JWT_AUDIENCE";
 
-/** @throws Error when the environment lacks the setting */
+/** @throws Error if the variable is missing or empty */
 export function setting(name: Setting): string {
   const value = process.env[name];
   if (!value) throw new Error(`The setting ${name} is missing from the environment`);

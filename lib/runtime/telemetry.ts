@@ -3,7 +3,7 @@ import { decodeMessage } from "../ledger/message.ts";
 import type { ConsumerObserver } from "../ledger/ports.ts";
 import { record } from "./metrics.ts";
 
-/** Structured logs; `POWERTOOLS_LOG_LEVEL` sets the level. No token, no request body and no amount goes in. */
+/** Structured logs, without tokens, request bodies and amounts. `POWERTOOLS_LOG_LEVEL` sets the level. */
 export const logger = new Logger();
 
 export const consumerTelemetry: ConsumerObserver = {
@@ -15,7 +15,7 @@ export const consumerTelemetry: ConsumerObserver = {
       const { id: transactionId, type, currency } = command;
       record("Commands", 1, { type, currency, outcome: outcome.status });
       if (outcome.status === "rejected") record("Rejections", 1, { code: outcome.code });
-      // Two machines' clocks: never less than nothing.
+      // The clocks of two machines can differ, and a delay is never negative.
       record("DecisionDelay", Math.max(0, decidedAt.getTime() - Date.parse(acceptedAt)) / 1000, {});
       logger.info("decided", { requestId, transactionId, type, sequence, ...outcome, foldSize: decided.length });
     }
@@ -32,6 +32,6 @@ export const consumerTelemetry: ConsumerObserver = {
   },
   failed(recordIds, error, requestIds) {
     record("FailedRecords", recordIds.length, {});
-    logger.error("delivery failed", { requestIds, recordIds, error });
+    logger.error("batch failed", { requestIds, recordIds, error });
   },
 };

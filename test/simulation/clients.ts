@@ -20,12 +20,12 @@ interface Call {
   readonly id?: string;
 }
 
-/** A response that came through, with its body read. */
+/** A response that the client received, with its parsed body. */
 interface ApiResponse {
   readonly status: number;
   readonly headers: Readonly<Record<string, unknown>>;
   readonly body: Body;
-  /** A fault was planted on its way: it may be a 503. */
+  /** A fault was injected into its invocation: a 503 is allowed. */
   readonly faulted: boolean;
   readonly sentAtMs: number;
 }
@@ -36,14 +36,14 @@ interface Body {
 
 const TRIES_MAX = 4;
 const REDRIVE_HIDES_MS = 301_000;
-/** API Gateway waits no longer for a function. */
+/** After this time API Gateway stops waiting for a function. */
 const GATEWAY_TIMEOUT_MS = 30_000;
-/** How long a function may go on with currencies that it has read, and then some for the way. */
+/** How old the currencies in a function can be, plus latency. */
 const CURRENCIES_AGE_MS = 40_000;
 const REJECTIONS = new Set(["insufficient_funds", "balance_limit"]);
 const START_OF_TIME_MS = Date.UTC(2030, 0, 1);
 
-/** The clients of a plan: they call the API, try again as clients do, and check every answer. */
+/** The clients of a plan: they call the API, retry as clients do, and check every response. */
 export class Clients {
   readonly #simulation: Simulation;
   readonly #switches = new Map<string, { readonly atMs: number; readonly enabled: boolean }[]>();
@@ -55,7 +55,7 @@ export class Clients {
     this.#simulation = simulation;
   }
 
-  /** Each is begun once the one before has come to rest. */
+  /** Each phase starts once nothing of the previous one is left to happen. */
   *phases(): Generator<() => void> {
     const { plan, faults, oracle } = this.#simulation;
     yield () => {
@@ -71,7 +71,7 @@ export class Clients {
     const { redriveAtEnd } = plan.settings;
     if (redriveAtEnd !== "none") {
       yield () => this.#start(() => this.#redriveAtEnd(redriveAtEnd, "end"));
-      // What the queue gave up on during a redrive is for the next one.
+      // The queue may dead-letter a message during the first redrive.
       yield () => this.#start(() => this.#redriveAtEnd(redriveAtEnd, "end again"));
     }
     yield () => {
@@ -80,7 +80,7 @@ export class Clients {
       for (const userId of readers) this.#start(() => this.#readAll(userId));
     };
     yield () => {
-      if (this.#finished < this.#started) oracle.fail("comes to an end", "A client still waits for an answer");
+      if (this.#finished < this.#started) oracle.fail("comes to an end", "A client still waits for a response");
     };
   }
 
@@ -130,7 +130,7 @@ export class Clients {
   }
 
   async #redriveAtEnd(how: Redrive, label: string): Promise<void> {
-    // A redrive that was killed hides what it had received for a while.
+    // Messages that a killed redrive had received are hidden for a while.
     await this.#simulation.scheduler.sleep(REDRIVE_HIDES_MS);
     await this.#redrive(how, label);
   }
@@ -146,7 +146,7 @@ export class Clients {
     await Promise.all(tries);
   }
 
-  /** Asks, and asks again a few times while there is no answer or an answer that says so. */
+  /** Sends a request, and repeats it a few times if there is no response or a 503. */
   async #try(movement: Movement, label: string): Promise<void> {
     const random = new Random(this.#simulation.plan.seed, `client ${label}`);
     for (let attempt = 1; attempt <= TRIES_MAX; attempt++) {
@@ -167,7 +167,7 @@ export class Clients {
       headers: { "idempotency-key": key, ...(waitSeconds > 0 && { prefer: `wait=${waitSeconds}` }) },
       body: { currency, amount: amountText(movement, random), reference: key },
     });
-    if (response && !this.#excused(response, label))
+    if (response && !this.#isExcused(response, label))
       await this.#checkMovement(movement, record, ackedBefore, response, label, random);
     return response;
   }
@@ -185,7 +185,7 @@ export class Clients {
     const code = String(response.body.code ?? "");
     const stored = this.#storedContent(record);
     if (response.status === 422 && code === "unknown_currency") {
-      if (ackedBefore || !this.#wasDisabled(currency, response.sentAtMs)) this.#surprise(label, response);
+      if (ackedBefore || !this.#wasDisabled(currency, response.sentAtMs)) this.#unexpected(label, response);
       return;
     }
     if (response.status === 422 && code === "idempotency_key_reused") {
@@ -196,11 +196,11 @@ export class Clients {
     }
     const view = response.status === 422 && REJECTIONS.has(code) ? response.body.transaction : response.body;
     if (!isBody(view) || ![201, 202, 422].includes(response.status)) {
-      this.#surprise(label, response);
+      this.#unexpected(label, response);
       return;
     }
     const expected = waitSeconds > 0 ? { posted: 201, rejected: 422, pending: 202 }[String(view.status)] : 202;
-    if (response.status !== expected || (response.status === 422) !== (code !== "")) this.#surprise(label, response);
+    if (response.status !== expected || (response.status === 422) !== (code !== "")) this.#unexpected(label, response);
     if (stored && !sameContent(stored, movement)) {
       oracle.fail(
         "same key, same answer",
@@ -221,7 +221,7 @@ export class Clients {
     if (random.chance(0.4)) await this.#readBack(movement, id, label);
   }
 
-  /** What has been accepted is on its way, done, or set aside. */
+  /** An accepted command is decided, or one of the queues has its message. */
   #checkSent(userId: string, id: string, label: string): void {
     const { oracle, sqs } = this.#simulation;
     if (oracle.statusOf(userId, id) !== "pending") return;
@@ -236,12 +236,12 @@ export class Clients {
     const { userId } = movement;
     const statusBefore = oracle.statusOf(userId, id);
     const response = await this.#call(`${label}.get`, { route: "transaction", userId, id });
-    if (!response || this.#excused(response, label)) return;
+    if (!response || this.#isExcused(response, label)) return;
     if (response.status === 404) {
       oracle.fail("read after 202", `${label}: ${id} is accepted, and reading it answers 404`);
       return;
     }
-    if (response.status !== 200) return this.#surprise(label, response);
+    if (response.status !== 200) return this.#unexpected(label, response);
     this.#checkView(userId, response.body, movement, label);
     if (statusBefore !== "pending" && response.body.status === "pending") {
       oracle.fail("strongly consistent", `${label}: ${id} was ${statusBefore} and is read as pending`);
@@ -252,8 +252,8 @@ export class Clients {
     const { oracle } = this.#simulation;
     const sequenceBefore = oracle.walletVersions(userId).at(-1)?.sequence ?? 0;
     const response = await this.#call(label, { route: "balances", userId });
-    if (!response || this.#excused(response, label)) return;
-    if (response.status !== 200 || response.body.userId !== userId) return this.#surprise(label, response);
+    if (!response || this.#isExcused(response, label)) return;
+    if (response.status !== 200 || response.body.userId !== userId) return this.#unexpected(label, response);
     const { sequence, balances } = response.body;
     const versions = oracle.walletVersions(userId);
     const version = versions.find((candidate) => candidate.sequence === sequence);
@@ -277,7 +277,7 @@ export class Clients {
     }
   }
 
-  /** Reads the history page by page; whatever it shows must be so. */
+  /** Reads the history page by page and checks every transaction in it. */
   async #readHistory(userId: string, label: string, complete = false): Promise<void> {
     const { oracle, plan } = this.#simulation;
     const random = new Random(plan.seed, `history ${label}`);
@@ -298,9 +298,9 @@ export class Clients {
           ...(status && { status }),
         },
       });
-      if (!response || this.#excused(response, label)) return;
+      if (!response || this.#isExcused(response, label)) return;
       const { data, nextCursor } = response.body;
-      if (response.status !== 200 || !Array.isArray(data)) return this.#surprise(label, response);
+      if (response.status !== 200 || !Array.isArray(data)) return this.#unexpected(label, response);
       if (data.length > limit) oracle.fail("answers as documented", `${label}: ${data.length} of at most ${limit}`);
       for (const view of data as Body[]) {
         this.#checkView(userId, view, undefined, label);
@@ -329,8 +329,8 @@ export class Clients {
 
   async #readCurrencies(label: string): Promise<void> {
     const response = await this.#call(label, { route: "currencies", userId: "", token: "none" });
-    if (!response || this.#excused(response, label)) return;
-    if (response.status !== 200 || !Array.isArray(response.body.data)) this.#surprise(label, response);
+    if (!response || this.#isExcused(response, label)) return;
+    if (response.status !== 200 || !Array.isArray(response.body.data)) this.#unexpected(label, response);
   }
 
   async #intrude({ id: label, userId, callerId, route }: Extract<Operation, { kind: "intrusion" }>): Promise<void> {
@@ -345,12 +345,12 @@ export class Clients {
       headers: { "idempotency-key": label },
       body: { currency: "USD", amount: "1", reference: label },
     });
-    if (response && !this.#excused(response, label) && response.status !== 403) {
+    if (response && !this.#isExcused(response, label) && response.status !== 403) {
       oracle.fail("private", `${callerId} asks for ${route} of ${userId} and is answered ${response.status}`);
     }
     if (route !== "transaction" || oracle.commands().some((own) => own.userId === callerId && own.id === id)) return;
     const own = await this.#call(`${label}.own`, { route, userId: callerId, id });
-    if (own && !this.#excused(own, label) && own.status !== 404) {
+    if (own && !this.#isExcused(own, label) && own.status !== 404) {
       oracle.fail("private", `${callerId} reads ${id} of ${userId} among its own: ${own.status}`);
     }
   }
@@ -368,7 +368,7 @@ export class Clients {
       retired: { key: signingKeys.first },
     }[flaw];
     const response = await this.#call(label, { route: "balances", userId, token });
-    if (!response || this.#excused(response, label)) return;
+    if (!response || this.#isExcused(response, label)) return;
     if (response.status !== 401 || response.headers["www-authenticate"] === undefined) {
       this.#simulation.oracle.fail("private", `a token that is ${flaw} is answered ${response.status}`);
     }
@@ -377,8 +377,8 @@ export class Clients {
   async #sendInvalid({ id: label, userId, body, code }: Extract<Operation, { kind: "invalid" }>): Promise<void> {
     const headers = { "idempotency-key": label };
     const response = await this.#call(label, { route: "deposit", userId, headers, body });
-    if (!response || this.#excused(response, label)) return;
-    if (response.status !== 422 || response.body.code !== code) this.#surprise(`${label} (${code})`, response);
+    if (!response || this.#isExcused(response, label)) return;
+    if (response.status !== 422 || response.body.code !== code) this.#unexpected(`${label} (${code})`, response);
   }
 
   #switch({ currency, enabled }: Extract<Operation, { kind: "switch" }>): void {
@@ -398,12 +398,12 @@ export class Clients {
   #wasDisabled(currency: string, sentAtMs: number): boolean {
     const row = CURRENCIES.find(({ code }) => code === currency);
     const switches = this.#switches.get(currency) ?? [];
-    // With a switch near enough in time either answer is right.
+    // Shortly after a switch both responses are correct.
     if (switches.some(({ atMs }) => atMs > sentAtMs - CURRENCIES_AGE_MS)) return true;
     return !(switches.at(-1)?.enabled ?? row?.enabled);
   }
 
-  /** Everything that must hold once nothing is under way any more. */
+  /** Checks what must hold at the end of a run. */
   #checkEnds(): void {
     const { oracle, sqs, plan, dynamo } = this.#simulation;
     if (sqs.messages(COMMANDS_URL).length > 0) {
@@ -413,7 +413,7 @@ export class Clients {
     for (const { userId, key, id, ackedAtMs } of oracle.commands()) {
       if (ackedAtMs === undefined || id === undefined) continue;
       const status = oracle.statusOf(userId, id);
-      // After a redrive without faults only what the store never takes stays undecided.
+      // After a redrive without faults only an invalid write stays undecided.
       const mayBeDead = plan.settings.redriveAtEnd !== "tool" || oracle.invalidWriteIds.has(id);
       if (status !== "posted" && status !== "rejected" && !(mayBeDead && deadIds.has(`${userId} ${id}`))) {
         oracle.fail("never lost", `${userId} ${key} was accepted, and in the end it is ${status}`);
@@ -448,7 +448,7 @@ export class Clients {
     }
   }
 
-  /** A transaction as the API shows it, against what the database had it become. */
+  /** Compares a transaction in a response with the decision that the oracle saw. */
   #checkView(userId: string, view: Body, movement: Movement | undefined, label: string): void {
     const { oracle } = this.#simulation;
     const wrong = (what: string) =>
@@ -475,16 +475,16 @@ export class Clients {
     if ((view.postedAt !== null) !== (decided.status === "posted")) wrong("another time");
   }
 
-  /** True for an answer that a planted fault explains. */
-  #excused(response: ApiResponse, label: string): boolean {
+  /** True for a 503 that an injected fault explains. */
+  #isExcused(response: ApiResponse, label: string): boolean {
     if (response.status < 500) return false;
     const documented =
       response.status === 503 && response.body.code === "unavailable" && response.headers["retry-after"] === "1";
-    if (!documented || !response.faulted) this.#surprise(label, response);
+    if (!documented || !response.faulted) this.#unexpected(label, response);
     return true;
   }
 
-  #surprise(label: string, { status, body }: ApiResponse): void {
+  #unexpected(label: string, { status, body }: ApiResponse): void {
     this.#simulation.oracle.fail("answers as documented", `${label} is answered ${status} ${JSON.stringify(body)}`);
   }
 
@@ -498,7 +498,7 @@ export class Clients {
     );
   }
 
-  /** @returns nothing when the answer never came */
+  /** @returns nothing if the client received no response */
   async #call(label: string, call: Call): Promise<ApiResponse | undefined> {
     const simulation = this.#simulation;
     const random = new Random(simulation.plan.seed, `way of ${label}`);
@@ -519,7 +519,7 @@ export class Clients {
   ): APIGatewayProxyEventV2 {
     const options = {
       subject: userId,
-      // Whole minutes: the same token serves for a while, as it does in real life.
+      // Whole minutes, so that a token is used for a while.
       issuedAtMs: START_OF_TIME_MS + Math.floor(this.#simulation.scheduler.nowMs / 60_000) * 60_000,
       key: this.#simulation.signingKey(),
       ...(token !== "none" && token),
@@ -580,7 +580,7 @@ function decimalOf(minor: bigint, exponent: number): string {
   return exponent === 0 ? whole : `${whole}.${`${minor % divisor}`.padStart(exponent, "0")}`;
 }
 
-/** The amount as a client may write it: all the currency's digits, or none that mean nothing. */
+/** The amount with all digits of the currency, or without trailing zeros. */
 function amountText({ amountMinor, currency }: Movement, random: Random): string {
   const decimal = decimalOf(amountMinor, exponentOf(currency));
   return decimal.includes(".") && random.chance(0.5) ? decimal.replace(/\.?0+$/, "") : decimal;

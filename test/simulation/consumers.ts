@@ -7,7 +7,7 @@ import { Random } from "./random.ts";
 import type { Scheduler } from "./scheduler.ts";
 import type { QueuedMessage, SqsModel } from "./sqs/model.ts";
 
-interface Surroundings {
+interface Environment {
   readonly plan: Plan;
   readonly scheduler: Scheduler;
   readonly faults: FaultSource;
@@ -20,22 +20,22 @@ interface Surroundings {
 const DUPLICATE_DELAY_MS_MAX = 20_000;
 const POLL_MS = 10;
 
-/** The event source mapping: takes batches from the queue, gives them to the consumer, deletes what it did. */
+/** The event source mapping: receives batches, invokes the consumer, and deletes the records that did not fail. */
 export class Consumers {
-  readonly #around: Surroundings;
+  readonly #environment: Environment;
   readonly #random: Random;
   #running = 0;
   #batches = 0;
   #polling = false;
 
-  constructor(surroundings: Surroundings) {
-    this.#around = surroundings;
-    this.#random = new Random(surroundings.plan.seed, "batches");
+  constructor(environment: Environment) {
+    this.#environment = environment;
+    this.#random = new Random(environment.plan.seed, "batches");
   }
 
-  /** Looks whether there is something to do, soon. */
+  /** Schedules a poll if a message can be received. */
   wake(): void {
-    const { scheduler, sqs, queueUrl, plan } = this.#around;
+    const { scheduler, sqs, queueUrl, plan } = this.#environment;
     if (this.#polling || this.#running >= plan.settings.consumersMax || !sqs.hasDeliverable(queueUrl)) return;
     this.#polling = true;
     scheduler.after(this.#random.latencyMs(POLL_MS), () => {
@@ -45,11 +45,11 @@ export class Consumers {
   }
 
   #poll(): void {
-    const { scheduler, faults, sqs, queueUrl, plan } = this.#around;
+    const { scheduler, faults, sqs, queueUrl, plan } = this.#environment;
     const size = this.#random.int(1, plan.settings.batchMax);
     const first = this.#random.chance(0.3);
     let taken = 0;
-    // At least one message is taken, or a poll could come to nothing again and again.
+    // Every poll receives at least one message, so that a run ends.
     const batch = sqs.receive(queueUrl, size, () => first || taken++ === 0 || this.#random.chance(0.8));
     if (batch.length > 0) {
       const label = `consume${++this.#batches}`;
@@ -65,7 +65,7 @@ export class Consumers {
 
   async #handle(label: string, batch: readonly QueuedMessage[]): Promise<void> {
     this.#running++;
-    const invoked = await this.#around.invoke(label, { Records: batch.map(toRecord) });
+    const invoked = await this.#environment.invoke(label, { Records: batch.map(toRecord) });
     this.#running--;
     if (invoked.kind === "answered") this.#finish(label, batch, invoked);
     this.wake();
@@ -76,11 +76,11 @@ export class Consumers {
     batch: readonly QueuedMessage[],
     { value, invocation, touched }: Extract<Invoked<SQSBatchResponse>, { kind: "answered" }>,
   ): void {
-    const { faults, sqs, oracle, queueUrl } = this.#around;
+    const { faults, sqs, oracle, queueUrl } = this.#environment;
     const failed = new Set((value.batchItemFailures ?? []).map(({ itemIdentifier }) => itemIdentifier));
     const known = new Set(batch.map(({ messageId }) => messageId));
     if ([...failed].some((id) => !known.has(id))) {
-      oracle.fail("users apart", `${label} reports a record that it was not given, which fails the whole batch`);
+      oracle.fail("users isolated", `${label} reports a record that it was not given, which fails the whole batch`);
       return;
     }
     const blockedGroups = new Set<string>();
@@ -96,7 +96,10 @@ export class Consumers {
         !invocation.faultedUsers.has(undefined) &&
         !touched.has(groupId)
       ) {
-        oracle.fail("users apart", `${label} reports ${messageId} of ${groupId} as failed, and nothing failed for it`);
+        oracle.fail(
+          "users isolated",
+          `${label} reports ${messageId} of ${groupId} as failed, and nothing failed for it`,
+        );
       }
     }
     if (faults.shouldInject("lostDelete", label)) return;

@@ -90,7 +90,7 @@ const wallets = fc.record({ users: fc.uniqueArray(user, { minLength: 1 }) }).map
     }),
 }));
 
-/** A fold as lib/ledger writes it, right or wrong in every way. */
+/** A write of decisions as lib/aws/store.ts makes it, valid or with one flaw. */
 const transaction = fc
   .record({
     user,
@@ -108,7 +108,7 @@ const transaction = fc
       { weight: 1, arbitrary: fc.constantFrom("unusedValue", "unusedName", "missingValue", "twice") },
     ),
   })
-  // What is wrong with a request AWS says before it looks at a condition; the engines only where all conditions hold.
+  // AWS validates a request before it evaluates conditions; the engines do so only where all conditions hold.
   .map((at) =>
     at.flaw === "none"
       ? at
@@ -285,7 +285,7 @@ function inOrder(items: readonly Record<string, unknown>[]): readonly Record<str
   return items.toSorted((a, b) => (String(a.userId) < String(b.userId) ? -1 : 1));
 }
 
-/** What the ledger can see of an answer. */
+/** The parts of a response that the ledger reads. */
 async function outcomeOf(send: () => Promise<object>): Promise<object> {
   try {
     const { Item, Items, LastEvaluatedKey, Responses, UnprocessedKeys } = (await send()) as Page & {
@@ -303,7 +303,7 @@ async function outcomeOf(send: () => Promise<object>): Promise<object> {
     };
     const read = (item: Parameters<typeof unmarshall>[0] | undefined) =>
       item && unmarshall(item, { wrapNumbers: BigInt });
-    // Engines differ in where they say that an expression is wrong; the ledger takes both for a refusal.
+    // The engines report an invalid expression in two ways; both are an invalid write for the ledger.
     if (reasons?.some(({ Code }) => Code === "ValidationError")) return { error: "ValidationException" };
     return {
       error: error.name,

@@ -2,15 +2,15 @@ import { type JsonWebKey, type KeyObject, verify, type webcrypto } from "node:cr
 import { signingKeys } from "./identity.ts";
 import { currentInvocation } from "./invocation.ts";
 
-/** The moment at which every run begins. */
+/** The start time of every run. */
 const START_MS = Date.UTC(2030, 0, 1);
 
-/** One simulation at a time is being run in this thread: its clock is everybody's. */
+/** The clock of the simulation that runs in this thread; one runs at a time. */
 let virtualNowMs: (() => number) | undefined;
 
 /**
- * Puts the virtual clock, the key set's server and a deterministic `crypto.subtle` in the place of the real ones, for this
- * thread and for good. The real signature check stays; only the thread pool, whose timing no seed governs, goes.
+ * Replaces the clock, the key set's server and `crypto.subtle` of this thread by deterministic ones, permanently. Signatures
+ * are still verified, but not on the thread pool, because its timing does not depend on the seed.
  */
 export async function virtualizeThread(): Promise<void> {
   const RealDate = Date;
@@ -55,7 +55,7 @@ async function virtualizeSubtle(): Promise<void> {
     verify: {
       value: async (_algorithm: unknown, key: webcrypto.CryptoKey, signature: Uint8Array, data: Uint8Array) => {
         const { x, publicKey } = keys.get(key) ?? {};
-        if (!publicKey) throw new Error("The simulator does not know this key");
+        if (!publicKey) throw new Error("The simulator has no such key");
         const memo = `${x}.${Buffer.from(signature).toString("base64")}.${Buffer.from(data).toString("base64")}`;
         const known = verified.get(memo);
         if (known !== undefined) return known;
@@ -68,7 +68,7 @@ async function virtualizeSubtle(): Promise<void> {
   });
 }
 
-/** From here on the time is that of a simulation, until another one or none is given. */
+/** Sets the clock of this thread, or with `undefined` the real one. */
 export function useClock(nowMs: (() => number) | undefined): void {
   virtualNowMs = nowMs;
 }

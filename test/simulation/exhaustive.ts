@@ -4,7 +4,7 @@ const USERS = ["alice", "bob", "carol"];
 
 type Step = readonly [userId: string, type: Movement["type"], amountMinor: bigint, key: string];
 
-/** Funds that run out, a rejection, a balance that comes to zero, and one key used twice. */
+/** Has rejections, a balance that becomes zero, and a key that is used twice. */
 const STEPS: readonly Step[] = [
   ["alice", "deposit", 500n, "first"],
   ["bob", "withdrawal", 100n, "first"],
@@ -19,7 +19,7 @@ const STEPS: readonly Step[] = [
 ];
 const STEP_MS = 12;
 
-/** The same ten commands of three users, with functions that die at the given awaits. */
+/** Ten commands of three users; functions crash at the given awaits. */
 export function smallHistory(crashAt: readonly number[]): Plan {
   const operations = STEPS.map(
     ([userId, type, amountMinor, key], index): Operation => ({
@@ -51,7 +51,7 @@ export function smallHistory(crashAt: readonly number[]): Plan {
       pageItemsMax: 1000,
       warm: 1,
       redriveAtEnd: "none",
-      // With pairs there are thousands of histories, and the oracle reads the database itself.
+      // Pairs of crashes make thousands of histories, and the oracle reads the database anyway.
       readAllAtEnd: crashAt.length < 2,
       functionTimeouts: true,
     },

@@ -1,7 +1,7 @@
 import type { FaultKind, Faults, Outage } from "./plan.ts";
 import { Random } from "./random.ts";
 
-/** Says where a fault shouldInject. The same place of the same plan is always struck or always suppressed. */
+/** Decides where faults are injected. The same place of the same plan always gets the same answer. */
 export class FaultSource {
   readonly faults: Faults;
   readonly injected: string[] = [];
@@ -18,7 +18,7 @@ export class FaultSource {
     this.#crashAt = new Set(faults.crashAt);
   }
 
-  /** How many awaits the functions came to while something could go wrong. */
+  /** How many awaits the functions reached while faults were enabled. */
   get awaits(): number {
     return this.#awaits;
   }
@@ -32,7 +32,7 @@ export class FaultSource {
     return true;
   }
 
-  /** Whether a function dies at the await that it has come to. */
+  /** Whether a function crashes at the await that it has reached. */
   crashesAt(place: string): boolean {
     if (this.#stopped) return false;
     const counted = this.#crashAt.has(++this.#awaits);
@@ -54,7 +54,7 @@ export class FaultSource {
     return !this.#stopped && this.faults.keys.unreachable.some(({ fromMs, toMs }) => nowMs >= fromMs && nowMs < toMs);
   }
 
-  /** From now on nothing goes wrong any more. */
+  /** Injects no more faults from now on. */
   stop(): void {
     this.#stopped = true;
   }

@@ -5,14 +5,14 @@ import type { Simulation } from "./simulation.ts";
 const ACCEPTED_AT = "2030-01-01T00:00:00.000Z";
 const FORGED_MINOR = 777_777n;
 
-/** Sends a movement's forged messages, if it has some and this is their moment. */
+/** Sends the forged messages of a movement that are due at this moment. */
 export function forge(simulation: Simulation, movement: Movement, moment: Forgery["at"]): void {
   const { forgery, id: name, userId } = movement;
   if (forgery?.at !== moment) return;
   const { delayMs, groupIds, takesDeduplicationId, field } = forgery;
   const reasons = (groupId: string): string[] => {
     if (groupId !== userId) return ["group_mismatch"];
-    // Under a key with two contents nobody can tell beforehand which one is stored.
+    // If a key is used with two contents, either can be the stored one.
     const differs = field !== "nothing" || simulation.oracle.contentsOf(movement).length > 1;
     return [...(moment === "beforeStored" ? ["unknown_transaction"] : []), ...(differs ? ["content_mismatch"] : [])];
   };
@@ -30,7 +30,7 @@ export function forge(simulation: Simulation, movement: Movement, moment: Forger
   });
 }
 
-/** Everything in it can be computed from what the client sends. */
+/** The attacker can compute every field from the request. */
 function forgedMessage({ userId, key, type, currency, amountMinor }: Movement, { field }: Forgery, requestId: string) {
   const content = { type, currency, amountMinor, reference: key, metadata: undefined };
   return {
@@ -46,7 +46,7 @@ function forgedMessage({ userId, key, type, currency, amountMinor }: Movement, {
   };
 }
 
-/** Sends a message that can't be decided, whatever was accepted. */
+/** Sends a message that no consumer of this version can decide. */
 export function poison(simulation: Simulation, { id, userId, how }: Extract<Operation, { kind: "poison" }>): void {
   const message = {
     version: how === "other_version" ? 2 : 1,

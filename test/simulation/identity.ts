@@ -10,7 +10,7 @@ interface SigningKey {
   readonly jwk: JsonWebKey & { readonly kid: string };
 }
 
-/** Keys made of fixed bytes: their signatures are the same in every run. */
+/** Fixed keys, so that signatures are the same in every run. */
 function fixedKey(kid: string, fill: number): SigningKey {
   const pkcs8 = Buffer.concat([Buffer.from("302e020100300506032b657004220420", "hex"), Buffer.alloc(32, fill)]);
   const privateKey = createPrivateKey({ key: pkcs8, format: "der", type: "pkcs8" });
@@ -50,7 +50,7 @@ export function makeToken({ subject, issuedAtMs, key, scope, issuer, audience, u
   const signed = [header, payload].map((part) => Buffer.from(JSON.stringify(part)).toString("base64url")).join(".");
   if (unsigned) return `${signed}.`;
   const known = signatures.get(signed);
-  // The stranger's key signs the same text as the first.
+  // The stranger's key has the key id of the first, so it signs the same text.
   if (known && key !== signingKeys.stranger) return `${signed}.${known}`;
   const signature = sign(null, Buffer.from(signed), key.privateKey).toString("base64url");
   if (key !== signingKeys.stranger) signatures.set(signed, signature);

@@ -1,29 +1,29 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import type { Random } from "./random.ts";
 
-/** What a function finds outside of itself. */
+/** What an invocation calls. */
 export interface Host {
   send(invocation: Invocation, command: object): Promise<object>;
   sleep(invocation: Invocation, delayMs: number): Promise<void>;
   fetchKeySet(invocation: Invocation): Promise<Response>;
 }
 
-/** One run of a function. Everything that it asks for carries it along, so that it can be struck down at any await. */
+/** One run of a function. Every call carries it, so that it can crash at any await. */
 export interface Invocation {
   readonly simulation: Host;
   readonly label: string;
   readonly random: Random;
   readonly skewMs: number;
   awaits: number;
-  /** A fault was planted in it: its answer may be an error. */
+  /** A fault was injected: the response can be an error. */
   faulted: boolean;
-  /** An answer took longer than any answer in good times. */
+  /** A call took longer than any call without faults. */
   slowed: boolean;
-  /** Users whose items or messages a planted fault touched; undefined stands for all. */
+  /** Users whose items or messages an injected fault affected; undefined stands for all users. */
   readonly faultedUsers: Set<string | undefined>;
-  /** Once dead nothing that it waits for ever comes. */
+  /** After a crash or a timeout: none of its calls ever returns. */
   dead: boolean;
-  /** Ends it without an answer. */
+  /** Ends it without a response. */
   die(how: "crash" | "timeout"): void;
 }
 
@@ -35,7 +35,7 @@ export type Invoked<T> =
       readonly kind: "answered";
       readonly value: T;
       readonly invocation: Invocation;
-      /** Users whose wallets others wrote in the meantime. */
+      /** Users whose wallets other invocations wrote meanwhile. */
       readonly touched: ReadonlySet<string>;
     }
   | { readonly kind: "failed"; readonly error: unknown; readonly invocation: Invocation }

@@ -21,7 +21,7 @@ export type Route = (typeof ROUTES)[number];
 
 type HttpHandler = (event: APIGatewayProxyEventV2, context: Context) => Promise<APIGatewayProxyStructuredResultV2>;
 
-/** The functions as they are deployed, from their handlers down to the SDK's clients, with module state of their own. */
+/** The deployed functions, from the handlers to the SDK's clients, with their own module state. */
 export interface Ledger extends Record<Route, HttpHandler> {
   consume(event: SQSEvent): Promise<SQSBatchResponse>;
   readonly systemClock: { -readonly [Member in keyof Clock]: Clock[Member] };
@@ -31,7 +31,7 @@ export interface Ledger extends Record<Route, HttpHandler> {
   dynamoCurrencies(clock: Clock): CurrencyList;
 }
 
-/** A small change of a source file, for mutants. */
+/** A change of a source file that makes a mutant. */
 export interface Edit {
   readonly file: string;
   readonly search: string;
@@ -47,10 +47,10 @@ const ENTRY = [
   'export { redrive } from "./lib/ledger/redrive.ts";',
 ].join("\n");
 
-/** The clients of lib/aws/clients.ts: whoever sends, the simulation that the invocation lives in answers. */
+/** Replaces lib/aws/clients.ts: the simulation of the current invocation answers every call. */
 const send = (command: object) => {
   const invocation = currentInvocation.getStore();
-  if (!invocation) throw new Error("Only a function talks to a service");
+  if (!invocation) throw new Error("Only a function can call a service");
   return invocation.simulation.send(invocation, command);
 };
 const clients = { dynamo: { send }, sqs: { send } };
@@ -58,7 +58,7 @@ class SQSClient {
   readonly send = send;
 }
 
-/** A package as it is, but for the one client that is made outside of lib/aws/clients.ts. */
+/** A package, with the SQS client class replaced: lib/aws/deadLetters.ts creates its own client. */
 async function load(path: string): Promise<Record<string, unknown>> {
   if (path === "clients") return clients;
   const loaded: Record<string, unknown> = await import(path);
@@ -68,9 +68,9 @@ async function load(path: string): Promise<Record<string, unknown>> {
 const packages = new Map<string, Record<string, unknown>>();
 
 /**
- * Bundles the functions in memory, with edits made on the way.
+ * Bundles the functions in memory, with edits applied.
  *
- * @returns makes one more instance of the modules, as a cold start does
+ * @returns creates an instance of the modules, as a cold start does
  */
 export async function loadLedger(edits: readonly Edit[] = []): Promise<() => Ledger> {
   const { outputFiles } = await build({
@@ -98,7 +98,7 @@ export async function loadLedger(edits: readonly Edit[] = []): Promise<() => Led
   };
 }
 
-/** @throws Error through esbuild when an edit does not find its text exactly once */
+/** Applies edits while esbuild loads the files. */
 function editing(edits: readonly Edit[]): Plugin {
   return {
     name: "mutants",
@@ -125,9 +125,9 @@ function editing(edits: readonly Edit[]): Plugin {
 const TOKEN = /"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|[\w$]+|\S/g;
 
 /**
- * Replaces code that is the same token by token: spaces, line breaks and a comma before a closing bracket are free.
+ * Replaces code that has the same tokens: white space and a comma before a closing bracket do not matter.
  *
- * @throws Error when the text is not there exactly once
+ * @throws Error unless the code occurs exactly once
  */
 export function applyEdit(source: string, { file, search, replace }: Edit): string {
   const tokens = search.match(TOKEN) ?? [];
@@ -139,7 +139,7 @@ export function applyEdit(source: string, { file, search, replace }: Edit): stri
   return source.replace(new RegExp(pattern), () => replace);
 }
 
-/** Packages are loaded once for all instances: they are large, and the ledger's own state is in its own modules. */
+/** Loads packages once for all instances: they are large and hold no state of the ledger. */
 const sharing: Plugin = {
   name: "shared packages",
   setup({ onResolve, onLoad }) {

@@ -18,7 +18,7 @@ afterAll(async () => {
   process.stdout.write(caught.map(row).sort().join(""));
 });
 
-test("docs/reference/mutants.md has them all, and no other", () => {
+test("docs/reference/mutants.md lists exactly these mutants", () => {
   expect([...seeds.keys()]).toEqual(MUTANTS.map(({ name }) => name));
 });
 
@@ -39,19 +39,19 @@ test("every mutant finds its code, also where that is formatted in another way",
   expect(broken).toEqual([]);
 });
 
-test("a failing history is made as short as it can be read", async () => {
+test("a failing history shrinks to at most three operations", async () => {
   const name = "commands of one delivery are all decided against its start";
-  // Leaving out what can be left out ends where nothing more can: the shortest of a few.
+  // Shrinking stops at a local minimum, so the shortest of several counts.
   const shrunk = await Promise.all([1, 2, 11].map((seed) => workers.do({ kind: "shrink", name, seed })));
   const lengths = shrunk.flatMap(({ broken }) => broken?.operations ?? []);
   expect(Math.min(...lengths)).toBeLessThanOrEqual(3);
 });
 
 describe.concurrent(`every mutant is caught within ${SEEDS_MAX} seeds`, () => {
-  test.each(MUTANTS)("$name", async (bug) => {
-    const { name } = bug;
-    const { broken } = await workers.do({ kind: "bug", name, firstSeed: seeds.get(name), seedsMax: SEEDS_MAX });
+  test.each(MUTANTS)("$name", async (mutant) => {
+    const { name } = mutant;
+    const { broken } = await workers.do({ kind: "mutant", name, firstSeed: seeds.get(name), seedsMax: SEEDS_MAX });
     expect(broken).toBeDefined();
-    if (broken) caught.push({ bug, seed: broken.seed, invariant: broken.violation.invariant });
+    if (broken) caught.push({ mutant, seed: broken.seed, invariant: broken.violation.invariant });
   });
 });

@@ -1,6 +1,6 @@
 import type { Edit } from "./ledger.ts";
 
-/** A small wrong version of the ledger, of the kind that passes a review. */
+/** A version of the ledger with a small bug of the kind that passes a review. */
 export interface Mutant {
   readonly name: string;
   readonly edits: readonly Edit[];

@@ -2,7 +2,7 @@ import type { Change, Item } from "./dynamo/model.ts";
 import type { Movement } from "./plan.ts";
 import type { QueuedMessage } from "./sqs/model.ts";
 
-/** What is checked, by the name under which it is reported. */
+/** The invariants, by the name in reports. */
 export type Invariant =
   | "conservation"
   | "never negative"
@@ -21,9 +21,9 @@ export type Invariant =
   | "strongly consistent"
   | "history complete"
   | "private"
-  | "users apart"
-  | "set aside only what can't be applied"
-  | "every poison set aside"
+  | "users isolated"
+  | "dead-letters only what can't be decided"
+  | "dead-letters every forged message"
   | "acknowledged only what is done"
   | "comes to an end";
 
@@ -33,7 +33,7 @@ export interface Violation {
   readonly atMs: number;
 }
 
-/** All that was asked for under one key of one user. */
+/** All requests with one key of one user. */
 export interface CommandRecord {
   readonly userId: string;
   readonly key: string;
@@ -54,14 +54,14 @@ export interface Decided {
   readonly type: string;
 }
 
-/** A message that did not come from the API. */
+/** A message from an attacker, not from the API. */
 export interface Poison {
   readonly userId: string;
-  /** It is what the API sends: in its user's group it is a second delivery. */
+  /** A copy of the true message: in its user's group it is a second delivery. */
   readonly isCopy: boolean;
-  /** The queue alone may dead-letter it, once its deliveries are used up. */
+  /** Only the queue may dead-letter it, after its last delivery. */
   readonly isOfOtherVersion: boolean;
-  /** The reasons for which it may be dead-lettered out of a group. */
+  /** The reasons for which the consumer may dead-letter it from a group. */
   reasons(groupId: string): readonly string[];
 }
 
@@ -75,12 +75,12 @@ const LIMIT = 10n ** 38n - 1n;
 const DECISION_ATTRIBUTES = new Set(["status", "sequence", "balanceAfterMinor", "postedAt", "rejectionCode"]);
 
 /**
- * Watches every write from inside the database and knows independently of the ledger's code what it should have been. The
+ * Checks every write inside the database against its own model of the rules, which shares no code with the ledger. The
  * first violation ends the run.
  */
 export class Oracle {
   violation: Violation | undefined;
-  /** Transactions that the store will never take a decision of. */
+  /** Transactions whose decision the store rejects as an invalid write. */
   readonly invalidWriteIds = new Set<string>();
   readonly #nowMs: () => number;
   readonly #onStored: (movement: Movement) => void;
@@ -102,7 +102,7 @@ export class Oracle {
     this.violation ??= { invariant, detail, atMs: this.#nowMs() };
   }
 
-  /** A request with this content is about to leave the client. */
+  /** A client is about to send a request with this content. */
   asks(movement: Movement): CommandRecord {
     const name = `${movement.userId} ${movement.key}`;
     const record = this.#commands.get(name) ?? {
@@ -118,7 +118,7 @@ export class Oracle {
     return record;
   }
 
-  /** The client has a 201 or a 202. */
+  /** A client received a 201 or a 202. */
   acked(record: CommandRecord, id: string): void {
     record.ackedAtMs ??= this.#nowMs();
     if (record.id !== undefined && record.id !== id) {
@@ -142,7 +142,7 @@ export class Oracle {
     return this.#histories.get(userId) ?? [];
   }
 
-  /** Everything that was asked for under a movement's key. */
+  /** The contents of all requests with a movement's key. */
   contentsOf({ userId, key }: Movement): readonly Movement[] {
     return this.#commands.get(`${userId} ${key}`)?.contents ?? [];
   }
@@ -151,12 +151,12 @@ export class Oracle {
     return [...this.#commands.values()];
   }
 
-  /** A message that did not come from the API is about to be sent. */
+  /** An attacker is about to send a message. */
   poisons(poison: Poison, body: string): void {
     this.#poison.set(body, { ...poison, deadLettered: false });
   }
 
-  /** One atomic write of the database. */
+  /** Checks one atomic write. */
   wrote(changes: readonly Change[]): void {
     const settled: { readonly userId: string; readonly decided: Decided }[] = [];
     const wallets = new Map<string, Change>();
@@ -241,7 +241,7 @@ export class Oracle {
     const userId = text(after, "userId");
     const versions = this.#wallets.get(userId) ?? [{ sequence: 0, balances: new Map<string, bigint>() }];
     const start = versions.at(-1)?.sequence ?? 0;
-    if (before && Number(before.sequence?.N) !== start) throw new Error("The oracle lost track of a wallet");
+    if (before && Number(before.sequence?.N) !== start) throw new Error("The oracle missed a write of a wallet");
     const expected = new Map(versions.at(-1)?.balances);
     const inOrder = settled.toSorted((a, b) => a.sequence - b.sequence);
     for (const [index, decided] of inOrder.entries()) {
@@ -269,7 +269,7 @@ export class Oracle {
     this.#wallets.set(userId, versions);
   }
 
-  /** The ledger's rules once more, in other words. */
+  /** An independent implementation of the ledger's rules. */
   #checkOutcome(userId: string, decided: Decided, balances: Map<string, bigint>): void {
     const { id, status, type, currency, amountMinor, balanceAfterMinor } = decided;
     const before = balances.get(currency) ?? 0n;
@@ -284,7 +284,7 @@ export class Oracle {
     if (status === "posted") balances.set(currency, after);
   }
 
-  /** Whoever had an answer before this command was first sent goes first. */
+  /** A command that was accepted before this one was first sent must be decided before it. */
   #checkOrder(userId: string, decided: Decided): void {
     const mine = this.#byId.get(`${userId} ${decided.id}`);
     if (!mine) return;
@@ -292,40 +292,40 @@ export class Oracle {
       if (other.userId !== userId || other === mine || other.id === undefined || other.ackedAtMs === undefined)
         continue;
       const pending = this.statusOf(userId, other.id) === "pending";
-      // SQS drops the true message where a forged one took its deduplication id: the command then waits for a redrive.
+      // If a forged message used the deduplication id, SQS dropped the true one, and the command waits for a redrive.
       if (pending && !this.#deadLettered.has(`${userId} ${other.id}`) && other.ackedAtMs < mine.firstSentAtMs) {
         this.fail("in order", `${userId} ${mine.key} was decided before ${other.key}, which was accepted before it`);
       }
     }
   }
 
-  /** A message arrived in the dead-letter queue. */
+  /** Checks a message that arrived in the dead-letter queue. */
   deadLettered(message: QueuedMessage): void {
     const id = idIn(message.body);
     this.#deadLettered.add(`${message.groupId} ${id}`);
-    // What the queue itself gives up on was failing for too long; the consumer's own choice must have a reason.
+    // The queue dead-letters after the last delivery; the consumer must have a reason.
     if (message.sourceUrl !== undefined) return;
     const poison = this.#poison.get(message.body);
     const { reason } = message.attributes;
     if (poison) {
-      // A forged message of a transaction that the store refuses has two reasons to be dead-lettered.
+      // A forged message of an invalid write can have either reason.
       const reasons = poison.reasons(message.groupId);
       if (!reasons.includes(reason ?? "") && !this.invalidWriteIds.has(id)) {
         const right = reasons.join(" or ");
-        this.fail("every poison set aside", `a forged message, ${right}, is dead-lettered as ${reason}`);
+        this.fail("dead-letters every forged message", `a forged message, ${right}, is dead-lettered as ${reason}`);
       }
       poison.deadLettered = true;
     } else if (!this.invalidWriteIds.has(id) || reason !== "invalid_write") {
-      this.fail("set aside only what can't be applied", `${message.groupId} ${id} is set aside as ${reason}`);
+      this.fail("dead-letters only what can't be decided", `${message.groupId} ${id} is dead-lettered as ${reason}`);
     }
   }
 
-  /** Only a consumer of another version can decode it. */
+  /** True for a message that only a consumer of another version can decode. */
   isOfOtherVersion({ body }: QueuedMessage): boolean {
     return this.#poison.get(body)?.isOfOtherVersion ?? false;
   }
 
-  /** The queue deletes a message because a consumer said that it is done. */
+  /** Checks a message that the consumer acknowledged. */
   acknowledged(message: QueuedMessage): void {
     const id = idIn(message.body);
     const poison = this.#poison.get(message.body);
@@ -334,7 +334,7 @@ export class Oracle {
       const isOwnGroup = message.groupId === poison.userId;
       const isDecidedCopy = poison.isCopy && isOwnGroup && status !== undefined && status !== "pending";
       if (!poison.deadLettered && !isDecidedCopy)
-        this.fail("every poison set aside", `a forged message of ${message.groupId} is acknowledged only`);
+        this.fail("dead-letters every forged message", `a forged message of ${message.groupId} is acknowledged only`);
     } else if (status !== "posted" && status !== "rejected" && !this.invalidWriteIds.has(id)) {
       this.fail("acknowledged only what is done", `${message.groupId} ${id} is acknowledged and ${status}`);
     }

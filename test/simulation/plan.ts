@@ -1,27 +1,27 @@
 export const COMMANDS_URL = "https://sqs.example/commands.fifo";
 export const DEAD_LETTERS_URL = "https://sqs.example/dead-letters.fifo";
 
-/** What goes wrong in a run, each by itself on or off. */
+/** The kinds of faults; a plan enables each independently. */
 export const FAULT_KINDS = [
-  /** A function dies before or after one of its awaits. */
+  /** A function crashes before or after one of its awaits. */
   "crash",
-  /** A service does what it was asked and the answer is lost: a 500, a timeout, a broken connection. */
+  /** A service executes a call and the response is lost: a 500, a timeout, a broken connection. */
   "lostAnswer",
-  /** A service does not do it: a 500, a timeout, a refused connection. */
+  /** A service does not execute a call: a 500, a timeout, a refused connection. */
   "noEffect",
-  /** A request that timed out for the caller is done later all the same. */
+  /** A service executes a call after it timed out for the caller. */
   "lateEffect",
   /** A throttle, as an error and inside cancellation reasons. */
   "throttle",
   /** A transaction conflict. */
   "conflict",
-  /** An invocation stands still for longer than the queue's visibility timeout. */
+  /** An invocation pauses for longer than the queue's visibility timeout. */
   "stall",
-  /** A batch is given to two consumers. */
+  /** Two consumers receive the same batch. */
   "duplicate",
-  /** The event source mapping's delete is lost, so that what is done is delivered again. */
+  /** The event source mapping's delete is lost, so that decided records are delivered again. */
   "lostDelete",
-  /** A function's answer never reaches the client. */
+  /** The client does not receive the response. */
   "lostResponse",
 ] as const;
 
@@ -30,27 +30,27 @@ export type FaultKind = (typeof FAULT_KINDS)[number];
 export interface Outage {
   readonly fromMs: number;
   readonly toMs: number;
-  /** Whose items and messages fail; everybody's when absent. */
+  /** Whose items and messages fail; all users' if absent. */
   readonly userId?: string;
   readonly how: "throttle" | "timeout" | "error";
 }
 
 export interface Faults {
-  /** Probability of each kind wherever it could strike. */
+  /** Probability of each kind at every place where it is possible. */
   readonly rates: Readonly<Partial<Record<FaultKind, number>>>;
   readonly outages: readonly Outage[];
   readonly keys: {
-    /** From here on tokens are signed with a new key, published some time before. */
+    /** From then on tokens are signed with a new key, which was published before. */
     readonly rotatedAtMs?: number;
     readonly unreachable: readonly { readonly fromMs: number; readonly toMs: number }[];
   };
-  /** How far a function's clock is off, at most. */
+  /** Maximum clock skew of a function. */
   readonly skewMs: number;
-  /** How far the index and eventually consistent reads fall behind, at most. */
+  /** Maximum lag of the index and of eventually consistent reads. */
   readonly lagMs: number;
-  /** Awaits at which a function dies, counted from 1 over all functions of the run: for exhaustive runs. */
+  /** Awaits at which a function crashes, counted from 1 over all functions of a run: for exhaustive runs. */
   readonly crashAt: readonly number[];
-  /** Single faults that shrinking found to be of no importance. */
+  /** Single faults that shrinking found to be irrelevant. */
   readonly suppressed: readonly string[];
 }
 
@@ -65,7 +65,7 @@ export const noFaults: Faults = {
 };
 
 interface Timed {
-  /** Names the operation through shrinking. */
+  /** Stays the same through shrinking. */
   readonly id: string;
   readonly atMs: number;
   readonly userId: string;
@@ -79,25 +79,25 @@ export interface Movement extends Timed {
   readonly key: string;
   readonly asAdmin: boolean;
   readonly waitSeconds: number;
-  /** After the first try, however that ended; zero is at the same time. */
+  /** Delays after the first request; 0 is at the same time. */
   readonly retriesAfterMs: readonly number[];
-  /** The store will never take a decision of this command. */
+  /** The store rejects the write of this decision. */
   readonly isInvalidWrite: boolean;
   readonly forgery: Forgery | undefined;
 }
 
 export const FORGERY_MOMENTS = [
-  /** The attacker knows the key and the content before the API does. */
+  /** Before the API stores the transaction: the attacker knows key and content. */
   "beforeStored",
-  /** Between the write of the transaction and its message. */
+  /** After the API stores the transaction and before it sends the message. */
   "beforeSent",
   "afterAccepted",
 ] as const;
 
-/** What of a forged message differs from the true one; with `nothing` it is a copy. */
+/** The field of a forged message that differs from the true one; `nothing` makes a copy. */
 export const FORGED_FIELDS = ["fingerprint", "amountMinor", "type", "currency", "nothing"] as const;
 
-/** Messages under a movement's own id, from an attacker who can write to the commands queue. */
+/** Messages with a movement's id, from an attacker who can write to the commands queue. */
 export interface Forgery {
   readonly at: (typeof FORGERY_MOMENTS)[number];
   readonly delayMs: number;
@@ -108,7 +108,7 @@ export interface Forgery {
   readonly takesDeduplicationId: boolean;
 }
 
-/** A message that can't be decided; one of another version is for another consumer, after a deploy. */
+/** A message that this consumer can't decide; a consumer of another version can decide `other_version`. */
 type Poison = "malformed" | "unknown_transaction" | "other_version";
 
 export type Operation =
@@ -132,10 +132,10 @@ export type Operation =
   | (Timed & { readonly kind: "switch"; readonly currency: string; readonly enabled: boolean })
   | (Timed & { readonly kind: "redrive"; readonly how: Redrive });
 
-/** `tool` is `npm run dlq -- redrive`; `native` is SQS's own, which moves every message back as it is. */
+/** `tool` is `npm run dlq -- redrive`; `native` is SQS's own redrive, which moves messages unchanged. */
 export type Redrive = "tool" | "native";
 
-/** A whole run: with the same plan everything happens in the same way. */
+/** Determines a run completely. */
 export interface Plan {
   readonly seed: number;
   readonly users: readonly string[];
@@ -145,22 +145,22 @@ export interface Plan {
     readonly batchMax: number;
     readonly consumersMax: number;
     readonly latencyMs: number;
-    /** After how many deliveries the queue gives up; with few, a consumer may still be at work on what is set aside. */
+    /** After this many deliveries the queue dead-letters a message; a slow consumer may still be processing it. */
     readonly receivesMax: number;
-    /** Items in a page of DynamoDB's answers, at most. */
+    /** Maximum number of items in a page of DynamoDB. */
     readonly pageItemsMax: number;
-    /** A warm container is taken again with this probability. */
+    /** Probability that an invocation reuses a warm container. */
     readonly warm: number;
-    /** How what is in the dead-letter queue at the end gets another try. */
+    /** How the dead-letter queue is redriven at the end. */
     readonly redriveAtEnd: Redrive | "none";
-    /** Whether everybody reads everything at the end, through the API. */
+    /** Whether every user reads everything through the API at the end. */
     readonly readAllAtEnd: boolean;
-    /** Whether a function that runs for too long is stopped, or lives on beside its successor. */
+    /** Whether a function is stopped at its timeout, or goes on beside its successor. */
     readonly functionTimeouts: boolean;
   };
 }
 
-/** Seconds after which a client tries again, in milliseconds: at once, past SQS's deduplication, past a day. */
+/** Milliseconds until a retry: immediately, after SQS's deduplication interval, after a day. */
 export const RETRIES_AFTER_MS = [0, 6 * 60_000, 25 * 3_600_000];
 
 export const CURRENCIES = [

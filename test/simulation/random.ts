@@ -1,6 +1,6 @@
 /**
- * A seeded random generator (sfc32). Every purpose draws from a stream of its own, named by a label, so that leaving one
- * operation out of a plan does not change what happens to the others: that is what lets a failing history shrink.
+ * A seeded random generator (sfc32). Each label has its own stream: a failing history can shrink because removing one
+ * operation does not change the others.
  */
 export class Random {
   #a: number;
@@ -27,7 +27,7 @@ export class Random {
     return (sum >>> 0) / 4294967296;
   }
 
-  /** Whole number from `low` to `high`, both included. */
+  /** Whole number from `low` to `high`, inclusive. */
   int(low: number, high: number): number {
     return low + Math.floor(this.next() * (high - low + 1));
   }
@@ -38,11 +38,11 @@ export class Random {
 
   pick<T>(items: readonly T[]): T {
     const item = items[Math.floor(this.next() * items.length)];
-    if (item === undefined) throw new Error("There is nothing to pick from");
+    if (item === undefined) throw new Error("pick() needs at least one item");
     return item;
   }
 
-  /** Like an answer's latency: mostly near `typicalMs`, now and then many times that. */
+  /** A latency: mostly near `typicalMs`, occasionally many times that. */
   latencyMs(typicalMs: number): number {
     const uniform = this.next();
     const stretch = uniform < 0.9 ? 0.5 + uniform : uniform < 0.99 ? 4 : 12;

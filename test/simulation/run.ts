@@ -4,7 +4,7 @@ import { type Edit, loadLedger } from "./ledger.ts";
 import type { Plan } from "./plan.ts";
 import { LedgerPool, type Outcome, Simulation } from "./simulation.ts";
 
-/** Runs plans against the ledger, or against a wrong version of it. */
+/** Runs plans against the ledger or against a mutant. */
 export type Runner = (plan: Plan, tracing?: boolean) => Promise<Outcome>;
 
 let virtual: Promise<void> | undefined;

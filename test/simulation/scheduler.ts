@@ -5,8 +5,8 @@ interface Entry {
 }
 
 /**
- * The virtual clock and the one queue of everything that is going to happen. Between two events all that the first one
- * set going runs to its next wait, so a run depends on the seed only.
+ * The virtual clock and the queue of all future events. Before the next event every promise runs to its next wait, so that
+ * a run depends only on the seed.
  */
 export class Scheduler {
   nowMs = 0;
@@ -24,16 +24,16 @@ export class Scheduler {
   }
 
   /**
-   * Runs events in the order of their time until none is left, or until `stop` says so.
+   * Runs events in order of time until none is left or `stop` returns true.
    *
-   * @throws Error after `stepsMax` events, because a history that never ends is a failure of its own
+   * @throws Error after `stepsMax` events, because every history must end
    */
   async run(stepsMax: number, stop: () => boolean): Promise<void> {
     await quiet();
     while (!stop()) {
       const entry = this.#pop();
       if (!entry) return;
-      if (++this.steps > stepsMax) throw new Error(`Still not at rest after ${stepsMax} events`);
+      if (++this.steps > stepsMax) throw new Error(`Events are left after ${stepsMax} events`);
       this.nowMs = entry.atMs;
       entry.run();
       await quiet();
@@ -80,7 +80,7 @@ function isBefore(a: Entry, b: Entry): boolean {
   return a.atMs < b.atMs || (a.atMs === b.atMs && a.order < b.order);
 }
 
-/** Resolves when every promise that can go on has gone on. */
+/** Resolves once every promise has run to its next wait. */
 function quiet(): Promise<void> {
   return new Promise((resolve) => {
     setImmediate(resolve);

@@ -21,86 +21,86 @@ const REQUEST_TIMEOUT_MS = 1500;
 const LATE_EFFECT_MS_MAX = 4000;
 const STALL_MS_MIN = 61_000;
 const STALL_MS_MAX = 700_000;
-/** No answer takes longer in good times. */
+/** Without faults no response takes longer. */
 const SLOW_MS = 500;
 
 type Answer = { readonly ok: true; readonly value: object } | { readonly ok: false; readonly error: Error };
 
-/** What one send asks of a service, at whatever moment it gets there. */
-interface Ask {
+/** One call of a service, executed when it arrives. */
+interface ServiceCall {
   readonly label: string;
-  /** Whose request it is; nobody's is everybody's. */
+  /** The users whose items or messages it concerns; empty for what all share. */
   readonly userIds: readonly string[];
-  /** A read has no effect that could be late or whose answer could be lost. */
+  /** Only a write can take effect late or without a response. */
   readonly writes: boolean;
   /** Has cancellation reasons. */
   readonly transacts: boolean;
-  /** May come back with a part only. */
+  /** The response can be partial. */
   readonly batches: boolean;
   act(disturbance?: Disturbance): object;
 }
 
-interface Surroundings {
+interface Environment {
   readonly scheduler: Scheduler;
   readonly faults: FaultSource;
   readonly dynamo: DynamoModel;
   readonly sqs: SqsModel;
   readonly latencyMs: number;
-  /** Ids of transactions that the store never takes a decision of. */
+  /** Transactions whose decision the store rejects as an invalid write. */
   readonly invalidWriteIds: ReadonlySet<string>;
-  /** Comes to an await: true when the invocation dies there. */
+  /** True if the invocation crashes at this await. */
   dies(invocation: Invocation, place: string): boolean;
-  /** A planted fault struck an invocation, where it deals with a user or with what concerns all. */
+  /** A fault was injected into an invocation, for one user or for all. */
   faulted(invocation: Invocation, userId: string | undefined): void;
-  /** Whose request the service is at. */
+  /** The invocation whose call is being executed. */
   acting(invocation: Invocation | undefined): void;
   note(text: string): void;
 }
 
-/** The SDK's `send`: the way to the service and back, the SDK's own second attempt, and all that can go wrong there. */
+/** The SDK's `send`: the call, its response, the SDK's own retry, and the faults of all three. */
 export class Services {
-  readonly #around: Surroundings;
+  readonly #environment: Environment;
   #tokens = 0;
 
-  constructor(surroundings: Surroundings) {
-    this.#around = surroundings;
+  constructor(environment: Environment) {
+    this.#environment = environment;
   }
 
   send(invocation: Invocation, command: object): Promise<object> {
-    const ask = this.#askOf(invocation, command);
+    const call = this.#toServiceCall(invocation, command);
     return new Promise((resolve, reject) => {
       if (invocation.dead) return;
-      if (this.#around.dies(invocation, `${ask.label} before`)) return;
-      this.#attempt(invocation, ask, 1, (answer) => {
-        if (invocation.dead || this.#around.dies(invocation, `${ask.label} after`)) return;
+      if (this.#environment.dies(invocation, `${call.label} before`)) return;
+      this.#attempt(invocation, call, 1, (answer) => {
+        if (invocation.dead || this.#environment.dies(invocation, `${call.label} after`)) return;
         if (answer.ok) resolve(answer.value);
         else reject(answer.error);
       });
     });
   }
 
-  #attempt(invocation: Invocation, ask: Ask, attempt: number, done: (answer: Answer) => void): void {
-    const { scheduler } = this.#around;
+  #attempt(invocation: Invocation, call: ServiceCall, attempt: number, done: (answer: Answer) => void): void {
+    const { scheduler } = this.#environment;
     const sentAtMs = scheduler.nowMs;
-    this.#travel(invocation, ask, `${ask.label}.${attempt}`, (answer) => {
+    this.#travel(invocation, call, `${call.label}.${attempt}`, (answer) => {
       if (invocation.dead) return;
       if (scheduler.nowMs - sentAtMs > SLOW_MS) invocation.slowed = true;
       if (answer.ok || attempt === ATTEMPTS_MAX || !isRetried(answer.error)) done(answer);
-      else scheduler.after(50 + 50 * invocation.random.next(), () => this.#again(invocation, ask, attempt + 1, done));
+      else scheduler.after(50 + 50 * invocation.random.next(), () => this.#again(invocation, call, attempt + 1, done));
     });
   }
 
-  #again(invocation: Invocation, ask: Ask, attempt: number, done: (answer: Answer) => void): void {
-    if (!invocation.dead) this.#attempt(invocation, ask, attempt, done);
+  #again(invocation: Invocation, call: ServiceCall, attempt: number, done: (answer: Answer) => void): void {
+    if (!invocation.dead) this.#attempt(invocation, call, attempt, done);
   }
 
-  /** One request to the service and its answer. What has left arrives even when the sender dies on the way. */
-  #travel(invocation: Invocation, ask: Ask, place: string, deliver: (answer: Answer) => void): void {
-    const { scheduler, faults, latencyMs } = this.#around;
+  /** One request and its response. A sent request arrives even if the sender crashes. */
+  #travel(invocation: Invocation, call: ServiceCall, place: string, deliver: (answer: Answer) => void): void {
+    const { scheduler, faults, latencyMs } = this.#environment;
     const { random } = invocation;
     const arrivesMs = random.latencyMs(latencyMs);
     const returnsMs = random.latencyMs(latencyMs);
-    const markFaulted = (costsMs: number) => this.#markFaulted(invocation, ask, costsMs);
+    const markFaulted = (costsMs: number) => this.#markFaulted(invocation, call, costsMs);
     const fail = (error: Error, afterMs: number) => {
       markFaulted(afterMs);
       scheduler.after(afterMs, () => {
@@ -110,9 +110,9 @@ export class Services {
     };
     const deliverAfter = (afterMs: number) => (answer: Answer) => scheduler.after(afterMs, () => deliver(answer));
     const arrive = (afterMs: number, then: (answer: Answer) => void, disturbance?: Disturbance) =>
-      scheduler.after(afterMs, () => then(this.#act(invocation, ask, place, disturbance)));
+      scheduler.after(afterMs, () => then(this.#act(invocation, call, place, disturbance)));
 
-    const outage = faults.outageFor(ask.userIds, scheduler.nowMs);
+    const outage = faults.outageFor(call.userIds, scheduler.nowMs);
     const failure = outage
       ? FAILURES[outage.how]()
       : faults.shouldInject("noEffect", place)
@@ -120,22 +120,22 @@ export class Services {
         : undefined;
     if (failure) {
       fail(failure, waitsMs(failure, arrivesMs + returnsMs));
-    } else if (ask.writes && faults.shouldInject("lostAnswer", place)) {
+    } else if (call.writes && faults.shouldInject("lostAnswer", place)) {
       const error = random.pick([timeout, serverError, reset])();
       arrive(arrivesMs, () => fail(error, waitsMs(error, arrivesMs + returnsMs) - arrivesMs));
-    } else if (ask.writes && faults.shouldInject("lateEffect", place)) {
+    } else if (call.writes && faults.shouldInject("lateEffect", place)) {
       arrive(REQUEST_TIMEOUT_MS + random.next() * LATE_EFFECT_MS_MAX, () => {});
       fail(timeout(), REQUEST_TIMEOUT_MS);
     } else if (faults.shouldInject("throttle", place)) {
       markFaulted(0);
-      if (!(ask.transacts || ask.batches) || random.chance(0.3)) fail(throttle(), arrivesMs + returnsMs);
+      if (!(call.transacts || call.batches) || random.chance(0.3)) fail(throttle(), arrivesMs + returnsMs);
       else arrive(arrivesMs, deliverAfter(returnsMs), spoil(random.pick(THROTTLES), random));
-    } else if (ask.writes && faults.shouldInject("conflict", place)) {
+    } else if (call.writes && faults.shouldInject("conflict", place)) {
       markFaulted(0);
-      if (!ask.transacts) fail(conflict(), arrivesMs + returnsMs);
+      if (!call.transacts) fail(conflict(), arrivesMs + returnsMs);
       else arrive(arrivesMs, deliverAfter(returnsMs), spoil("TransactionConflict", random));
-    } else if (ask.userIds.length > 0 && faults.shouldInject("stall", place)) {
-      // Not a scan: what stands still is one container, and no other invocation can wait for it there.
+    } else if (call.userIds.length > 0 && faults.shouldInject("stall", place)) {
+      // Not for a scan: other invocations of the container can wait for the currencies.
       invocation.slowed = true;
       markFaulted(STALL_MS_MIN);
       arrive(arrivesMs, deliverAfter(STALL_MS_MIN + random.next() * (STALL_MS_MAX - STALL_MS_MIN)));
@@ -144,30 +144,30 @@ export class Services {
     }
   }
 
-  /** What several users share each of them can still have alone, unless it took the time for that. */
-  #markFaulted(invocation: Invocation, { userIds }: Ask, costsMs: number): void {
+  /** After a failed shared call each user is tried alone, unless the failure used up the time. */
+  #markFaulted(invocation: Invocation, { userIds }: ServiceCall, costsMs: number): void {
     if (userIds.length > 1 && costsMs < REQUEST_TIMEOUT_MS) return;
-    for (const userId of userIds.length > 0 ? userIds : [undefined]) this.#around.faulted(invocation, userId);
+    for (const userId of userIds.length > 0 ? userIds : [undefined]) this.#environment.faulted(invocation, userId);
   }
 
-  #act(invocation: Invocation, ask: Ask, place: string, disturbance: Disturbance | undefined): Answer {
-    this.#around.acting(invocation);
+  #act(invocation: Invocation, call: ServiceCall, place: string, disturbance: Disturbance | undefined): Answer {
+    this.#environment.acting(invocation);
     try {
-      const value = ask.act(disturbance);
-      this.#around.note(`${place} ok`);
+      const value = call.act(disturbance);
+      this.#environment.note(`${place} ok`);
       return { ok: true, value };
     } catch (error) {
       if (!(error instanceof Error) || !("$metadata" in error)) throw error;
-      this.#around.note(`${place} ${error.name}`);
+      this.#environment.note(`${place} ${error.name}`);
       return { ok: false, error };
     } finally {
-      this.#around.acting(undefined);
+      this.#environment.acting(undefined);
     }
   }
 
-  /** What an operator's tool does with a queue. */
+  /** The queue calls of the operator's tools. */
   #receiverOf(command: object): (() => object) | undefined {
-    const { sqs } = this.#around;
+    const { sqs } = this.#environment;
     if (command instanceof ReceiveMessageCommand) {
       const { QueueUrl = "", MaxNumberOfMessages = 1, VisibilityTimeout = 0 } = command.input;
       return () => ({
@@ -188,8 +188,8 @@ export class Services {
     return undefined;
   }
 
-  #askOf(invocation: Invocation, command: object): Ask {
-    const { dynamo, sqs, invalidWriteIds } = this.#around;
+  #toServiceCall(invocation: Invocation, command: object): ServiceCall {
+    const { dynamo, sqs, invalidWriteIds } = this.#environment;
     const name = command.constructor.name.replace("Command", "");
     const label = `${invocation.label}/${++invocation.awaits} ${name}`;
     const read = this.#receiverOf(command);
@@ -255,20 +255,20 @@ function keysOf(command: object): readonly (Readonly<Record<string, unknown>> | 
 function spoil(code: string, random: Random): Disturbance {
   return {
     reasons(reasons) {
-      const struck = random.int(0, reasons.length - 1);
-      return reasons.map((reason, index) => (index === struck ? { Code: code, Message: code } : reason));
+      const target = random.int(0, reasons.length - 1);
+      return reasons.map((reason, index) => (index === target ? { Code: code, Message: code } : reason));
     },
     unprocessed: () => random.chance(0.5),
   };
 }
 
-/** What the SDK's standard retry strategy tries once more by itself; not a cancelled transaction. */
+/** Errors that the SDK's standard retry strategy retries; a cancelled transaction is not one. */
 function isRetried(error: Error): boolean {
   const status = "$metadata" in error ? (error.$metadata as { httpStatusCode?: number }).httpStatusCode : 0;
   return (status ?? 0) >= 500 || "code" in error || ["TimeoutError", "ThrottlingException"].includes(error.name);
 }
 
-/** Nobody knows that there is no answer before the time is over. */
+/** A timeout is known only after the full time. */
 function waitsMs(error: Error, latencyMs: number): number {
   return error.name === "TimeoutError" ? REQUEST_TIMEOUT_MS : latencyMs;
 }

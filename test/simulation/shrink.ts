@@ -2,13 +2,13 @@ import type { Operation, Plan } from "./plan.ts";
 import type { Runner } from "./run.ts";
 import type { Outcome } from "./simulation.ts";
 
-/** How often a history is run again, at most, to make it shorter. */
+/** Maximum number of runs to shrink a history. */
 const RUNS_MAX = 1500;
 
 /**
- * Leaves out operations, users and faults as long as the same invariant still breaks.
+ * Removes operations, users and faults as long as the same invariant breaks.
  *
- * @returns the shortest history found, and how it ends
+ * @returns the shortest history found, and its outcome
  */
 export async function shrink(plan: Plan, run: Runner): Promise<{ plan: Plan; outcome: Outcome }> {
   let best = plan;
@@ -25,7 +25,7 @@ export async function shrink(plan: Plan, run: Runner): Promise<{ plan: Plan; out
     return true;
   }
 
-  /** Takes out ever smaller parts of a list for as long as that helps. */
+  /** Removes ever smaller parts of a list while that keeps the violation. */
   async function reduce<T>(read: (from: Plan) => readonly T[], write: (from: Plan, items: readonly T[]) => Plan) {
     for (let size = Math.ceil(read(best).length / 2); size >= 1; size = size === 1 ? 0 : Math.ceil(size / 2)) {
       for (let start = 0; start < read(best).length; ) {
@@ -46,8 +46,8 @@ export async function shrink(plan: Plan, run: Runner): Promise<{ plan: Plan; out
     ({ faults }) => faults.outages,
     (from, outages) => ({ ...from, faults: { ...from.faults, outages } }),
   );
-  for (const calmer of [{ keys: { unreachable: [] } }, { skewMs: 0 }, { lagMs: 0 }]) {
-    await attempt({ ...best, faults: { ...best.faults, ...calmer } });
+  for (const fewerFaults of [{ keys: { unreachable: [] } }, { skewMs: 0 }, { lagMs: 0 }]) {
+    await attempt({ ...best, faults: { ...best.faults, ...fewerFaults } });
   }
   for (const simpler of [{ retriesAfterMs: [] }, { waitSeconds: 0 }, { asAdmin: false }, { forgery: undefined }]) {
     for (const { id } of best.operations) {
@@ -60,13 +60,13 @@ export async function shrink(plan: Plan, run: Runner): Promise<{ plan: Plan; out
     }
   }
   await reduce(({ operations }) => operations, withOperations);
-  // What is left of the faults is suppressed one by one: the list of those that strike gets shorter and shorter.
-  const struck = outcome.injected;
+  // Suppresses the remaining faults one by one.
+  const injectedBefore = outcome.injected;
   await reduce(
-    ({ faults }) => struck.filter((name) => !faults.suppressed.includes(name)),
+    ({ faults }) => injectedBefore.filter((name) => !faults.suppressed.includes(name)),
     (from, kept) => ({
       ...from,
-      faults: { ...from.faults, suppressed: struck.filter((name) => !kept.includes(name)) },
+      faults: { ...from.faults, suppressed: injectedBefore.filter((name) => !kept.includes(name)) },
     }),
   );
   const users = best.users.filter((user) => best.operations.some(({ userId }) => userId === user));
@@ -74,7 +74,7 @@ export async function shrink(plan: Plan, run: Runner): Promise<{ plan: Plan; out
   return { plan: best, outcome: await run(best, true) };
 }
 
-/** A history for people: what was asked, what went wrong on the way, and what broke. */
+/** A readable history: the operations, the injected faults, and the violation. */
 export function describe({ plan, outcome }: { plan: Plan; outcome: Outcome }): string {
   const operations = [...plan.operations].sort((a, b) => a.atMs - b.atMs).map(describeOperation);
   const { violation, injected, trace } = outcome;
@@ -83,7 +83,7 @@ export function describe({ plan, outcome }: { plan: Plan; outcome: Outcome }): s
     `  ${violation?.detail}`,
     `The shortest history found: ${operations.length} operations`,
     ...operations.map((line) => `  ${line}`),
-    `Faults that struck: ${injected.length}`,
+    `Injected faults: ${injected.length}`,
     ...injected.map((line) => `  ${line}`),
     ...plan.faults.outages.map((outage) => `  outage ${JSON.stringify(outage)}`),
     `The last events of ${trace.length}`,

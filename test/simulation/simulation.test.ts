@@ -1,14 +1,6 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { REGRESSIONS } from "./regressions.ts";
 import { Workers } from "./workers.ts";
-
-/**
- * Seeds that once broke something. They stay, whatever the workload makes of them later; the bug itself stays among the
- * planted ones.
- */
-const REGRESSIONS = [
-  // A forged record took the right one with the same id along to the dead-letter queue: both were in one delivery.
-  1,
-];
 
 const SEEDS = 2000;
 const SEEDS_A_JOB = 50;
@@ -25,13 +17,14 @@ test(`every promise holds in ${SEEDS} seeds`, async () => {
   // Replay one with: npm run simulate -- --seed S
   expect(results.flatMap(({ broken }) => broken ?? [])).toEqual([]);
   expect(results.reduce((sum, { runs }) => sum + runs, 0)).toBe(SEEDS);
-  // A simulator in which nothing happens would be content with everything.
+  // Guards against a simulator in which nothing happens.
   expect(results.reduce((sum, { decided }) => sum + decided, 0)).toBeGreaterThan(5 * SEEDS);
   expect(results.reduce((sum, { faults }) => sum + faults, 0)).toBeGreaterThan(5 * SEEDS);
 });
 
-test.each(REGRESSIONS)("seed %i, which once broke something, holds", async (seed) => {
-  expect(await workers.do({ kind: "seeds", from: seed, count: 1 })).toMatchObject({ runs: 1, broken: undefined });
+test.each(REGRESSIONS)("the history of an old bug holds, and breaks with it: $mutant", async ({ plan, mutant }) => {
+  expect(await workers.do({ kind: "plan", plan })).toMatchObject({ runs: 1, broken: undefined });
+  expect((await workers.do({ kind: "plan", plan, mutant })).broken).toBeDefined();
 });
 
 test("the same seed gives the very same run, whatever ran before it and wherever", async () => {

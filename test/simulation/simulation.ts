@@ -40,11 +40,11 @@ const ENVIRONMENT = {
 /** A Lambda execution environment: it serves one invocation at a time and keeps its modules' state between them. */
 interface Container {
   readonly ledger: Ledger;
-  /** The key set's cache hangs on this address, so that a cold start has a new one. */
+  /** The key set is cached by this address; a cold start has a new one. */
   keySetUrl: string;
 }
 
-/** Makes ledgers, and takes them back for the next run: to make one costs more than a short run. */
+/** Reuses ledgers between runs: creating one takes longer than a short run. */
 export class LedgerPool {
   readonly #make: () => Ledger;
   readonly #idle: Ledger[] = [];
@@ -56,12 +56,12 @@ export class LedgerPool {
 
   cold(): Container {
     const ledger = this.#idle.pop() ?? this.#make();
-    // The modules' state: the currencies that it keeps, and by its address the key set.
+    // Resets the state of the modules: the cached currencies and, by its address, the key set.
     ledger.ports.currencies = ledger.dynamoCurrencies(ledger.systemClock);
     return { ledger, keySetUrl: `${ISSUER}/keys/${++this.#coldStarts}` };
   }
 
-  giveBack({ ledger }: Container): void {
+  release({ ledger }: Container): void {
     this.#idle.push(ledger);
   }
 }
@@ -69,16 +69,16 @@ export class LedgerPool {
 export interface Outcome {
   readonly violation: Violation | undefined;
   readonly steps: number;
-  /** Awaits of the functions: the places where one can die. */
+  /** Awaits of the functions: the places where one can crash. */
   readonly awaits: number;
-  /** The same for the same plan. */
+  /** Equal for equal plans. */
   readonly digest: number;
   readonly injected: readonly string[];
   readonly trace: readonly string[];
   readonly decided: number;
 }
 
-/** Everything around the functions for one run of a plan: services, queue, database, clock and oracle. */
+/** One run of a plan: the services, queue, database, clock and oracle around the functions. */
 export class Simulation implements Host {
   readonly plan: Plan;
   readonly scheduler = new Scheduler();
@@ -150,9 +150,9 @@ export class Simulation implements Host {
   }
 
   /**
-   * Begins one phase after the other, each once nothing is left to happen, until something is wrong.
+   * Runs one phase after the other, each until no event is left, and stops at the first violation.
    *
-   * @param phases what the clients do
+   * @param phases start the clients' operations
    */
   async run(phases: Iterable<() => void>): Promise<Outcome> {
     const { scheduler, oracle } = this;
@@ -167,7 +167,7 @@ export class Simulation implements Host {
       oracle.fail("comes to an end", error instanceof Error ? String(error.stack) : String(error));
     } finally {
       useClock(undefined);
-      for (const container of this.#all) this.#pool.giveBack(container);
+      for (const container of this.#all) this.#pool.release(container);
     }
     return {
       violation: oracle.violation,
@@ -180,7 +180,7 @@ export class Simulation implements Host {
     };
   }
 
-  /** Runs a function in a container that is free, or in a cold one. */
+  /** Runs a function in an idle container or a cold one. */
   invoke<T>(label: string, timeoutMs: number, work: (ledger: Ledger) => Promise<T>): Promise<Invoked<T>> {
     const random = new Random(this.plan.seed, label);
     const container = this.#container(random);
@@ -241,7 +241,7 @@ export class Simulation implements Host {
     event: APIGatewayProxyEventV2,
   ): Promise<Invoked<APIGatewayProxyStructuredResultV2>> {
     const timeoutMs = route === "deposit" || route === "withdraw" ? WAITING_FUNCTION_TIMEOUT_MS : FUNCTION_TIMEOUT_MS;
-    // In real life it can also tell how much time it has left; middy would start a real timer by it.
+    // Without getRemainingTimeInMillis, for which middy would start a real timer.
     const context = { awsRequestId: label, functionName: route } as Context;
     return this.invoke(label, timeoutMs, (ledger) => ledger[route](event, context));
   }
@@ -276,13 +276,13 @@ export class Simulation implements Host {
     });
   }
 
-  /** Which key signs now, and which one no more. */
+  /** The key that signs tokens now. */
   signingKey() {
     const { rotatedAtMs = Number.POSITIVE_INFINITY } = this.plan.faults.keys;
     return this.scheduler.nowMs >= rotatedAtMs ? signingKeys.second : signingKeys.first;
   }
 
-  /** True once no function can hold the first key any more. */
+  /** True once no function can have the first key in its cache. */
   firstKeyIsForgotten(): boolean {
     const { rotatedAtMs = Number.POSITIVE_INFINITY } = this.plan.faults.keys;
     return this.scheduler.nowMs > rotatedAtMs + 2 * KEY_RETIRED_AFTER_MS;
@@ -296,7 +296,7 @@ export class Simulation implements Host {
     if (this.#tracing) this.#trace.push(line);
   }
 
-  /** What an invocation left under way when it answered goes on in a container that lives. */
+  /** Calls that an invocation left running when it responded go on, and do not crash. */
   #dies(invocation: Invocation, place: string): boolean {
     if (!this.#touched.has(invocation) || !this.faults.crashesAt(place)) return false;
     invocation.die("crash");
@@ -306,18 +306,18 @@ export class Simulation implements Host {
   #faulted(invocation: Invocation, userId: string | undefined): void {
     invocation.faulted = true;
     invocation.faultedUsers.add(userId);
-    // What an invocation left under way when it answered, its successors in the container may wait for.
+    // The next invocations in the container can wait for calls that this one left running.
     if (this.#touched.has(invocation)) return;
     for (const running of this.#touched.keys()) running.faulted = true;
   }
 
-  /** A message that did not come from the API. */
+  /** Sends a message of an attacker. */
   inject(poison: Poison, groupId: string, body: string, deduplicationId: string): void {
     this.oracle.poisons(poison, body);
     this.sqs.send(COMMANDS_URL, { groupId, deduplicationId, body, attributes: {} });
   }
 
-  /** `npm run dlq -- redrive`, in a process of its own. */
+  /** Runs `npm run dlq -- redrive`. */
   async redrive(label: string): Promise<void> {
     const invoked = await this.invoke(label, TOOL_TIMEOUT_MS, (ledger) =>
       ledger.redrive(ledger.sqsDeadLetters(REDRIVE_HIDES_SECONDS), ledger.ports.store, undefined, () => {}),
@@ -344,9 +344,9 @@ export class Simulation implements Host {
     return made;
   }
 
-  /** A new environment in the place of an old one; the modules are the same, without what they remembered. */
+  /** Replaces a container by a new one: the same modules without their state. */
   #restart(container: Container): Container {
-    this.#pool.giveBack(container);
+    this.#pool.release(container);
     const next = this.#pool.cold();
     this.#all[this.#all.indexOf(container)] = next;
     return next;

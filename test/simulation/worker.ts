@@ -1,21 +1,27 @@
 import { parentPort } from "node:worker_threads";
 import { smallHistory } from "./exhaustive.ts";
 import { MUTANTS } from "./mutants.ts";
+import type { Plan } from "./plan.ts";
 import type { Violation } from "./oracle.ts";
 import { makeRunner, type Runner } from "./run.ts";
 import { shrink } from "./shrink.ts";
 import { planOf } from "./workload.ts";
 
-/** What a worker is asked to do. */
+/** A job of a worker. */
 export type Job =
   | { readonly kind: "seeds"; readonly from: number; readonly count: number }
-  /** Looks for the first seed that catches a bug, beginning with the one that is known to. */
-  | { readonly kind: "bug"; readonly name: string; readonly firstSeed: number | undefined; readonly seedsMax: number }
-  /** Finds the shortest history in which a bug shows. */
+  /** Finds the first seed that catches a mutant, starting with the known one. */
+  | {
+      readonly kind: "mutant";
+      readonly name: string;
+      readonly firstSeed: number | undefined;
+      readonly seedsMax: number;
+    }
+  /** Finds the shortest history that catches a mutant. */
   | { readonly kind: "shrink"; readonly name: string; readonly seed: number }
-  /** The small history with crashes at certain awaits. */
-  | { readonly kind: "crash"; readonly at: readonly number[] }
-  /** The same with a crash at one await, then at that one and every later one. */
+  /** One plan, against the ledger or against a mutant. */
+  | { readonly kind: "plan"; readonly plan: Plan; readonly mutant?: string }
+  /** The small history with a crash at one await, then at that one and every later one. */
   | { readonly kind: "crashes"; readonly first: number };
 
 export interface JobResult {
@@ -36,7 +42,7 @@ export interface JobResult {
     | undefined;
 }
 
-let rightLedger: Promise<Runner> | undefined;
+let unchangedLedger: Promise<Runner> | undefined;
 
 async function perform(job: Job): Promise<JobResult> {
   const sums = { runs: 0, steps: 0, decided: 0, faults: 0, awaits: 0 };
@@ -66,44 +72,44 @@ async function perform(job: Job): Promise<JobResult> {
 async function* histories(job: Job, awaits: () => number) {
   switch (job.kind) {
     case "seeds": {
-      const run = await right();
+      const run = await unchanged();
       for (let seed = job.from; seed < job.from + job.count; seed++) yield { plan: planOf(seed), run };
       return;
     }
     case "shrink": {
-      const run = await wrong(job.name);
+      const run = await mutated(job.name);
       yield { plan: (await shrink(planOf(job.seed), run)).plan, run };
       return;
     }
-    case "bug": {
-      const run = await wrong(job.name);
+    case "mutant": {
+      const run = await mutated(job.name);
       if (job.firstSeed !== undefined) yield { plan: planOf(job.firstSeed), run };
       for (let seed = 1; seed <= job.seedsMax; seed++) yield { plan: planOf(seed), run };
       return;
     }
-    case "crash": {
-      yield { plan: smallHistory(job.at), run: await right() };
+    case "plan": {
+      yield { plan: job.plan, run: await (job.mutant === undefined ? unchanged() : mutated(job.mutant)) };
       return;
     }
     case "crashes": {
-      const run = await right();
+      const run = await unchanged();
       yield { plan: smallHistory([job.first]), run };
-      // A crash changes what comes after it, so that the second one has awaits of its own to strike at.
+      // A crash changes the awaits after it, so the second one is counted anew.
       const last = awaits();
       for (let second = job.first + 1; second <= last; second++) yield { plan: smallHistory([job.first, second]), run };
     }
   }
 }
 
-function wrong(name: string): Promise<Runner> {
-  const bug = MUTANTS.find((candidate) => candidate.name === name);
-  if (!bug) throw new Error(`There is no mutant "${name}"`);
-  return makeRunner(bug.edits);
+function mutated(name: string): Promise<Runner> {
+  const mutant = MUTANTS.find((candidate) => candidate.name === name);
+  if (!mutant) throw new Error(`No mutant is called "${name}"`);
+  return makeRunner(mutant.edits);
 }
 
-function right(): Promise<Runner> {
-  rightLedger ??= makeRunner();
-  return rightLedger;
+function unchanged(): Promise<Runner> {
+  unchangedLedger ??= makeRunner();
+  return unchangedLedger;
 }
 
 parentPort?.on("message", (job: Job) => {

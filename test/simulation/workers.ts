@@ -13,7 +13,7 @@ interface Waiting {
   reject(error: Error): void;
 }
 
-/** Threads that run plans: each has a virtual clock of its own and runs one plan at a time. */
+/** Threads that run plans; each has its own virtual clock and runs one plan at a time. */
 export class Workers {
   readonly #waiting: Waiting[] = [];
   readonly #idle: Worker[];

@@ -14,7 +14,7 @@ import {
 } from "./plan.ts";
 import { Random } from "./random.ts";
 
-/** Names that differ by little, that begin alike, and that a careless map takes for something else. */
+/** Names that differ by case or a suffix, and names that an object used as a map mistakes for its members. */
 const NAMES = [
   "alice",
   "Alice",
@@ -42,7 +42,7 @@ const INVALID_BODIES = [
   { body: { currency: "USD", amount: "1", userId: "bob" }, code: "validation_failed" },
 ] as const;
 
-/** A seed's plan: who does what and when, and what goes wrong. */
+/** The plan of a seed: operations, faults and settings. */
 export function planOf(seed: number): Plan {
   const random = new Random(seed, "plan");
   const users = shuffled(NAMES, random).slice(0, random.int(2, 5));
@@ -51,15 +51,15 @@ export function planOf(seed: number): Plan {
   const operations = operationsOf(users, spanMs, random);
   const faults = faultsOf(users, spanMs, faultFree, random);
   const settings = settingsOf(random);
-  // An operator redrives once an outage is over, and again, while other faults go on.
+  // After an outage an operator redrives up to three times, while other faults go on.
   for (const { toMs } of faults.outages) {
     for (const time of [1, 2, 3]) {
       const timed = { id: `redrive${time}`, atMs: toMs + time * REDRIVE_AFTER_OUTAGE_MS, userId: random.pick(users) };
       if (random.chance(0.5)) operations.push({ ...timed, kind: "redrive", how: "tool" });
     }
   }
-  // Consumers that stand still while the queue gives up on what they hold and goes on: the one way in which two of them
-  // can be at work on different commands of one user.
+  // Consumers that pause while the queue dead-letters their records: the only way for two of them to process different
+  // commands of one user at once.
   if (faultFree || !random.chance(0.1)) return { seed, users, operations, faults, settings };
   return {
     seed,
@@ -87,7 +87,7 @@ function settingsOf(random: Random): Plan["settings"] {
 function operationsOf(users: readonly string[], spanMs: number, random: Random): Operation[] {
   const operations: Operation[] = [];
   const count = random.int(6, 40);
-  // Most of the traffic of some runs is one user's.
+  // In some runs one user sends most of the commands.
   const hot = random.chance(0.4) ? users[0] : undefined;
   const keys = random.chance(0.5) ? (user: string, index: number) => `${user === "al" ? "K" : "k"}${index}` : key;
   const last = new Map<string, Movement>();
@@ -139,7 +139,7 @@ function operationsOf(users: readonly string[], spanMs: number, random: Random):
 }
 
 function key(_user: string, index: number): string {
-  // Pairs of keys that differ by case only.
+  // Pairs of keys that differ only by case.
   return index % 2 === 0 ? `Key-${index >> 1}` : `key-${index >> 1}`;
 }
 
@@ -177,13 +177,13 @@ function forgeryOf(userId: string, users: readonly string[], random: Random): Fo
   };
 }
 
-/** Small, so that balances often run out or come to exactly zero; or with more digits than a float has. */
+/** Small, so that balances often become zero or do not suffice; or with more digits than a float holds. */
 function amountOf(code: string, random: Random): bigint {
   if (code === "ETH" && random.chance(0.5)) return 10n ** 20n + BigInt(random.int(1, 1000));
   return BigInt(random.int(1, 10)) * (code === "USD" ? 50n : 1n);
 }
 
-/** The same key once more, at some time: with the same content, or with another. */
+/** Another request with the same key, with the same content or another. */
 function reuse(before: Movement, timed: { readonly id: string; readonly atMs: number }, random: Random): Movement {
   const { id, atMs } = timed;
   const again = { ...before, id, atMs, retriesAfterMs: [], forgery: undefined, waitSeconds: random.pick([0, 0, 5]) };
@@ -215,7 +215,7 @@ function faultsOf(users: readonly string[], spanMs: number, faultFree: boolean, 
 function outagesOf(users: readonly string[], spanMs: number, random: Random): Outage[] {
   if (random.chance(0.6)) return [];
   const how = random.pick(["throttle", "timeout", "error"] as const);
-  // Some are long enough for the queue to give up and set the messages aside.
+  // Some are long enough for the queue to dead-letter messages.
   const span = interval(spanMs, random, random.pick([1000, 20_000, 400_000]));
   return [{ ...span, how, ...(random.chance(0.7) && { userId: random.pick(users) }) }];
 }

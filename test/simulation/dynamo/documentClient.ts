@@ -23,23 +23,22 @@ export interface Translation {
   readonly unmarshallOptions?: unmarshallOptions;
 }
 
-/** What a service may do to a request beyond what it asks for. */
+/** Faults of a call: changed cancellation reasons, unprocessed keys. */
 export interface Disturbance {
   readonly reasons?: (reasons: CancellationReason[]) => CancellationReason[];
   readonly unprocessed?: () => boolean;
 }
 
-/** Does what a command asks for, at one moment. */
+/** Executes a command atomically. */
 type Request = (model: DynamoModel, disturbance?: Disturbance) => object;
 
 /**
- * A command of the document client against the model: translated to the wire and back as the client does it, with the
- * client's own options.
+ * Translates a command of the document client for the model, and the response back, with the client's own options.
  *
- * @param token what the SDK puts into a transaction that has no token of its own; the same for every attempt of one send
+ * @param token the idempotency token that the SDK adds to a transaction without one; equal for all attempts of one send
  */
 export function prepare(command: unknown, translation: Translation, token: string): Request {
-  // The client sets these two in the options that it was given; here they are what a whole item needs.
+  // The client sets these two for whole items.
   const marshallOptions = { ...translation.marshallOptions, convertTopLevelContainer: false as const };
   const unmarshallOptions = { ...translation.unmarshallOptions, convertWithoutMapWrapper: false };
   const toWire = (native: Native): Item => marshall(native, marshallOptions);

@@ -8,15 +8,15 @@ export interface Expressions {
   readonly values?: Readonly<Record<string, AttributeValue>> | undefined;
 }
 
-/** An expression that DynamoDB would refuse, or that the ledger does not use and the model does not know. */
+/** An expression that DynamoDB rejects, or that the model does not support because the ledger does not use it. */
 export class ExpressionError extends Error {}
 
 const TERM = /^(?:(attribute_not_exists|attribute_exists)\((\S+)\)|(\S+) (=|<|<=|>|>=) (:\w+))$/;
 const ASSIGNMENT = /^(\S+) = (:\w+)$/;
 
 /**
- * Exactly the expressions that the ledger uses: terms joined by AND, and SET with plain assignments. Anything else throws,
- * so that a new kind of expression can't be evaluated wrongly without a word.
+ * Evaluates the expressions that the ledger uses: terms joined by AND, and SET with plain assignments. All others throw, so
+ * that a new kind of expression is never evaluated wrongly.
  */
 export class Evaluator {
   readonly #expressions: Expressions;
@@ -27,7 +27,7 @@ export class Evaluator {
   }
 
   holds(condition: string | undefined, item: Item | undefined): boolean {
-    // Every term is looked at, also behind one that does not hold: a wrong one is an error in any case.
+    // Evaluates every term, because an invalid one is an error even behind a false one.
     return (condition?.split(" AND ") ?? []).map((term) => this.#termHolds(term, item)).every(Boolean);
   }
 
@@ -42,7 +42,7 @@ export class Evaluator {
     return changed;
   }
 
-  /** The value that `name = :value` in a key condition asks for. */
+  /** The value of `name = :value` in a key condition. */
   equals(condition: string | undefined, name: string): AttributeValue | undefined {
     for (const term of condition?.split(" AND ") ?? []) {
       const [, , , path = "", operator, placeholder = ""] = TERM.exec(term) ?? [];
@@ -51,7 +51,7 @@ export class Evaluator {
     return undefined;
   }
 
-  /** @throws ExpressionError when a name or a value was given that no expression uses */
+  /** @throws ExpressionError if no expression uses a given name or value */
   checkAllUsed(): void {
     const { names = {}, values = {} } = this.#expressions;
     const unused = [...Object.keys(names), ...Object.keys(values)].filter((key) => !this.#used.has(key));
@@ -104,7 +104,7 @@ export class Evaluator {
   }
 }
 
-/** `undefined` for values of different types, which no comparison holds for. */
+/** `undefined` for values of different types: every comparison of them is false. */
 function compare(a: AttributeValue, b: AttributeValue): number | undefined {
   if (a.N !== undefined && b.N !== undefined) return compareNumbers(a.N, b.N);
   if (a.S !== undefined && b.S !== undefined) return Buffer.compare(Buffer.from(a.S), Buffer.from(b.S));

@@ -24,7 +24,7 @@ export interface TableDefinition {
 
 interface KeySchema {
   readonly hash: string;
-  /** Sorts as a string in a table and as a number in the index: that is all that the ledger has. */
+  /** A string in a table, a number in an index. */
   readonly range?: string;
 }
 
@@ -35,16 +35,16 @@ export interface Change {
   readonly after: Item;
 }
 
-/** What the model asks of the simulation around it. */
-export interface DynamoSurroundings {
+/** What the model needs of the simulation. */
+export interface DynamoEnvironment {
   nowMs(): number;
-  /** Runs something later; how the index falls behind. */
+  /** Schedules an update of the index, which lags. */
   later(run: () => void): void;
-  /** How old an eventually consistent read may be this time, in milliseconds. */
+  /** Age of the next eventually consistent read, in milliseconds. */
   staleMs(): number;
-  /** Items in one page of a query or a scan: DynamoDB cuts pages by size. */
+  /** Maximum number of items of the next page: DynamoDB limits pages by size. */
   pageItemsMax(): number;
-  /** Called inside every atomic write, once it stands. */
+  /** Called within every atomic write, after it. */
   onWrite(changes: readonly Change[]): void;
 }
 
@@ -65,19 +65,19 @@ const TOKEN_LIFE_MS = 10 * 60_000;
 const METADATA = { $metadata: { httpStatusCode: 400 } };
 
 /**
- * DynamoDB as the ledger uses it: serializable, because every operation happens at one moment; conditions, cancellation
- * reasons, idempotent transactions, and an index that can fall behind. Items are as they are on the wire.
+ * The part of DynamoDB that the ledger uses: atomic operations, conditions, cancellation reasons, idempotent transactions,
+ * and an index that lags. Items are in the wire format.
  */
 export class DynamoModel {
   readonly #tables: Map<string, Table>;
-  readonly #surroundings: DynamoSurroundings;
+  readonly #environment: DynamoEnvironment;
   readonly #tokens = new Map<string, { readonly atMs: number; readonly request: string }>();
 
-  constructor(definitions: readonly TableDefinition[], surroundings: DynamoSurroundings) {
+  constructor(definitions: readonly TableDefinition[], environment: DynamoEnvironment) {
     this.#tables = new Map(
       definitions.map((definition) => [definition.name, { definition, items: new Map(), index: new Map() }]),
     );
-    this.#surroundings = surroundings;
+    this.#environment = environment;
   }
 
   put(input: PutItemCommandInput): object {
@@ -110,7 +110,7 @@ export class DynamoModel {
     return item ? { Item: item } : {};
   }
 
-  /** @param unprocessed says of a key that the service leaves it out this time */
+  /** @param unprocessed true for a key that the service does not process this time */
   batchGet(
     input: BatchGetItemCommandInput,
     unprocessed: (key: Item) => boolean = () => false,
@@ -129,8 +129,8 @@ export class DynamoModel {
   }
 
   /**
-   * @param disturb may put other reasons into the list, as DynamoDB does for conflicts and throttles: one reason that is
-   *   not None cancels the transaction
+   * @param disturb can change the reasons, as DynamoDB does for conflicts and throttles; a reason other than None cancels
+   *   the transaction
    */
   transactWrite(
     input: TransactWriteItemsCommandInput,
@@ -173,7 +173,7 @@ export class DynamoModel {
     );
     if (reasons.some(({ Code }) => Code !== "None")) throw cancelled(reasons);
     this.#write(checked);
-    if (token !== undefined) this.#tokens.set(token, { atMs: this.#surroundings.nowMs(), request });
+    if (token !== undefined) this.#tokens.set(token, { atMs: this.#environment.nowMs(), request });
     return {};
   }
 
@@ -191,10 +191,10 @@ export class DynamoModel {
       const matching = [...table.index.values()]
         .filter((item) => evaluator.holds(input.KeyConditionExpression, item))
         .sort((a, b) => direction * compareNumbers(a[range]?.N ?? "0", b[range]?.N ?? "0"));
-      const limit = Math.min(input.Limit ?? Number.POSITIVE_INFINITY, this.#surroundings.pageItemsMax());
+      const limit = Math.min(input.Limit ?? Number.POSITIVE_INFINITY, this.#environment.pageItemsMax());
       const page = matching.slice(0, limit);
       const Items = page.filter((item) => evaluator.holds(input.FilterExpression, item));
-      // An empty page has looked at no item, and its expressions are as wrong or right as those of a full one.
+      // Validates the expressions even if no item was evaluated.
       if (matching.length === 0) evaluator.holds(input.KeyConditionExpression, undefined);
       evaluator.holds(input.FilterExpression, undefined);
       evaluator.checkAllUsed();
@@ -203,13 +203,13 @@ export class DynamoModel {
     });
   }
 
-  /** Eventually consistent, as a scan is unless it asks for more; the ledger scans only what hardly ever changes. */
+  /** Always current: functions scan only the currencies, which hardly ever change. */
   scan(input: ScanCommandInput): { Items: Item[]; LastEvaluatedKey?: Item } {
     const table = this.#table(input.TableName);
     const keys = [...table.items.keys()].sort();
     const start = input.ExclusiveStartKey && keyOf(table.definition.key, input.ExclusiveStartKey);
     const rest = start === undefined ? keys : keys.filter((key) => key > start);
-    const page = rest.slice(0, this.#surroundings.pageItemsMax());
+    const page = rest.slice(0, this.#environment.pageItemsMax());
     const Items = page.map((key) => latest(table, key)).filter((item) => item !== undefined);
     const last = Items.at(-1);
     return {
@@ -218,7 +218,7 @@ export class DynamoModel {
     };
   }
 
-  /** Every item of a table as it stands, past all lag: for those who oracle a run. */
+  /** Every current item of a table, for the oracle. */
   items(tableName: string): Item[] {
     const table = this.#table(tableName);
     return [...table.items.keys()].map((key) => latest(table, key)).filter((item) => item !== undefined);
@@ -232,7 +232,7 @@ export class DynamoModel {
 
   #wasDone(token: string, request: string): boolean {
     const done = this.#tokens.get(token);
-    if (!done || this.#surroundings.nowMs() - done.atMs > TOKEN_LIFE_MS) return false;
+    if (!done || this.#environment.nowMs() - done.atMs > TOKEN_LIFE_MS) return false;
     if (done.request === request) return true;
     throw serviceError("IdempotentParameterMismatchException", "The request was made with other parameters before");
   }
@@ -245,7 +245,7 @@ export class DynamoModel {
       readonly after: Item;
     }[],
   ): void {
-    const atMs = this.#surroundings.nowMs();
+    const atMs = this.#environment.nowMs();
     for (const { table, key, after } of writes) {
       const versions = table.items.get(key) ?? [];
       versions.push({ atMs, item: after });
@@ -253,21 +253,21 @@ export class DynamoModel {
       table.items.set(key, versions);
       const { index } = table.definition;
       if (index && after[index.key.hash] && after[index.key.range ?? index.key.hash]) {
-        this.#surroundings.later(() => table.index.set(key, after));
+        this.#environment.later(() => table.index.set(key, after));
       }
     }
-    this.#surroundings.onWrite(
+    this.#environment.onWrite(
       writes.map(({ table, before, after }) => ({ table: table.definition.name, before, after })),
     );
   }
 
   #stale(table: Table, key: string): Item | undefined {
-    const asOfMs = this.#surroundings.nowMs() - this.#surroundings.staleMs();
+    const asOfMs = this.#environment.nowMs() - this.#environment.staleMs();
     return table.items.get(key)?.findLast(({ atMs }) => atMs <= asOfMs)?.item;
   }
 }
 
-/** As the service names what it has no class for in every SDK. */
+/** An error for which the SDK has no class. */
 export function serviceError(name: string, message: string, httpStatusCode = 400): DynamoDBServiceException {
   const $fault = httpStatusCode >= 500 ? "server" : "client";
   return new DynamoDBServiceException({ name, message, $fault, $metadata: { httpStatusCode } });

@@ -1,14 +1,14 @@
 /** DynamoDB's numbers: decimals of up to 38 digits. */
 interface Decimal {
   readonly digits: bigint;
-  /** Power of ten that the digits stand at. */
+  /** Power of ten of the last digit. */
   readonly exponent: number;
 }
 
 const DIGITS_MAX = 38;
 const NUMBER = /^([+-]?)(\d*)(?:\.(\d*))?(?:[eE]([+-]?\d+))?$/;
 
-/** @throws RangeError for what DynamoDB does not take as a number; the message is DynamoDB's */
+/** @throws RangeError with DynamoDB's message for a number that DynamoDB rejects */
 function parse(text: string): Decimal {
   const match = NUMBER.exec(text);
   const [, sign = "", whole = "", fraction = "", power = "0"] = match ?? [];
@@ -29,7 +29,7 @@ function parse(text: string): Decimal {
   return { digits: sign === "-" ? -digits : digits, exponent };
 }
 
-/** The one way in which DynamoDB writes a number back: no exponent, no superfluous zero. */
+/** The format of numbers in responses: no exponent, no redundant zero. */
 export function normalizeNumber(text: string): string {
   const { digits, exponent } = parse(text);
   if (exponent >= 0) return (digits * 10n ** BigInt(exponent)).toString();
@@ -38,7 +38,7 @@ export function normalizeNumber(text: string): string {
   return `${sign}${padded.slice(0, exponent)}.${padded.slice(exponent)}`;
 }
 
-/** Below zero, zero or above zero, as `a` is less than, equal to or greater than `b`. */
+/** Negative, zero or positive, as in a comparator. */
 export function compareNumbers(a: string, b: string): number {
   const left = parse(a);
   const right = parse(b);

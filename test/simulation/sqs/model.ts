@@ -14,11 +14,11 @@ export interface Sent {
 export interface QueuedMessage extends Sent {
   readonly messageId: string;
   readonly sentAtMs: number;
-  /** Where it came from, once it was moved to a dead-letter queue. */
+  /** The queue that dead-lettered it. */
   readonly sourceUrl: string | undefined;
   receiveCount: number;
   visibleAtMs: number;
-  /** Changes with every receive: an old one deletes nothing. */
+  /** Changes with every receive; an old one deletes nothing. */
   receiptHandle: string | undefined;
 }
 
@@ -31,13 +31,13 @@ interface Queue {
 const DEDUPLICATION_MS = 5 * 60_000;
 
 /**
- * SQS FIFO in high-throughput mode: order and deduplication by message group, a group locked while one of its messages is
- * in flight, receive counts, and the move to a dead-letter queue.
+ * SQS FIFO in high-throughput mode: order and deduplication per message group, a group that is locked while one of its
+ * messages is in flight, receive counts, dead-lettering and redrive.
  */
 export class SqsModel {
   readonly #queues: Map<string, Queue>;
   readonly #nowMs: () => number;
-  /** Told of every message that arrives in a queue, also from another queue. */
+  /** Called for every message that arrives in a queue, also from another queue. */
   readonly #onArrival: (url: string, message: QueuedMessage) => void;
   #ids = 0;
 
@@ -53,7 +53,7 @@ export class SqsModel {
     this.#onArrival = onArrival;
   }
 
-  /** @returns the message's id; that of the earlier message when this one is a duplicate, which the queue then drops */
+  /** @returns the message's id; for a duplicate, which the queue drops, that of the earlier message */
   send(url: string, sent: Sent): string {
     const queue = this.#queue(url);
     const nowMs = this.#nowMs();
@@ -67,9 +67,9 @@ export class SqsModel {
   }
 
   /**
-   * Hands out messages: of a group that is not in flight, from its first one on and without a gap.
+   * Receives messages of groups that are not in flight, each from its first one on without a gap.
    *
-   * @param takes asked for each message that could be next; false leaves it and its group for another time
+   * @param takes false for a message that this receive skips, with the rest of its group
    */
   receive(
     url: string,
@@ -102,7 +102,7 @@ export class SqsModel {
     return received;
   }
 
-  /** @returns false when the message is gone, when its visibility timeout is over, or when it was handed out again */
+  /** @returns false if the message is deleted, visible again or received again */
   delete(url: string, receiptHandle: string): boolean {
     const queue = this.#queue(url);
     const nowMs = this.#nowMs();
@@ -114,14 +114,14 @@ export class SqsModel {
     return true;
   }
 
-  /** Ends a message's visibility timeout, if the handle is still good. */
+  /** Makes a message visible again if the handle is valid. */
   release(url: string, receiptHandle: string): void {
     const nowMs = this.#nowMs();
     const message = this.#queue(url).messages.find((each) => each.receiptHandle === receiptHandle);
     if (message && message.visibleAtMs > nowMs) message.visibleAtMs = nowMs;
   }
 
-  /** Moves everything that is not in flight back to where it came from, as new messages. */
+  /** Moves every message that is not in flight to the queue it came from, as a new message. */
   redrive(deadLetterUrl: string, defaultUrl: string): number {
     const queue = this.#queue(deadLetterUrl);
     const nowMs = this.#nowMs();
@@ -135,7 +135,7 @@ export class SqsModel {
     return moving.length;
   }
 
-  /** True when a receive would hand something out, or move it to the dead-letter queue. */
+  /** True if a receive would return or dead-letter a message. */
   hasDeliverable(url: string): boolean {
     const queue = this.#queue(url);
     const locked = lockedGroups(queue, this.#nowMs());
