@@ -283,7 +283,7 @@ describe("npm run verify", () => {
     await dynamo.send(new PutCommand({ TableName: "antler-local-wallets", Item: item }));
     const { code, output } = await run("scripts/verify.ts", [], stack.environment);
     expect(code).toBe(1);
-    expect(output).toContain(`DIFFERENCE: user ${alice.user} holds 7000 minor units of USD`);
+    expect(output).toContain(`DISCREPANCY: user ${alice.user} holds 7000 minor units of USD`);
     expect(output).toContain("difference 6300");
   });
 

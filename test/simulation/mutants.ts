@@ -12,7 +12,7 @@ function edits(file: string, changes: readonly Change[]): Edit[] {
   return changes.map(([search, replace]) => ({ file, search, replace }));
 }
 
-function bug(name: string, file: string, ...changes: readonly Change[]): Mutant {
+function mutant(name: string, file: string, ...changes: readonly Change[]): Mutant {
   return { name, edits: edits(file, changes) };
 }
 
@@ -42,93 +42,96 @@ const KEPT_WALLET = [
 
 export const MUTANTS: readonly Mutant[] = [
   // The writes and their conditions
-  bug("the wallet's write does not look at the sequence", STORE, ...WITHOUT_SEQUENCE),
+  mutant("the wallet's write does not check the sequence", STORE, ...WITHOUT_SEQUENCE),
   {
-    name: "the wallet's write does not look at the sequence, and the wallet is one that was read before",
+    name: "the wallet's write does not check the sequence, and the wallet is a cached one",
     edits: [...edits(STORE, WITHOUT_SEQUENCE), ...edits(COMMIT, KEPT_WALLET)],
   },
-  bug("a decision is written over a decision", STORE, ['"#status = :pending",', ""], ['":pending": "pending",', ""]),
-  bug(
-    "a decision does not look at the fingerprint",
+  mutant("a decision is written over a decision", STORE, ['"#status = :pending",', ""], ['":pending": "pending",', ""]),
+  mutant(
+    "a decision does not check the fingerprint",
     STORE,
     ['"fingerprint = :fingerprint",', ""],
     ['":fingerprint": message.fingerprint,', ""],
   ),
-  bug(
-    "a decision does not look at the amount",
+  mutant(
+    "a decision does not check the amount",
     STORE,
     ['"amountMinor = :amountMinor",', ""],
     ['":amountMinor": amountMinor,', ""],
   ),
-  bug(
-    "a decision does not look at the type",
+  mutant(
+    "a decision does not check the type",
     STORE,
     ['"#type = :type",', ""],
     ['"#type": "type",', ""],
     ['":type": type,', ""],
   ),
-  bug(
-    "a decision does not look at the currency",
+  mutant(
+    "a decision does not check the currency",
     STORE,
     ['"currency = :currency",', ""],
     ['":currency": currency,\n        ":amountMinor"', '":amountMinor"'],
   ),
-  bug("a forged message of a decided transaction is dropped", STORE, [
+  mutant("a forged message of a decided transaction is dropped", STORE, [
     "!hasContentOf(message, stored)",
     'stored.status?.S === "pending"',
   ]),
-  bug("a transaction that is there is put again", STORE, [
+  mutant("a stored transaction is put again", STORE, [
     'ConditionExpression: "attribute_not_exists(id)",\n          ReturnValuesOnConditionCheckFailure: "ALL_OLD",',
     "",
   ]),
-  bug("the wallet is written as it was before the decisions", STORE, [
+  mutant("the wallet is written as it was before the decisions", STORE, [
     '":balances": Object.fromEntries(wallet.balances)',
     '":balances": Object.fromEntries(before ? before.balances : wallet.balances)',
   ]),
-  bug("every decision is written as posted", STORE, ['":status": outcome.status,', '":status": "posted",']),
-  bug("a cancelled transaction counts as committed", STORE, [
+  mutant("every decision is written as posted", STORE, ['":status": outcome.status,', '":status": "posted",']),
+  mutant("a cancelled transaction counts as committed", STORE, [
     '? { kind: "conflict", detail: codes.join(", ") }',
     '? { kind: "committed" }',
   ]),
-  bug("a throttle among the cancellation reasons counts as a refusal", STORE, [
+  mutant("a throttle among the cancellation reasons counts as an invalid write", STORE, [
     'code === "ConditionalCheckFailed" || isTransient(code)',
     'code === "ConditionalCheckFailed"',
   ]),
-  bug("a transaction that nobody accepted counts as decided", STORE, [
+  mutant("a transaction that was not accepted counts as decided", STORE, [
     '{ kind: "not_accepted", id, reason: "unknown_transaction" }',
     '{ kind: "already_decided", id }',
   ]),
-  bug("a record that does not match what was accepted is dropped", STORE, [
+  mutant("a message with other content is dropped", STORE, [
     '{ kind: "not_accepted", id, reason: "content_mismatch" }',
     '{ kind: "already_decided", id }',
   ]),
-  bug("a decided transaction counts as a mismatch", STORE, [
+  mutant("a decided transaction counts as a mismatch", STORE, [
     'return { kind: "already_decided", id };',
     'return { kind: "not_accepted", id, reason: "content_mismatch" };',
   ]),
-  bug("the balances are read eventually", STORE, [
+  mutant("the balances are read eventually", STORE, [
     'TableName: setting("WALLETS_TABLE"), Key: { userId }, ConsistentRead: true',
     'TableName: setting("WALLETS_TABLE"), Key: { userId }',
   ]),
   {
-    name: "a wallet that was not read counts as none, and the wallet's write does not look at the sequence",
+    name: "an unprocessed wallet counts as new, and the wallet's write does not check the sequence",
     edits: edits(STORE, [
       ...WITHOUT_SEQUENCE,
       ['if (UnprocessedKeys?.[table]) throw new TransientError("Get wallets: not all of them were read");', ""],
     ]),
   },
-  bug("a reason is taken for that of the write before", STORE, ["reasons[index]", "reasons[index + 1]"]),
-  bug("a transaction is read eventually", STORE, ["Key: { userId, id }, ConsistentRead: true", "Key: { userId, id }"]),
-  bug("the history skips a transaction between two pages", STORE, [
+  mutant("a cancellation reason is read for the wrong write", STORE, ["reasons[index]", "reasons[index + 1]"]),
+  mutant("a transaction is read eventually", STORE, [
+    "Key: { userId, id }, ConsistentRead: true",
+    "Key: { userId, id }",
+  ]),
+  mutant("the history skips a transaction between two pages", STORE, [
     "before = found.length > wanted ? transactions.at(-1)?.decision?.sequence",
     "before = found.length > wanted ? found.at(-1)?.decision?.sequence",
   ]),
-  bug("the history repeats a transaction between two pages", STORE, [
+  mutant("the history repeats a transaction between two pages", STORE, [
     '"#sequence < :before"',
     '"#sequence <= :before"',
   ]),
-  bug("the history ends where a page does", STORE, ["|| LastEvaluatedKey !== undefined", ""]),
-  bug(
+  mutant("the history ends where a page does", STORE, ["|| LastEvaluatedKey !== undefined", ""]),
+  mutant(
     "a cursor carries its user along",
     "functions/transactions.ts",
     [
@@ -143,28 +146,28 @@ export const MUTANTS: readonly Mutant[] = [
   ),
 
   // The decision
-  bug("money is added as floats", WALLET, [
+  mutant("money is added as floats", WALLET, [
     "balanceMinor + deltaOf(command)",
     "BigInt(Number(balanceMinor) + Number(deltaOf(command)))",
   ]),
-  bug("the last cent can't be withdrawn", WALLET, ["balanceAfterMinor < 0n)", "balanceAfterMinor <= 0n)"]),
-  bug("a withdrawal may take more than there is", WALLET, [
+  mutant("the last cent can't be withdrawn", WALLET, ["balanceAfterMinor < 0n)", "balanceAfterMinor <= 0n)"]),
+  mutant("a withdrawal may exceed the balance", WALLET, [
     'if (balanceAfterMinor < 0n) return "insufficient_funds";',
     "",
   ]),
-  bug("the limit of a balance is not checked", WALLET, [
+  mutant("the limit of a balance is not checked", WALLET, [
     'if (balanceAfterMinor > MINOR_UNITS_MAX) return "balance_limit";',
     "",
   ]),
-  bug("a rejection takes no sequence number", WALLET, [
+  mutant("a rejection takes no sequence number", WALLET, [
     "sequence: wallet.sequence + 1,",
     "sequence: wallet.sequence + (rejection ? 0 : 1),",
   ]),
-  bug("a rejection shows the balance that it was denied", WALLET, [
+  mutant("a rejection records the balance that it would have had", WALLET, [
     "balanceAfterMinor: rejection ? balanceMinor : balanceAfterMinor",
     "balanceAfterMinor",
   ]),
-  bug(
+  mutant(
     "a rejection moves the money",
     WALLET,
     [
@@ -173,152 +176,164 @@ export const MUTANTS: readonly Mutant[] = [
     ],
     ["balanceAfterMinor: rejection ? balanceMinor : balanceAfterMinor", "balanceAfterMinor"],
   ),
-  bug("currencies are mixed up", WALLET, [
+  mutant("currencies are mixed up", WALLET, [
     "return wallet.balances.get(currency) ?? 0n;",
     "return wallet.balances.get(currency) ?? [...wallet.balances.values()][0] ?? 0n;",
   ]),
-  bug("commands of one delivery are all decided against its start", WALLET, [
+  mutant("commands of one batch are all decided against its start", WALLET, [
     "const decision = decide(wallet, command);",
     "const decision = { ...decide(start, command), sequence: wallet.sequence + 1 };",
   ]),
 
   // The consumer
-  bug("a failure is acknowledged", CONSUME, ["return recordIds;", "return [];"]),
-  bug("one user's failure fails the whole delivery", CONSUME, [
+  mutant("a failure is acknowledged", CONSUME, ["return recordIds;", "return [];"]),
+  mutant("one user's failure fails the whole batch", CONSUME, [
     "return failed.flat();",
     "return failed.flat().length > 0 ? records.map(({ recordId }) => recordId) : [];",
   ]),
-  bug("after a failure the rest of the group goes on", CONSUME, ["return recordIds;", "return recordIds.slice(0, 1);"]),
-  bug("commands of one user are decided last first", BATCH, [
+  mutant("after a failure the rest of the group is acknowledged", CONSUME, [
+    "return recordIds;",
+    "return recordIds.slice(0, 1);",
+  ]),
+  mutant("commands of one user are decided last first", BATCH, [
     "[...users.values()].map((entries) => [...entries.values()])",
     "[...users.values()].map((entries) => [...entries.values()].reverse())",
   ]),
-  bug(
-    "users are told apart without their case",
+  mutant(
+    "users are compared without case",
     BATCH,
     ["users.get(groupId)", "users.get(groupId.toLowerCase())"],
     ["users.set(groupId, entries);", "users.set(groupId.toLowerCase(), entries);"],
   ),
-  bug("users who share a write share its failure", CONSUME, [
+  mutant("users who share a write share its failure", CONSUME, [
     "if (users.length > 1 && (await tryCommitBatch(users, ports))) return [];",
     `if (users.length > 1 && (await tryCommitBatch(users, ports))) return [];
   if (users.length > 1) return users.flat().flatMap(({ records }) => records.map(({ recordId }) => recordId));`,
   ]),
-  bug("a shared write that was turned away counts as made", CONSUME, [
+  mutant("a failed shared write counts as committed", CONSUME, [
     'if (result.kind === "committed") return true;',
     'if (result.kind !== "unavailable") return true;',
   ]),
-  bug("only the first of the users that share a write is decided", COMMIT, [
+  mutant("only the first of the users that share a write is decided", COMMIT, [
     "const result = await store.commit(commits);",
     "const result = await store.commit(commits.slice(0, 1));",
   ]),
-  bug("a malformed record is reported as failed", CONSUME, [
+  mutant("a malformed record is reported as failed", CONSUME, [
     'deadLetter([record], reason, "", ports)',
     'Promise.reject(new Error("malformed"))',
   ]),
-  bug("a malformed record is dropped", CONSUME, ['deadLetter([record], reason, "", ports)', "Promise.resolve()"]),
-  bug("a record in another user's group is decided", BATCH, ["message?.command.userId === groupId", "message"]),
-  bug("a message of another version is dead-lettered at once", BATCH, ["!message && isOfOtherVersion(body)", "false"]),
-  bug("a message goes ahead of one of another version", BATCH, ["unsupported.get(groupId) ?? (!message", "(!message"]),
-  bug("a mismatch is dropped", CONSUME, ["if (reason) await deadLetter(", "if (!reason) await deadLetter("]),
-  bug("a forged record takes the right one along", MESSAGE, [
+  mutant("a malformed record is dropped", CONSUME, ['deadLetter([record], reason, "", ports)', "Promise.resolve()"]),
+  mutant("a record in another user's group is decided", BATCH, ["message?.command.userId === groupId", "message"]),
+  mutant("a message of another version is dead-lettered at once", BATCH, [
+    "!message && isOfOtherVersion(body)",
+    "false",
+  ]),
+  mutant("a message is decided before one of another version", BATCH, [
+    "unsupported.get(groupId) ?? (!message",
+    "(!message",
+  ]),
+  mutant("a failed precondition is dropped", CONSUME, [
+    "if (reason) await deadLetter(",
+    "if (!reason) await deadLetter(",
+  ]),
+  mutant("a forged message counts as a duplicate of the true one", MESSAGE, [
     "[userId, id, type, currency, amountMinor.toString(), fingerprint]",
     "[userId, id]",
   ]),
-  bug("a record with the right fingerprint takes the right one along", MESSAGE, [
+  mutant("a forged message with the right fingerprint counts as a duplicate of the true one", MESSAGE, [
     "[userId, id, type, currency, amountMinor.toString(), fingerprint]",
     "[userId, id, fingerprint]",
   ]),
-  bug("what was decided before stays in the fold", CONSUME, [
+  mutant("already decided commands stay in the fold", CONSUME, [
     "!alreadyDecided.has(command.id) && !notAccepted.has(command.id)",
     "!notAccepted.has(command.id)",
   ]),
-  bug("a refused command takes its neighbours along", CONSUME, [
+  mutant("an invalid write dead-letters its neighbours", CONSUME, [
     "if (first && others.length === 0) await deadLetter(first.records",
     "if (first) await deadLetter(invalid.entries.flatMap((entry) => entry.records)",
   ]),
-  bug("a rejection is delivered again", COMMIT, [
+  mutant("a rejection is delivered again", COMMIT, [
     'if (result.kind === "committed") {',
     'if (result.kind === "committed") {\n      if (commits.some(({ decided }) => decided.some(({ decision }) => decision.outcome.status === "rejected"))) throw new Error("rejected");',
   ]),
-  bug("the consumer tries for ever", CONSUME, [
+  mutant("the consumer retries without a limit", CONSUME, [
     "attempt <= ATTEMPTS_MAX && ports.clock.now().getTime() < deadlineMs",
     "attempt > 0",
   ]),
-  bug("the wallet is kept from one delivery to the next", COMMIT, ...KEPT_WALLET),
+  mutant("the wallet is cached between batches", COMMIT, ...KEPT_WALLET),
   {
-    name: "a withdrawal may take more than there is, and the store does not look either",
+    name: "a withdrawal may exceed the balance, and the store does not check either",
     edits: [
       ...edits(WALLET, [['if (balanceAfterMinor < 0n) return "insufficient_funds";', ""]]),
       ...edits(STORE, [["[...requiredMinor].map", "[...requiredMinor].slice(requiredMinor.size).map"]]),
     ],
   },
-  bug("an error that passes is taken for one that stays", COMMIT, [
+  mutant("a transient error counts as an invalid write", COMMIT, [
     '{ kind: "unavailable", detail: error.message }',
     '{ kind: "invalid_write", detail: error.message }',
   ]),
-  bug("a dead letter is sent without waiting for it", CONSUME, [
+  mutant("the consumer does not wait for a dead-letter send", CONSUME, [
     "await queue.sendToDeadLetters(record, reason);",
     "queue.sendToDeadLetters(record, reason).catch(() => {});",
   ]),
 
   // Accepting
-  bug("the answer does not wait for the queue", SUBMIT, ["await ports.queue.send(", "void ports.queue.send("]),
-  bug("the command is sent before it is stored", SUBMIT, [
+  mutant("the response does not wait for the queue", SUBMIT, ["await ports.queue.send(", "void ports.queue.send("]),
+  mutant("the command is sent before it is stored", SUBMIT, [
     "const existing = currency.enabled",
     "await ports.queue.send(messageOf(candidate, requestId));\n  const existing = currency.enabled",
   ]),
-  bug("the answer does not wait for the store", SUBMIT, [
+  mutant("the response does not wait for the store", SUBMIT, [
     "? await ports.store.putPending(candidate)",
     "? void ports.store.putPending(candidate).catch(() => {})",
   ]),
-  bug("a pending transaction is not sent again", SUBMIT, ["if (!transaction.decision) await", "if (!existing) await"]),
-  bug("the key's content is not compared", SUBMIT, [
+  mutant("a pending transaction is not sent again", SUBMIT, [
+    "if (!transaction.decision) await",
+    "if (!existing) await",
+  ]),
+  mutant("the key's content is not compared", SUBMIT, [
     'if (transaction.fingerprint !== candidate.fingerprint) return { accepted: false, problem: "idempotency_key_reused" };',
     "",
   ]),
-  bug(
+  mutant(
     "a disabled currency takes new commands",
     SUBMIT,
     ["const existing = currency.enabled\n", "const existing = currency\n"],
     ["!existing && !currency.enabled", "!existing && !currency"],
   ),
-  bug("a failed send is answered all the same", "lib/aws/queue.ts", [
+  mutant("a failed send is answered as accepted", "lib/aws/queue.ts", [
     "throw new TransientError(`Send a message:",
     "if (!(error instanceof Error)) throw new TransientError(`Send a message:",
   ]),
-  bug("every command is a group of its own", "lib/aws/queue.ts", ["MessageGroupId: userId,", "MessageGroupId: id,"]),
-  bug("keys are told apart without their case", "lib/ledger/idempotency.ts", [
+  mutant("every command is a group of its own", "lib/aws/queue.ts", ["MessageGroupId: userId,", "MessageGroupId: id,"]),
+  mutant("idempotency keys are compared without case", "lib/ledger/idempotency.ts", [
     "JSON.stringify([userId, idempotencyKey])",
     "JSON.stringify([userId, idempotencyKey.toLowerCase()])",
   ]),
-  bug("a transaction's id is a new one every time", "lib/ledger/idempotency.ts", [
+  mutant("a transaction's id is a new one every time", "lib/ledger/idempotency.ts", [
     "JSON.stringify([userId, idempotencyKey])",
     "JSON.stringify([userId, idempotencyKey, Math.random()])",
   ]),
-  bug("the fingerprint leaves the amount out", "lib/ledger/idempotency.ts", [
+  mutant("the fingerprint leaves the amount out", "lib/ledger/idempotency.ts", [
     "JSON.stringify([type, currency, amountMinor.toString(), reference ?? null, pairs])",
     "JSON.stringify([type, currency, reference ?? null, pairs])",
   ]),
-  bug("an amount is parsed as a float", "lib/domain/money.ts", [
+  mutant("an amount is parsed as a float", "lib/domain/money.ts", [
     'BigInt(whole + fraction.padEnd(exponent, "0"))',
     "BigInt(Math.round(Number(decimal) * 10 ** exponent))",
   ]),
-  bug("the digits after the point lose their zeros", "lib/domain/money.ts", [
-    'fraction.padEnd(exponent, "0")',
-    "fraction",
-  ]),
+  mutant("the fraction is not padded", "lib/domain/money.ts", ['fraction.padEnd(exponent, "0")', "fraction"]),
 
   // The redrive
-  bug("a redrive resends what the message says", REDRIVE, [
+  mutant("a redrive resends the message's own body", REDRIVE, [
     'return stored ? encodeMessage(messageOf(stored, "redrive")) : body;',
     'return stored && false ? encodeMessage(messageOf(stored, "redrive")) : body;',
   ]),
-  bug("a redrive removes before it resends", REDRIVE, [
+  mutant("a redrive removes before it resends", REDRIVE, [
     "await queue.resend(message, await bodyToResend(message, store));",
     "const body = await bodyToResend(message, store);\n        await queue.remove(message);\n        await queue.resend(message, body);",
   ]),
-  bug(
+  mutant(
     "a redrive is sent under the command's own id",
     "lib/aws/deadLetters.ts",
     ["async resend({ messageId, userId }, body)", "async resend({ messageId, userId, message }, body)"],
@@ -326,36 +341,39 @@ export const MUTANTS: readonly Mutant[] = [
   ),
 
   // The API
-  bug("a wallet is open to whose name begins alike", ROUTE, [
+  mutant("a wallet is open to a user whose name is a prefix", ROUTE, [
     "owner !== caller.subject",
     "!owner?.startsWith(caller.subject)",
   ]),
-  bug("a wallet is open to whose name differs by case", ROUTE, [
+  mutant("a wallet is open to a user whose name differs by case", ROUTE, [
     "owner !== caller.subject",
     "owner?.toLowerCase() !== caller.subject.toLowerCase()",
   ]),
-  bug("any scope of wallets will do", "lib/http/authenticate.ts", [
+  mutant("any scope with wallets counts as admin", "lib/http/authenticate.ts", [
     'new Set(typeof scope === "string" ? scope.split(" ") : [])',
     'new Set(typeof scope === "string" && scope.includes("wallets") ? [ADMIN_SCOPE] : [])',
   ]),
-  bug("one route does not ask who calls", "functions/transaction.ts", [
+  mutant("one route does not authenticate", "functions/transaction.ts", [
     'import { userRoute } from "../lib/http/route.ts"',
     'import { publicRoute as userRoute } from "../lib/http/route.ts"',
   ]),
-  bug("the audience of a token is not checked", "lib/http/authenticate.ts", ['audience: setting("JWT_AUDIENCE"),', ""]),
-  bug("an expired token is good", "lib/http/authenticate.ts", [
+  mutant("the audience of a token is not checked", "lib/http/authenticate.ts", [
+    'audience: setting("JWT_AUDIENCE"),',
+    "",
+  ]),
+  mutant("an expired token is valid", "lib/http/authenticate.ts", [
     "const CLOCK_TOLERANCE_SECONDS = 5;",
     "const CLOCK_TOLERANCE_SECONDS = 5000;",
   ]),
-  bug("a key set that can't be read is the token's fault", "lib/http/authenticate.ts", [
+  mutant("an unreadable key set is answered as an invalid token", "lib/http/authenticate.ts", [
     'throw new HttpProblem("unavailable", { headers: { "retry-after": "1" }, cause: error });',
     "throw unauthorized('Bearer realm=\"antler\"', error);",
   ]),
-  bug("a currency list that could not be read is kept", "lib/aws/currencies.ts", [
+  mutant("a failed read of the currencies is cached", "lib/aws/currencies.ts", [
     "if (cached?.currencies === currencies) cached = undefined;",
     "",
   ]),
-  bug("balances come from the history", "functions/balances.ts", [
+  mutant("balances come from the history", "functions/balances.ts", [
     "await readBalances(userId, ports)",
     `await readBalances(userId, { ...ports, store: { ...ports.store, readWallet: async () => {
       const { transactions } = await ports.store.readHistory(userId, { limit: 100, beforeSequence: undefined, currency: undefined, status: undefined });
@@ -366,11 +384,11 @@ export const MUTANTS: readonly Mutant[] = [
       return { sequence: transactions[0]?.decision?.sequence ?? 0, balances };
     } } })`,
   ]),
-  bug("a replay does not say that it is one", "lib/http/movement.ts", [
+  mutant("a replay has no Idempotency-Replayed header", "lib/http/movement.ts", [
     '...(submitted.replayed && { "idempotency-replayed": "true" }),',
     "",
   ]),
-  bug("a rejection that was waited for is answered as posted", "lib/http/movement.ts", [
+  mutant("a rejection that was waited for is answered as posted", "lib/http/movement.ts", [
     "if (waitSeconds && view.rejection) {",
     "if (!waitSeconds && view.rejection) {",
   ]),

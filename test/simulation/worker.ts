@@ -1,8 +1,8 @@
 import { parentPort } from "node:worker_threads";
 import { smallHistory } from "./exhaustive.ts";
 import { MUTANTS } from "./mutants.ts";
-import type { Plan } from "./plan.ts";
 import type { Violation } from "./oracle.ts";
+import type { Plan } from "./plan.ts";
 import { makeRunner, type Runner } from "./run.ts";
 import { shrink } from "./shrink.ts";
 import { planOf } from "./workload.ts";
