@@ -5,6 +5,8 @@ declare module "vitest" {
   interface ProvidedContext {
     apiUrl: string;
     stackEnvironment: Readonly<Record<string, string>>;
+    /** What the stack printed until it was ready; empty for one that runs already. */
+    stackOutput: string;
   }
 }
 
@@ -13,10 +15,12 @@ export default async function setup(project: TestProject): Promise<(() => Promis
   if (process.env.API_URL) {
     project.provide("apiUrl", process.env.API_URL);
     project.provide("stackEnvironment", {});
+    project.provide("stackOutput", "");
     return undefined;
   }
   const stack = await startStack();
   project.provide("apiUrl", stack.apiUrl);
   project.provide("stackEnvironment", stack.environment);
+  project.provide("stackOutput", stack.output());
   return () => stack.stop();
 }
