@@ -55,13 +55,13 @@ describe("a filter on the history", () => {
     },
   );
 
-  it("that only the oldest of 10,000 decisions passes finds it in one page", async () => {
+  it("that matches only the oldest of 10,000 decisions finds it in one page", async () => {
     walletOf(10_000);
     const { transactions } = await readHistory("EUR");
     expect(transactions.map(({ id }) => id)).toEqual(["tx_1"]);
   });
 
-  it("reads a long history in 13 reads that grow to 1,000 items, and goes on from there with the next page", async () => {
+  it("reads a long history in 13 reads of up to 1,000 items, and continues there with the next page", async () => {
     const limits = walletOf(15_000);
     const { transactions, nextBeforeSequence } = await readHistory("EUR");
     expect(limits).toEqual([100, 200, 400, 800, 1000, 1000, 1000, 1000, 1000, 1000, 1000, 1000, 1000]);

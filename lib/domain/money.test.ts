@@ -58,7 +58,7 @@ describe("parseAmount", () => {
     "null",
     "½",
     "1\u0000",
-  ])("refuses %j, which is not a plain decimal", (decimal) => {
+  ])("rejects %j, which is not a plain decimal", (decimal) => {
     for (const exponent of [0, 2, 18]) {
       expect(parseAmount(decimal, exponent)).toEqual({ ok: false, problem: "amount_invalid" });
     }
@@ -72,7 +72,7 @@ describe("parseAmount", () => {
     ["1.0001", 3],
     ["0.000000001", 8],
     ["0.0000000000000000001", 18],
-  ])("refuses %s with exponent %i, which has more decimals than the currency", (decimal, exponent) => {
+  ])("rejects %s with exponent %i, which has more decimals than the currency", (decimal, exponent) => {
     expect(parseAmount(decimal, exponent)).toEqual({ ok: false, problem: "amount_scale" });
   });
 
@@ -82,7 +82,7 @@ describe("parseAmount", () => {
     ["0.0", 2],
     ["0.00", 2],
     ["0.000000000000000000", 18],
-  ])("refuses %s with exponent %i, which is zero", (decimal, exponent) => {
+  ])("rejects %s with exponent %i, which is zero", (decimal, exponent) => {
     expect(parseAmount(decimal, exponent)).toEqual({ ok: false, problem: "amount_zero" });
   });
 
@@ -92,7 +92,7 @@ describe("parseAmount", () => {
     [`1${"0".repeat(36)}.00`, 2],
     [`1${"0".repeat(20)}`, 18],
     ["9".repeat(80), 0],
-  ])("refuses %s with exponent %i, which has more than 38 digits in minor units", (decimal, exponent) => {
+  ])("rejects %s with exponent %i, which has more than 38 digits in minor units", (decimal, exponent) => {
     expect(parseAmount(decimal, exponent)).toEqual({ ok: false, problem: "amount_limit" });
   });
 
@@ -133,14 +133,14 @@ describe("formatAmount", () => {
   });
 });
 
-describe("an amount on its way to the wire and back", () => {
+describe("parseAmount and formatAmount", () => {
   const exponents = fc.integer({ min: 0, max: 18 });
   // Evenly over the number of digits, not over the numbers: nearly all of those have 38.
   const amounts = fc
     .integer({ min: 1, max: 38 })
     .chain((digits) => fc.bigInt({ min: 10n ** BigInt(digits - 1), max: 10n ** BigInt(digits) - 1n }));
 
-  it("is the same, for every exponent and every amount of up to 38 digits", () => {
+  it("are inverse for every exponent and every amount of up to 38 digits", () => {
     fc.assert(
       fc.property(amounts, exponents, (amountMinor, exponent) => {
         expect(parseAmount(formatAmount(amountMinor, exponent), exponent)).toEqual({ ok: true, amountMinor });
@@ -149,7 +149,7 @@ describe("an amount on its way to the wire and back", () => {
     );
   });
 
-  it("reads only strings that print back as themselves, but for zeros at the end", () => {
+  it("accept only strings that are formatted as themselves, apart from trailing zeros", () => {
     const nearlyDecimals = fc.string({
       unit: fc.constantFrom(..."0123456789.", "-", "+", "e", " ", "_", "x", ",", "٣"),
       maxLength: 12,

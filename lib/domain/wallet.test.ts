@@ -27,7 +27,7 @@ describe("decide", () => {
     });
   });
 
-  it("posts a withdrawal of the whole balance", () => {
+  it("posts a withdrawal of the full balance", () => {
     expect(decide(walletWith({ USD: 100n }), withdrawal(100n))).toMatchObject({
       sequence: 8,
       balanceAfterMinor: 0n,
@@ -65,7 +65,7 @@ describe("decide", () => {
     });
   });
 
-  it("gives no command two reasons: only what takes can lack funds, only what adds can meet the limit", () => {
+  it("rejects a withdrawal only for funds and a deposit only for the limit", () => {
     const brimful = walletWith({ USD: MINOR_UNITS_MAX });
     expect(decide(brimful, deposit(MINOR_UNITS_MAX)).outcome).toEqual({ status: "rejected", code: "balance_limit" });
     expect(decide(emptyWallet, withdrawal(MINOR_UNITS_MAX)).outcome).toEqual({
@@ -77,17 +77,17 @@ describe("decide", () => {
 });
 
 describe("evolve", () => {
-  it("takes a posted decision's balance and leaves the other currencies alone", () => {
+  it("applies a posted decision and leaves the other currencies unchanged", () => {
     const wallet = walletWith({ USD: 100n, EUR: 5n });
     expect(evolve(wallet, decide(wallet, withdrawal(40n)))).toEqual(walletWith({ USD: 60n, EUR: 5n }, 8));
   });
 
-  it("counts a rejection and moves nothing", () => {
+  it("applies the sequence of a rejection and moves no money", () => {
     const wallet = walletWith({ USD: 100n });
     expect(evolve(wallet, decide(wallet, withdrawal(500n)))).toEqual(walletWith({ USD: 100n }, 8));
   });
 
-  it("leaves the wallet that it was given as it was", () => {
+  it("does not change its argument", () => {
     const wallet = walletWith({ USD: 100n });
     evolve(wallet, decide(wallet, deposit(1n)));
     expect(wallet).toEqual(walletWith({ USD: 100n }));
@@ -96,7 +96,7 @@ describe("evolve", () => {
 });
 
 describe("fold", () => {
-  it("decides each command against what the one before left", () => {
+  it("decides each command against the wallet after the previous one", () => {
     const { wallet, decisions, requiredMinor } = fold(walletWith({ USD: 10n }), [
       withdrawal(11n),
       deposit(1n),
@@ -113,12 +113,12 @@ describe("fold", () => {
     expect(requiredMinor).toEqual(new Map([["USD", 10n]]));
   });
 
-  it("needs nothing of a currency that it only adds to, or that it never takes below its start", () => {
+  it("requires nothing of a currency that never falls below its initial balance", () => {
     expect(fold(walletWith({ USD: 5n }), [deposit(10n), withdrawal(10n)]).requiredMinor).toEqual(new Map());
     expect(fold(walletWith({ USD: 5n }), [withdrawal(6n)]).requiredMinor).toEqual(new Map());
   });
 
-  it("needs the deepest dip, not the sum", () => {
+  it("requires the largest debit below the initial balance, not the sum", () => {
     const commands = [withdrawal(3n), deposit(2n), withdrawal(4n), deposit(9n), withdrawal(1n, "EUR")];
     expect(fold(walletWith({ USD: 50n, EUR: 50n }), commands).requiredMinor).toEqual(
       new Map([
@@ -128,13 +128,13 @@ describe("fold", () => {
     );
   });
 
-  it("of no commands is the wallet as it was", () => {
+  it("of no commands returns the wallet unchanged", () => {
     const wallet = walletWith({ USD: 5n });
     expect(fold(wallet, [])).toEqual({ wallet, decisions: [], requiredMinor: new Map() });
   });
 });
 
-describe("whatever the commands", () => {
+describe("for any commands", () => {
   const currencies = fc.constantFrom("USD", "JPY");
   // Small amounts meet the floor often; huge ones meet the limit.
   const amounts = fc.oneof(
@@ -160,7 +160,7 @@ describe("whatever the commands", () => {
 
   const statuses = (decisions: readonly Decision[]) => decisions.map(({ outcome }) => outcome);
 
-  it("no balance is ever negative or above the limit, at no step", () => {
+  it("no balance is negative or above the limit at any step", () => {
     fc.assert(
       fc.property(starts, commandLists, (start, commands) => {
         let wallet = start;
@@ -189,7 +189,7 @@ describe("whatever the commands", () => {
     );
   });
 
-  it("one fold of all, a fold of each, and folds of any batches make the same wallet and the same decisions", () => {
+  it("one fold, a fold per command, and folds of any batches have the same wallet and decisions", () => {
     fc.assert(
       fc.property(starts, commandLists, fc.array(fc.nat(40)), (start, commands, cuts) => {
         const whole = fold(start, commands);
@@ -213,7 +213,7 @@ describe("whatever the commands", () => {
     );
   });
 
-  it("money is conserved: the end is the start and the sum of what was posted", () => {
+  it("the final balance is the initial balance plus the posted amounts", () => {
     fc.assert(
       fc.property(starts, commandLists, (start, commands) => {
         const { wallet, decisions } = fold(start, commands);
@@ -228,7 +228,7 @@ describe("whatever the commands", () => {
     );
   });
 
-  it("the need is exactly what the start must hold for no posted step to go below zero", () => {
+  it("the required balance is the least with which no posted step goes below zero", () => {
     const pathLow = (balanceMinor: bigint, commands: readonly Command[], decisions: readonly Decision[]) => {
       let low = balanceMinor;
       let now = balanceMinor;
@@ -242,18 +242,18 @@ describe("whatever the commands", () => {
     fc.assert(
       fc.property(starts, commandLists, fc.bigInt({ min: 0n, max: 1000n }), (start, commands, moreMinor) => {
         const { decisions, requiredMinor } = fold(start, commands);
-        const needUsd = requiredMinor.get("USD") ?? 0n;
+        const requiredUsd = requiredMinor.get("USD") ?? 0n;
 
-        expect(needUsd <= balanceOf(start, "USD")).toBe(true);
-        expect(pathLow(needUsd, commands, decisions)).toBe(0n);
-        expect(pathLow(needUsd + moreMinor, commands, decisions)).toBe(moreMinor);
+        expect(requiredUsd <= balanceOf(start, "USD")).toBe(true);
+        expect(pathLow(requiredUsd, commands, decisions)).toBe(0n);
+        expect(pathLow(requiredUsd + moreMinor, commands, decisions)).toBe(moreMinor);
 
         // What was posted is posted again with no more than the need at the start, and not with one unit less.
         const posted = commands.filter((_, index) => decisions[index]?.outcome.status === "posted");
-        const withNeed = fold(walletWith(Object.fromEntries(requiredMinor)), posted);
-        expect(statuses(withNeed.decisions).every(({ status }) => status === "posted")).toBe(true);
-        if (needUsd > 0n) {
-          const withLess = fold(walletWith({ ...Object.fromEntries(requiredMinor), USD: needUsd - 1n }), posted);
+        const withRequired = fold(walletWith(Object.fromEntries(requiredMinor)), posted);
+        expect(statuses(withRequired.decisions).every(({ status }) => status === "posted")).toBe(true);
+        if (requiredUsd > 0n) {
+          const withLess = fold(walletWith({ ...Object.fromEntries(requiredMinor), USD: requiredUsd - 1n }), posted);
           const refused = statuses(withLess.decisions).findIndex(({ status }) => status === "rejected");
           expect(posted[refused]?.type).toBe("withdrawal");
           expect(withLess.decisions[refused]?.outcome).toEqual({ status: "rejected", code: "insufficient_funds" });

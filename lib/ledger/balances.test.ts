@@ -14,7 +14,7 @@ async function read(userId: string) {
 }
 
 describe("readBalances", () => {
-  it("of a user without a wallet is zero in every enabled currency", async () => {
+  it("returns zero in every enabled currency for a user without a wallet", async () => {
     expect(await read("alice")).toEqual({
       sequence: 0,
       balances: [
@@ -25,7 +25,7 @@ describe("readBalances", () => {
     });
   });
 
-  it("of a user with a wallet is what it holds, and zero in the other enabled currencies", async () => {
+  it("returns the balances of a wallet, and zero in the other enabled currencies", async () => {
     ports.wallets.set("alice", { sequence: 7, balances: new Map([["USD", 1234n]]) });
 
     expect(await read("alice")).toEqual({
@@ -38,7 +38,7 @@ describe("readBalances", () => {
     });
   });
 
-  it("shows a disabled currency while there is money in it, and not a moment longer", async () => {
+  it("returns a disabled currency only while its balance is not zero", async () => {
     ports.wallets.set("alice", { sequence: 1, balances: new Map([["XOF", 5n]]) });
     expect((await read("alice")).balances).toContainEqual(["XOF", 5n]);
 
@@ -46,7 +46,7 @@ describe("readBalances", () => {
     expect((await read("alice")).balances).not.toContainEqual(["XOF", 0n]);
   });
 
-  it("reports a held currency that the currencies table lacks apart from the others", async () => {
+  it("reports a currency that is not in the currencies table apart from the balances", async () => {
     ports.wallets.set("alice", { sequence: 2, balances: new Map(Object.entries({ DOGE: 5n, USD: 1234n })) });
 
     const { balances, unknownCurrencies } = await readBalances("alice", ports);

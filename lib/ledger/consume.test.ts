@@ -47,8 +47,8 @@ const statuses = () => [...ports.transactions.values()].map(({ decision }) => de
 const deadLetters = () => ports.deadLetters.map(({ record, reason }) => [record.recordId, reason]);
 const callsOf = (operation: string) => ports.calls.filter((call) => call.startsWith(operation)).length;
 
-describe("one delivery", () => {
-  it("of one user's commands takes one read and one write", async () => {
+describe("one batch", () => {
+  it("of one user takes one read and one write", async () => {
     const records = [
       await given("alice", "+100"),
       await given("alice", "-30"),
@@ -72,7 +72,7 @@ describe("one delivery", () => {
     ]);
   });
 
-  it("acknowledges a rejection: it is an outcome, and nothing is tried again", async () => {
+  it("acknowledges a rejection, because it is an outcome", async () => {
     const record = await given("alice", "-1");
 
     expect(await consume([record], ports)).toEqual([]);
@@ -81,7 +81,7 @@ describe("one delivery", () => {
     expect(ports.deadLetters).toEqual([]);
   });
 
-  it("rejects what would take a balance above its limit", async () => {
+  it("rejects a deposit that would exceed the balance limit", async () => {
     ports.wallets.set("alice", { sequence: 9, balances: new Map([["JPY", MINOR_UNITS_MAX]]) });
 
     expect(await consume([await given("alice", "+1")], ports)).toEqual([]);
@@ -91,14 +91,14 @@ describe("one delivery", () => {
     });
   });
 
-  it("goes on from the wallet that the delivery before left", async () => {
+  it("starts from the wallet after the previous batch", async () => {
     await consume([await given("alice", "+10")], ports);
     await consume([await given("alice", "-4"), await given("alice", "+1")], ports);
 
     expect(ports.wallets.get("alice")).toEqual({ sequence: 3, balances: new Map([["JPY", 7n]]) });
   });
 
-  it("of several users takes one read and one write too, and decides each by itself", async () => {
+  it("of several users takes one read and one write, and decides each user independently", async () => {
     const records = [
       await given("alice", "+10"),
       await given("bob", "-10"),
@@ -114,13 +114,13 @@ describe("one delivery", () => {
     expect(ports.wallets.get("bob")?.sequence).toBe(2);
   });
 
-  it("tells the observer of every decision that stands, write by write", async () => {
+  it("reports every committed decision to the observer, user by user", async () => {
     await consume([await given("alice", "+10"), await given("bob", "+5"), await given("alice", "-99")], ports);
 
-    const told = ports.observed.committed.map((write) =>
+    const reported = ports.observed.committed.map((write) =>
       write.map(({ message, decision }) => [message.command.userId, decision.sequence, decision.outcome.status]),
     );
-    expect(told).toEqual([
+    expect(reported).toEqual([
       [
         ["alice", 1, "posted"],
         ["alice", 2, "rejected"],
@@ -129,14 +129,14 @@ describe("one delivery", () => {
     ]);
   });
 
-  it("of nothing does nothing", async () => {
+  it("without records does nothing", async () => {
     expect(await consume([], ports)).toEqual([]);
     expect(ports.calls).toEqual([]);
   });
 });
 
 describe("a failure of one user's writes", () => {
-  it("fails all of that user's records and nobody else's", async () => {
+  it("fails all records of that user and no others", async () => {
     const records = [
       await given("alice", "+10"),
       await given("bob", "+20"),
@@ -151,7 +151,7 @@ describe("a failure of one user's writes", () => {
     expect(ports.deadLetters).toEqual([]);
   });
 
-  it("that is a bug in the code or the data fails at once, and again only that user's", async () => {
+  it("that is a bug in the code or the data fails without a retry, and only for that user", async () => {
     const records = [await given("alice", "+10"), await given("bob", "+20")];
     ports.fail("readWallets", "before", { userId: "alice", times: 9, error: new TypeError("the item makes no sense") });
     ports.calls.length = 0;
@@ -162,7 +162,7 @@ describe("a failure of one user's writes", () => {
     expect(ports.observed.failed[0]?.error).toBeInstanceOf(TypeError);
   });
 
-  it("is made good by the next delivery", async () => {
+  it("is resolved by the next delivery", async () => {
     const records = [await given("alice", "+10"), await given("alice", "-3")];
     ports.fail("commit", "before", { times: 6 });
 
@@ -174,11 +174,14 @@ describe("a failure of one user's writes", () => {
 
 describe("the write that several users share", () => {
   it.each([
-    ["was not made", () => ports.fail("commit", "before")],
-    ["was made and does not say so", () => ports.fail("commit", "after")],
-    ["could not be prepared", () => ports.fail("readWallets", "before", { error: new TypeError("no sense") })],
+    ["failed", () => ports.fail("commit", "before")],
+    ["succeeded without a response", () => ports.fail("commit", "after")],
     [
-      "met another writer",
+      "could not be prepared because of a bug",
+      () => ports.fail("readWallets", "before", { error: new TypeError("no sense") }),
+    ],
+    [
+      "conflicted with another writer",
       () =>
         ports.intervene({
           operation: "commit",
@@ -186,7 +189,7 @@ describe("the write that several users share", () => {
           act: () => ports.wallets.set("alice", { sequence: 4, balances: new Map([["JPY", 90n]]) }),
         }),
     ],
-  ])("gives way to one for each user when it %s, at once", async (_, happens) => {
+  ])("is replaced by one write per user if it %s, without a pause", async (_, happens) => {
     const records = [await given("alice", "+10"), await given("bob", "+20")];
     happens();
     ports.calls.length = 0;
@@ -203,7 +206,7 @@ describe("the write that several users share", () => {
     expect(ports.clock.sleeps).toEqual([]);
   });
 
-  it("is made once more by none but the users' own when one record is wrong", async () => {
+  it("is replaced by one write per user if one record was not accepted", async () => {
     const wrong = forged(await given("alice", "+10"), { id: "tx_nobody_accepted" });
     const records = [wrong, await given("bob", "+20"), await given("carol", "+30")];
 
@@ -232,21 +235,18 @@ describe("the write that several users share", () => {
   });
 });
 
-describe("a store that asks for patience", () => {
-  it.each(["readWallets", "commit"] as const)(
-    "in %s is asked again, and the commands are decided",
-    async (operation) => {
-      const record = await given("alice", "+10");
-      ports.fail(operation, "before", { times: 3 });
+describe("a transient error of the store", () => {
+  it.each(["readWallets", "commit"] as const)("in %s is retried, and the commands are decided", async (operation) => {
+    const record = await given("alice", "+10");
+    ports.fail(operation, "before", { times: 3 });
 
-      expect(await consume([record], ports)).toEqual([]);
-      expect(yen("alice")).toBe(10n);
-      expect(ports.observed.retried).toEqual(["alice", "alice", "alice"]);
-      expect(ports.clock.sleeps).toHaveLength(3);
-    },
-  );
+    expect(await consume([record], ports)).toEqual([]);
+    expect(yen("alice")).toBe(10n);
+    expect(ports.observed.retried).toEqual(["alice", "alice", "alice"]);
+    expect(ports.clock.sleeps).toHaveLength(3);
+  });
 
-  it("after it wrote is believed when it says so: nothing is decided twice", async () => {
+  it("after the write decides nothing twice", async () => {
     const records = [await given("alice", "+10"), await given("alice", "-3")];
     ports.fail("commit", "after");
 
@@ -259,7 +259,7 @@ describe("a store that asks for patience", () => {
 describe("a conflict with another writer", () => {
   const theirs: Wallet = { sequence: 4, balances: new Map([["JPY", 2n]]) };
 
-  it("is decided again on the wallet as the other one left it", async () => {
+  it("is decided again on the wallet of the other writer", async () => {
     ports.wallets.set("alice", { sequence: 3, balances: new Map([["JPY", 10n]]) });
     const record = await given("alice", "-10");
     ports.intervene({ operation: "commit", at: "before", act: () => ports.wallets.set("alice", theirs) });
@@ -270,7 +270,7 @@ describe("a conflict with another writer", () => {
     expect(ports.observed.retried).toEqual(["alice"]);
   });
 
-  it("over a user's very first wallet is decided again too", async () => {
+  it("on the first write of a wallet is decided again too", async () => {
     const record = await given("alice", "+1");
     ports.intervene({ operation: "commit", at: "before", act: () => ports.wallets.set("alice", theirs) });
 
@@ -278,7 +278,7 @@ describe("a conflict with another writer", () => {
     expect(ports.wallets.get("alice")).toEqual({ sequence: 5, balances: new Map([["JPY", 3n]]) });
   });
 
-  it("for ever goes back to the queue after a bounded number of attempts, with growing pauses", async () => {
+  it("that persists releases the records after a bounded number of attempts, with growing pauses", async () => {
     const record = await given("alice", "+1");
     let sequence = 0;
     ports.intervene({
@@ -296,7 +296,7 @@ describe("a conflict with another writer", () => {
     expect(Math.max(...ports.clock.sleeps)).toBeLessThanOrEqual(400);
   });
 
-  it("with a store that takes its time starts no round after the delivery's 3.5 seconds", async () => {
+  it("with a slow store starts no round more than 3.5 s after the delivery", async () => {
     const record = await given("alice", "+1");
     ports.setLatency(1000);
     ports.fail("commit", "before", { times: 1000 });
@@ -315,8 +315,8 @@ describe("a conflict with another writer", () => {
   });
 });
 
-describe("a record that was decided before", () => {
-  it("is acknowledged, and the user's new ones are decided", async () => {
+describe("a record that was already decided", () => {
+  it("is acknowledged, and the user's new records are decided", async () => {
     const old = await given("alice", "+10");
     await consume([old], ports);
     const fresh = await given("alice", "-4");
@@ -326,7 +326,7 @@ describe("a record that was decided before", () => {
     expect(ports.deadLetters).toEqual([]);
   });
 
-  it("is acknowledged when the whole delivery comes again after its commit", async () => {
+  it("is acknowledged when its whole batch is delivered again", async () => {
     const records = [await given("alice", "+10"), await given("alice", "-4"), await given("bob", "+1")];
     await consume(records, ports);
     const wallets = new Map(ports.wallets);
@@ -336,7 +336,7 @@ describe("a record that was decided before", () => {
     expect(ports.observed.committed).toHaveLength(2);
   });
 
-  it("does not keep its old rejection from standing when there would be money now", async () => {
+  it("stays rejected if the balance would suffice now", async () => {
     const refused = await given("alice", "-10");
     await consume([refused], ports);
 
@@ -345,27 +345,27 @@ describe("a record that was decided before", () => {
     expect(statuses()).toEqual(["rejected", "posted"]);
   });
 
-  it("twice in one delivery is decided once, at its first place, and both are acknowledged", async () => {
+  it("twice in one batch is decided once, in its first position, and both are acknowledged", async () => {
     const deposit = await given("alice", "+10");
     const withdrawal = await given("alice", "-10");
-    const twin = { ...deposit, recordId: "record-twin" };
+    const duplicate = { ...deposit, recordId: "record-duplicate" };
 
-    expect(await consume([deposit, withdrawal, twin], ports)).toEqual([]);
+    expect(await consume([deposit, withdrawal, duplicate], ports)).toEqual([]);
     expect(ports.wallets.get("alice")).toEqual({ sequence: 2, balances: new Map([["JPY", 0n]]) });
     expect(callsOf("commit")).toBe(1);
   });
 
-  it("twice in one delivery that fails is reported under both records", async () => {
+  it("twice in one batch that fails is reported under both records", async () => {
     const deposit = await given("alice", "+10");
-    const twin = { ...deposit, recordId: "record-twin" };
+    const duplicate = { ...deposit, recordId: "record-duplicate" };
     ports.fail("commit", "before", { times: 100 });
 
-    expect(await consume([deposit, twin], ports)).toEqual(["record-1", "record-twin"]);
+    expect(await consume([deposit, duplicate], ports)).toEqual(["record-1", "record-duplicate"]);
   });
 });
 
-describe("a record that can't be applied", () => {
-  it("and is no message goes to the dead letters; the same user's good command is decided", async () => {
+describe("a record that can't be decided", () => {
+  it("because it is malformed is dead-lettered; the user's valid command is decided", async () => {
     const good = await given("alice", "+10");
 
     expect(await consume([malformed("alice"), good], ports)).toEqual([]);
@@ -374,7 +374,7 @@ describe("a record that can't be applied", () => {
     expect(yen("alice")).toBe(10n);
   });
 
-  it("and names a transaction that nobody accepted goes to the dead letters; the others are decided in order", async () => {
+  it("because its transaction was not accepted is dead-lettered; the others are decided in order", async () => {
     const first = await given("alice", "+10");
     const last = await given("alice", "-10");
     const poison = forged(first, { id: "tx_unknown" });
@@ -415,7 +415,7 @@ describe("a record that can't be applied", () => {
     },
   );
 
-  it("and is in another user's group is dead-lettered, though its content was accepted", async () => {
+  it("because it is in another user's group is dead-lettered, though its content was accepted", async () => {
     const accepted = await given("alice", "+10");
 
     expect(await consume([{ ...accepted, groupId: "mallory" }], ports)).toEqual([]);
@@ -424,7 +424,7 @@ describe("a record that can't be applied", () => {
     expect(statuses()).toEqual(["pending"]);
   });
 
-  it("and names another user's transaction moves no money", async () => {
+  it("because the transaction is another user's is dead-lettered and moves no money", async () => {
     const accepted = await given("alice", "+10");
     const poison = { ...forged(accepted, { userId: "mallory" }), groupId: "mallory" };
 
@@ -433,7 +433,7 @@ describe("a record that can't be applied", () => {
     expect(ports.wallets.size).toBe(0);
   });
 
-  it("because the store refuses it goes to the dead letters alone; those around it are decided in order", async () => {
+  it("because of an invalid write is dead-lettered alone; the others are decided in order", async () => {
     const records = [
       await given("alice", "+10"),
       await given("alice", "+7"),
@@ -450,18 +450,18 @@ describe("a record that can't be applied", () => {
     expect(yen("bob")).toBe(1n);
   });
 
-  it("is set aside under each of its records when the queue holds it twice", async () => {
+  it("is dead-lettered under each of its records", async () => {
     const poison = forged(await given("alice", "+10"), { id: "tx_unknown" });
-    const twin = { ...poison, recordId: "record-twin" };
+    const duplicate = { ...poison, recordId: "record-duplicate" };
 
-    expect(await consume([poison, twin], ports)).toEqual([]);
+    expect(await consume([poison, duplicate], ports)).toEqual([]);
     expect(deadLetters()).toEqual([
       [poison.recordId, "unknown_transaction"],
-      ["record-twin", "unknown_transaction"],
+      ["record-duplicate", "unknown_transaction"],
     ]);
   });
 
-  it("and is decided by then, or unknown, or good: each in one delivery has its own end", async () => {
+  it("is processed independently of decided, unknown and valid records in its batch", async () => {
     const decided = await given("alice", "+10");
     await consume([decided], ports);
     const unknown = forged(decided, { id: "tx_unknown" });
@@ -483,7 +483,7 @@ describe("a message of another version or type", () => {
     body: JSON.stringify({ version: 2, type: "transfer", userId }),
   });
 
-  it("is delivered again and never dead-lettered here; nothing of its user goes ahead of it", async () => {
+  it("is delivered again and not dead-lettered, and no later record of its user is decided before it", async () => {
     const before = await given("alice", "+10");
     const after = await given("alice", "-4");
     const bobs = await given("bob", "+1");
@@ -497,8 +497,8 @@ describe("a message of another version or type", () => {
   });
 });
 
-describe("dead letters that can't be sent", () => {
-  it("leave a malformed record in the queue, and only that one", async () => {
+describe("a failed send to the dead-letter queue", () => {
+  it("leaves a malformed record in the queue, and only that one", async () => {
     const good = await given("alice", "+10");
     ports.fail("sendToDeadLetters", "before");
 
@@ -508,7 +508,7 @@ describe("dead letters that can't be sent", () => {
     expect(yen("alice")).toBe(10n);
   });
 
-  it("leave an unknown command and its user's others in the queue, in their order, and nobody else's", async () => {
+  it("leaves all records of its user in the queue, in order, and no others", async () => {
     const good = await given("alice", "+10");
     const bobs = await given("bob", "+20");
     const poison = forged(good, { id: "tx_unknown" });
@@ -522,7 +522,7 @@ describe("dead letters that can't be sent", () => {
     expect(yen("alice")).toBe(10n);
   });
 
-  it("after the queue took one are sent again: better there twice than lost", async () => {
+  it("after its effect is repeated, because a duplicate loses nothing", async () => {
     ports.fail("sendToDeadLetters", "after");
 
     expect(await consume([malformed("alice")], ports)).toEqual(["record-malformed"]);

@@ -3,13 +3,13 @@ import { describe, expect, it } from "vitest";
 import { fingerprintOf, transactionId } from "./idempotency.ts";
 
 describe("transactionId", () => {
-  it("gives the same key of the same user the same id, today and in ten years", () => {
+  it("is the same for the same user and key", () => {
     expect(transactionId("alice", "order-1001")).toBe(transactionId("alice", "order-1001"));
     // Written down: a change of the derivation would let every key in use move money once more.
     expect(transactionId("alice", "order-1001")).toBe("tx_9vxQVTgbFMjvnDFLCA1Be8ZJt1R_Z-dxtu8M8MNtyMc");
   });
 
-  it("has the form that the API promises", () => {
+  it("has the format that the API documents", () => {
     expect(transactionId("alice", "k")).toMatch(/^tx_[A-Za-z0-9_-]{43}$/);
   });
 
@@ -38,11 +38,11 @@ describe("transactionId", () => {
       ["alice", "k"],
       ["alice", "k "],
     ],
-  ] as const)("tells %j from %j", ([user, key], [otherUser, otherKey]) => {
+  ] as const)("differs for %j and %j", ([user, key], [otherUser, otherKey]) => {
     expect(transactionId(user, key)).not.toBe(transactionId(otherUser, otherKey));
   });
 
-  it("never gives two different pairs one id", () => {
+  it("differs for any two different pairs", () => {
     const texts = fc.string({ unit: fc.constantFrom("a", "b", '"', ",", "\\", "[", "]"), maxLength: 5 });
     fc.assert(
       fc.property(texts, texts, texts, texts, (user, key, otherUser, otherKey) => {
@@ -62,11 +62,11 @@ describe("fingerprintOf", () => {
     metadata: { a: "1", b: "2" },
   } as const;
 
-  it("is the same for the same content, whatever the order of the metadata's keys", () => {
+  it("does not depend on the order of the metadata's keys", () => {
     expect(fingerprintOf({ ...content, metadata: { b: "2", a: "1" } })).toBe(fingerprintOf(content));
   });
 
-  it("takes metadata that is absent for metadata that is empty, since both mean none", () => {
+  it("is the same for absent and empty metadata", () => {
     expect(fingerprintOf({ ...content, metadata: undefined })).toBe(fingerprintOf({ ...content, metadata: {} }));
   });
 
@@ -85,7 +85,7 @@ describe("fingerprintOf", () => {
     expect(fingerprintOf({ ...content, ...change })).not.toBe(fingerprintOf(content));
   });
 
-  it("tells a missing reference from one that says null", () => {
+  it('differs for an absent reference and the reference "null"', () => {
     expect(fingerprintOf({ ...content, reference: "null" })).not.toBe(
       fingerprintOf({ ...content, reference: undefined }),
     );

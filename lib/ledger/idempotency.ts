@@ -2,14 +2,14 @@ import { createHash } from "node:crypto";
 import type { Transaction } from "../domain/transaction.ts";
 
 /**
- * The id of the transaction that an Idempotency-Key of a user stands for: the same key gives the same id for ever, and
- * that is what makes a command take effect at most once.
+ * The id of the transaction of a user and an Idempotency-Key. The same key always has the same id, so that a command takes
+ * effect at most once.
  */
 export function transactionId(userId: string, idempotencyKey: string): string {
   return `tx_${sha256(JSON.stringify([userId, idempotencyKey]))}`;
 }
 
-/** Tells two requests under one key apart; the order of the metadata's keys makes no difference. */
+/** Distinguishes two requests with one key. The order of the metadata's keys does not matter. */
 export function fingerprintOf(
   content: Pick<Transaction, "type" | "currency" | "amountMinor" | "reference" | "metadata">,
 ): string {

@@ -26,7 +26,7 @@ function bodyWithout(field: string): string {
 const text = (maxLength: number) => fc.string({ minLength: 1, maxLength });
 
 describe("a message", () => {
-  it("comes out of the queue as it went in", () => {
+  it("is decoded as it was encoded", () => {
     const messages = fc.record({
       command: fc.record({
         type: fc.constantFrom(...COMMAND_TYPES),
@@ -88,7 +88,7 @@ describe("a message", () => {
     ["an empty fingerprint", bodyWith({ fingerprint: "" })],
     ["a time that is none", bodyWith({ acceptedAt: "yesterday" })],
     ["a long request id", bodyWith({ requestId: "x".repeat(129) })],
-  ])("is not read out of %s", (_what, body) => {
+  ])("is not decoded from %s", (_what, body) => {
     expect(decodeMessage(body)).toBeUndefined();
   });
 
@@ -125,7 +125,7 @@ describe("a message", () => {
     expect(isOfOtherVersion(body)).toBe(expected);
   });
 
-  it.each(Object.keys(JSON.parse(encodeMessage(message))))("is not read without its %s", (field) => {
+  it.each(Object.keys(JSON.parse(encodeMessage(message))))("is not decoded without its %s", (field) => {
     expect(decodeMessage(bodyWithout(field))).toBeUndefined();
   });
 });

@@ -70,7 +70,7 @@ describe("a new submission", () => {
     ]);
   });
 
-  it("is another one under another user's equal key", async () => {
+  it("is another transaction under an equal key of another user", async () => {
     const alices = await accepted(deposit);
     const bobs = await accepted({ ...deposit, userId: "bob" });
 
@@ -79,7 +79,7 @@ describe("a new submission", () => {
   });
 });
 
-describe("a submission made again", () => {
+describe("a repeated submission", () => {
   it("is answered with the pending transaction as it was stored, and is sent again", async () => {
     const first = await accepted(deposit);
     ports.clock.advance(60_000);
@@ -105,7 +105,7 @@ describe("a submission made again", () => {
     expect(ports.wallets.get("alice")).toEqual({ sequence: 1, balances: new Map([["USD", 1234n]]) });
   });
 
-  it("is stored once when both come at the same moment", async () => {
+  it("is stored once if both arrive at the same time", async () => {
     const both = await Promise.all([submit(deposit, ports), submit(deposit, ports)]);
 
     expect(both.map((submitted) => submitted.accepted && submitted.replayed)).toEqual([false, true]);
@@ -126,7 +126,7 @@ describe("a submission made again", () => {
     expect(ports.sent).toEqual([]);
   });
 
-  it("is still answered with its rejection when it could be posted by now", async () => {
+  it("is still answered with its rejection if the balance would suffice now", async () => {
     const withdrawal: Submission = { ...deposit, type: "withdrawal", idempotencyKey: "key-2" };
     await submit(withdrawal, ports);
     await consumeAll();
@@ -140,7 +140,7 @@ describe("a submission made again", () => {
     expect(ports.sent).toEqual([]);
   });
 
-  it("counts the same amount in another spelling as the same content", async () => {
+  it("treats the same amount in another notation as the same content", async () => {
     await submit({ ...deposit, amount: "5.00" }, ports);
     expect(await submit({ ...deposit, amount: "5" }, ports)).toMatchObject({ accepted: true, replayed: true });
   });
@@ -153,7 +153,7 @@ describe("a submission made again", () => {
     ["missing reference", { reference: undefined }],
     ["metadata", { metadata: { orderId: "A-2" } }],
     ["missing metadata", { metadata: undefined }],
-  ] as const)("is refused with another %s, and the first one stands", async (_field, change) => {
+  ] as const)("is not accepted with another %s, and the first one stays as it is", async (_field, change) => {
     const first = await accepted(deposit);
     ports.calls.length = 0;
 
@@ -166,8 +166,8 @@ describe("a submission made again", () => {
   });
 });
 
-describe("a failure on the way", () => {
-  it("of the queue is told as TransientError, and the same submission later completes the command", async () => {
+describe("a failure", () => {
+  it("of the queue is thrown as TransientError, and the repeated submission completes the command", async () => {
     ports.fail("send", "before");
 
     await expect(submit(deposit, ports)).rejects.toBeInstanceOf(TransientError);
@@ -179,7 +179,7 @@ describe("a failure on the way", () => {
     expect(ports.wallets.get("alice")?.balances).toEqual(new Map([["USD", 1234n]]));
   });
 
-  it("of the queue after it took the command does not make the command count twice", async () => {
+  it("of the queue after the send does not decide the command twice", async () => {
     ports.fail("send", "after");
 
     await expect(submit(deposit, ports)).rejects.toBeInstanceOf(TransientError);
@@ -190,7 +190,7 @@ describe("a failure on the way", () => {
     expect(ports.wallets.get("alice")).toEqual({ sequence: 1, balances: new Map([["USD", 1234n]]) });
   });
 
-  it("of the store before its effect leaves nothing behind", async () => {
+  it("of the store before its effect stores nothing", async () => {
     ports.fail("putPending", "before");
 
     await expect(submit(deposit, ports)).rejects.toBeInstanceOf(TransientError);
@@ -200,7 +200,7 @@ describe("a failure on the way", () => {
     expect(await submit(deposit, ports)).toMatchObject({ accepted: true, replayed: false });
   });
 
-  it("of the store after its effect sends nothing, and the same submission later completes the command", async () => {
+  it("of the store after its effect sends nothing, and the repeated submission completes the command", async () => {
     ports.fail("putPending", "after");
 
     await expect(submit(deposit, ports)).rejects.toBeInstanceOf(TransientError);
@@ -222,7 +222,7 @@ describe("a disabled currency", () => {
     expect(ports.sent).toEqual([]);
   });
 
-  it("still answers for a command that it took, and sends it again while it is pending", async () => {
+  it("still answers for a command that was accepted before, and sends it again while it is pending", async () => {
     const first = await accepted(deposit);
     ports.setEnabled("USD", false);
 
@@ -235,7 +235,7 @@ describe("a disabled currency", () => {
     });
   });
 
-  it("tells of a key that is used with other content", async () => {
+  it("reports a key that is used with other content", async () => {
     await submit(deposit, ports);
     ports.setEnabled("USD", false);
 
@@ -246,7 +246,7 @@ describe("a disabled currency", () => {
   });
 });
 
-describe("a refusal", () => {
+describe("a submission that is not accepted", () => {
   it.each([
     ["unknown_currency", { currency: "DOGE" }],
     ["unknown_currency", { currency: "usd" }],
@@ -257,14 +257,14 @@ describe("a refusal", () => {
     ["amount_scale", { currency: "JPY", amount: "1.5" }],
     ["amount_zero", { amount: "0.00" }],
     ["amount_limit", { amount: "9".repeat(37) }],
-  ] as const)("%s of %j leaves nothing in the store and nothing in the queue", async (problem, change) => {
+  ] as const)("because of %s in %j is neither stored nor sent", async (problem, change) => {
     expect(await submit({ ...deposit, ...change }, ports)).toEqual({ accepted: false, problem });
     expect(onlyStored()).toEqual([]);
     expect(ports.sent).toEqual([]);
     expect(ports.calls).toEqual(["listCurrencies"]);
   });
 
-  it("is for the currency first, then for the amount, then for the key", async () => {
+  it("names the currency first, then the amount, then the key", async () => {
     await submit(deposit, ports);
 
     expect(await submit({ ...deposit, currency: "DOGE", amount: "x" }, ports)).toMatchObject({
@@ -303,7 +303,7 @@ describe("awaitOutcome", () => {
     expect(elapsedMs()).toBeLessThan(400);
   });
 
-  it("goes on when a look at the transaction fails: it is accepted all the same", async () => {
+  it("goes on if a read of the transaction fails", async () => {
     const pending = await accepted(deposit);
     ports.fail("findTransaction", "before", { times: 2 });
     ports.clock.in(100, () => void consumeAll());
@@ -311,7 +311,7 @@ describe("awaitOutcome", () => {
     expect((await awaitOutcome(pending, 20_000, ports)).decision?.sequence).toBe(1);
   });
 
-  it("returns the transaction as pending at the deadline, and not a moment later", async () => {
+  it("returns the pending transaction exactly at the deadline", async () => {
     const pending = await accepted(deposit);
 
     expect(await awaitOutcome(pending, 5000, ports)).toEqual(pending);
@@ -327,7 +327,7 @@ describe("awaitOutcome", () => {
     expect((await awaitOutcome(pending, 5000, ports)).decision?.sequence).toBe(1);
   });
 
-  it("does not wait at all for a wait of nothing", async () => {
+  it("does not wait if the wait is zero", async () => {
     const pending = await accepted(deposit);
     expect(await awaitOutcome(pending, 0, ports)).toBe(pending);
     expect(elapsedMs()).toBe(0);

@@ -190,7 +190,7 @@ export class Clients {
     }
     if (response.status === 422 && code === "idempotency_key_reused") {
       if (!stored || sameContent(stored, movement)) {
-        oracle.fail("same key, same answer", `${label}: the key stands for the same content, and is refused`);
+        oracle.fail("same key, same answer", `${label}: the key has the same content, and is rejected`);
       }
       return;
     }
@@ -202,10 +202,7 @@ export class Clients {
     const expected = waitSeconds > 0 ? { posted: 201, rejected: 422, pending: 202 }[String(view.status)] : 202;
     if (response.status !== expected || (response.status === 422) !== (code !== "")) this.#unexpected(label, response);
     if (stored && !sameContent(stored, movement)) {
-      oracle.fail(
-        "same key, same answer",
-        `${label}: the key stands for other content, and the answer is ${response.status}`,
-      );
+      oracle.fail("same key, same answer", `${label}: the key has other content, and the status is ${response.status}`);
     }
     const id = String(view.id);
     if (response.headers.location !== `/v1/users/${encodeURIComponent(userId)}/transactions/${id}`) {
@@ -283,8 +280,8 @@ export class Clients {
     const random = new Random(plan.seed, `history ${label}`);
     const currency = random.chance(0.3) ? random.pick(["USD", "JPY", "ETH"]) : undefined;
     const status = random.chance(0.3) ? random.pick(["posted", "rejected"]) : undefined;
-    const foreign = !complete && random.chance(0.3);
-    let cursor = foreign ? this.#lastCursor : undefined;
+    const usesOtherCursor = !complete && random.chance(0.3);
+    let cursor = usesOtherCursor ? this.#lastCursor : undefined;
     const limit = random.int(1, complete ? 20 : 7);
     const seen: string[] = [];
     for (let page = 1; page <= 200; page++) {

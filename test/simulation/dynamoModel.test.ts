@@ -112,7 +112,7 @@ const transaction = fc
   .map((at) =>
     at.flaw === "none"
       ? at
-      : { ...at, user: "nobody", before: undefined, need: undefined, decisions: [], token: undefined },
+      : { ...at, user: "unused", before: undefined, need: undefined, decisions: [], token: undefined },
   )
   .map((at) => ({
     what: `transaction ${JSON.stringify(at, plain)}`,

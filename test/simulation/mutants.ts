@@ -102,7 +102,7 @@ export const MUTANTS: readonly Mutant[] = [
     '{ kind: "not_accepted", id, reason: "content_mismatch" }',
     '{ kind: "already_decided", id }',
   ]),
-  mutant("a decided transaction counts as a mismatch", STORE, [
+  mutant("a decided transaction counts as other content", STORE, [
     'return { kind: "already_decided", id };',
     'return { kind: "not_accepted", id, reason: "content_mismatch" };',
   ]),

@@ -158,21 +158,21 @@ export class Oracle {
 
   /** Checks one atomic write. */
   wrote(changes: readonly Change[]): void {
-    const settled: { readonly userId: string; readonly decided: Decided }[] = [];
+    const newlyDecided: { readonly userId: string; readonly decided: Decided }[] = [];
     const wallets = new Map<string, Change>();
     for (const change of changes) {
       if (change.table === "wallets") wallets.set(text(change.after, "userId"), change);
-      else if (change.before) this.#checkDecision(change.before, change.after, settled);
+      else if (change.before) this.#checkDecision(change.before, change.after, newlyDecided);
       else this.#checkPending(change.after);
     }
     for (const [owner, wallet] of wallets) {
-      const own = settled.filter(({ userId }) => userId === owner).map(({ decided }) => decided);
+      const own = newlyDecided.filter(({ userId }) => userId === owner).map(({ decided }) => decided);
       this.#checkWallet(wallet, own);
     }
-    if (settled.some(({ userId }) => !wallets.has(userId))) {
+    if (newlyDecided.some(({ userId }) => !wallets.has(userId))) {
       this.fail("fold of the history", "a decision was written without its wallet");
     }
-    for (const { userId, decided } of settled) {
+    for (const { userId, decided } of newlyDecided) {
       this.#histories.set(userId, [...this.history(userId), decided]);
       this.#checkOrder(userId, decided);
     }
@@ -189,14 +189,14 @@ export class Oracle {
         String(amountMinor) === item.amountMinor?.N,
     );
     if (!record || !content) {
-      this.fail("stored as asked", `nobody asked for ${JSON.stringify(item)}`);
+      this.fail("stored as asked", `no client requested ${JSON.stringify(item)}`);
       return;
     }
     if (text(item, "status") !== "pending" || item.sequence) {
       this.fail("stored as asked", `${id} is stored as ${text(item, "status")}`);
     }
     const taken = this.#byId.get(`${userId} ${id}`);
-    if (taken) this.fail("one effect per key", `${id} stands for ${taken.key} and for ${record.key}`);
+    if (taken) this.fail("one effect per key", `${id} is the id of ${taken.key} and of ${record.key}`);
     for (const [name, other] of this.#byId) {
       if (other === record)
         this.fail("one effect per key", `${userId} ${record.key} is stored as ${name} and as ${id}`);
@@ -207,7 +207,7 @@ export class Oracle {
     this.#onStored(content);
   }
 
-  #checkDecision(before: Item, after: Item, settled: { userId: string; decided: Decided }[]): void {
+  #checkDecision(before: Item, after: Item, newlyDecided: { userId: string; decided: Decided }[]): void {
     const userId = text(after, "userId");
     const id = text(after, "id");
     if (text(before, "status") !== "pending") {
@@ -223,7 +223,7 @@ export class Oracle {
       return;
     }
     this.#status.set(`${userId} ${id}`, text(after, "status"));
-    settled.push({
+    newlyDecided.push({
       userId,
       decided: {
         id,
@@ -237,13 +237,13 @@ export class Oracle {
     });
   }
 
-  #checkWallet({ before, after }: Change, settled: readonly Decided[]): void {
+  #checkWallet({ before, after }: Change, newlyDecided: readonly Decided[]): void {
     const userId = text(after, "userId");
     const versions = this.#wallets.get(userId) ?? [{ sequence: 0, balances: new Map<string, bigint>() }];
     const start = versions.at(-1)?.sequence ?? 0;
     if (before && Number(before.sequence?.N) !== start) throw new Error("The oracle missed a write of a wallet");
     const expected = new Map(versions.at(-1)?.balances);
-    const inOrder = settled.toSorted((a, b) => a.sequence - b.sequence);
+    const inOrder = newlyDecided.toSorted((a, b) => a.sequence - b.sequence);
     for (const [index, decided] of inOrder.entries()) {
       if (decided.sequence !== start + index + 1) {
         this.fail("gap-free sequence", `${userId} ${decided.id} has ${decided.sequence} after ${start + index}`);

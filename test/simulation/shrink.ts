@@ -64,9 +64,9 @@ export async function shrink(plan: Plan, run: Runner): Promise<{ plan: Plan; out
   const injectedBefore = outcome.injected;
   await reduce(
     ({ faults }) => injectedBefore.filter((name) => !faults.suppressed.includes(name)),
-    (from, kept) => ({
+    (from, remaining) => ({
       ...from,
-      faults: { ...from.faults, suppressed: injectedBefore.filter((name) => !kept.includes(name)) },
+      faults: { ...from.faults, suppressed: injectedBefore.filter((name) => !remaining.includes(name)) },
     }),
   );
   const users = best.users.filter((user) => best.operations.some(({ userId }) => userId === user));
