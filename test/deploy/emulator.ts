@@ -4,7 +4,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { type Program, startProgram } from "../../localstack/process.ts";
-import { collect } from "../support/stack.ts";
+import { collect } from "../../testkit/stack.ts";
 
 const MINISTACK_VERSION = "1.5.33";
 const VENV = join(import.meta.dirname, "../../.venv-deploy");

@@ -14,8 +14,8 @@ import { serveKeySet } from "../../localstack/identityProvider.ts";
 import { startProgram } from "../../localstack/process.ts";
 import { readArguments } from "../../scripts/command.ts";
 import { aimAtQueues } from "../../scripts/target.ts";
-import { Client, newUser, transactionIn } from "../support/client.ts";
-import { freePorts } from "../support/stack.ts";
+import { Client, newUser, transactionIn } from "../../testkit/client.ts";
+import { freePorts } from "../../testkit/stack.ts";
 import { installEmulator, startEmulator } from "./emulator.ts";
 import { GAPS, REQUESTS_AT_ONCE } from "./gaps.ts";
 

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
-import { killRounds } from "../support/killRounds.ts";
+import { killRounds } from "../../testkit/killRounds.ts";
 
 // scripts/kill-rounds.ts does twenty. A command that was in flight comes back after 60 s, hence the time.
 test.runIf(process.platform === "linux")(

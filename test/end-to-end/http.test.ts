@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { describe, expect, inject, test } from "vitest";
-import { Client, newUser, problemIn, transactionIn } from "../support/client.ts";
+import { Client, newUser, problemIn, transactionIn } from "../../testkit/client.ts";
 
 const apiUrl = inject("apiUrl");
 const alice = new Client(apiUrl, newUser("alice"));

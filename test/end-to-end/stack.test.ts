@@ -10,10 +10,10 @@ import { text } from "node:stream/consumers";
 import { PutCommand } from "@aws-sdk/lib-dynamodb";
 import { describe, expect, inject, onTestFinished, test } from "vitest";
 import { dynamo } from "../../lib/aws/clients.ts";
-import { Client, newUser, transactionIn } from "../support/client.ts";
-import { startFrontOf } from "../support/front.ts";
-import { commandOf, processesWith, refusedStart, untilNoProcessWith } from "../support/processes.ts";
-import { collect, freePorts, freeStackPorts, launch, run, type Stack, startStack } from "../support/stack.ts";
+import { Client, newUser, transactionIn } from "../../testkit/client.ts";
+import { startFrontOf } from "../../testkit/front.ts";
+import { commandOf, processesWith, refusedStart, untilNoProcessWith } from "../../testkit/processes.ts";
+import { collect, freePorts, freeStackPorts, launch, run, type Stack, startStack } from "../../testkit/stack.ts";
 
 const ROOT = join(import.meta.dirname, "../..");
 const onLinux = process.platform === "linux";

@@ -7,8 +7,8 @@ import { setTimeout } from "node:timers/promises";
 import { describe, expect, onTestFinished, test } from "vitest";
 import * as z from "zod";
 import { readPanel, readPanels } from "../../localstack/dashboard.ts";
-import { Client, newUser, problemIn, transactionIn } from "../support/client.ts";
-import { freePorts, run, startStack } from "../support/stack.ts";
+import { Client, newUser, problemIn, transactionIn } from "../../testkit/client.ts";
+import { freePorts, run, startStack } from "../../testkit/stack.ts";
 
 /** Prometheus and its push gateway as Debian packages them; without them this test can't run. */
 const installed = ["prometheus", "prometheus-pushgateway"].every(

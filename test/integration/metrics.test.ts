@@ -4,9 +4,9 @@ import { setTimeout } from "node:timers/promises";
 import { SendMessageCommand, SQSClient } from "@aws-sdk/client-sqs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { issueToken } from "../../localstack/identityProvider.ts";
-import { Client, newUser, problemIn, transactionIn } from "../support/client.ts";
-import { readMetrics } from "../support/metrics.ts";
-import { type Stack, startStack } from "../support/stack.ts";
+import { Client, newUser, problemIn, transactionIn } from "../../testkit/client.ts";
+import { readMetrics } from "../../testkit/metrics.ts";
+import { type Stack, startStack } from "../../testkit/stack.ts";
 
 /** A stack that nobody else talks to, so that every figure can be told. */
 let stack: Stack;

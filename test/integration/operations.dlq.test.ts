@@ -9,8 +9,8 @@ import { fingerprintOf, transactionId } from "../../lib/ledger/idempotency.ts";
 import { decodeMessage, encodeMessage } from "../../lib/ledger/message.ts";
 import { type DeadLetterQueue, redrive } from "../../lib/ledger/redrive.ts";
 import { submit } from "../../lib/ledger/submit.ts";
-import { type Engines, receive, remove, startEngines } from "../support/engines.ts";
-import { run } from "../support/stack.ts";
+import { type Engines, receive, remove, startEngines } from "../../testkit/engines.ts";
+import { run } from "../../testkit/stack.ts";
 
 /** `npm run dlq` on real engines. */
 let engines: Engines;

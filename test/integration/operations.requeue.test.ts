@@ -8,8 +8,8 @@ import { fingerprintOf, transactionId } from "../../lib/ledger/idempotency.ts";
 import { TransientError } from "../../lib/ledger/ports.ts";
 import { requeue } from "../../lib/ledger/requeue.ts";
 import { submit } from "../../lib/ledger/submit.ts";
-import { type Engines, receive, remove, startEngines } from "../support/engines.ts";
-import { run } from "../support/stack.ts";
+import { type Engines, receive, remove, startEngines } from "../../testkit/engines.ts";
+import { run } from "../../testkit/stack.ts";
 
 /** `npm run requeue` on real engines. */
 let engines: Engines;

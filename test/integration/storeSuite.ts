@@ -12,7 +12,7 @@ import { emptyWallet, fold, type Wallet } from "../../lib/domain/wallet.ts";
 import { messageOf } from "../../lib/ledger/message.ts";
 import type { Commit, CommitResult } from "../../lib/ledger/ports.ts";
 import { verify } from "../../lib/ledger/verify.ts";
-import { type DynamoEngine, type Engines, startEngines } from "../support/engines.ts";
+import { type DynamoEngine, type Engines, startEngines } from "../../testkit/engines.ts";
 
 const { store } = ports;
 const now = new Date("2026-11-23T09:30:00.000Z");

@@ -12,7 +12,7 @@ import * as z from "zod";
 import { type Bundle, bundleFunctions } from "../../infra/bundle.ts";
 import { encodeMessage } from "../../lib/ledger/message.ts";
 import { issueToken, serveKeySet } from "../../localstack/identityProvider.ts";
-import { collect } from "../support/stack.ts";
+import { collect } from "../../testkit/stack.ts";
 
 const BYTES_MAX = 400_000;
 

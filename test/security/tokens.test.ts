@@ -4,7 +4,7 @@ import { join } from "node:path";
 import fc from "fast-check";
 import { importJWK, type JWK, type JWTPayload, SignJWT } from "jose";
 import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
-import { Client, newUser } from "../support/client.ts";
+import { Client, newUser } from "../../testkit/client.ts";
 import { attack, codeOf, isOurs, startTrap, tokenOf } from "./attacker.ts";
 
 const alice = newUser("alice");

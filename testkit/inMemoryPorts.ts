@@ -1,7 +1,7 @@
-import type { Currency } from "../domain/currency.ts";
-import { statusOf, type Transaction } from "../domain/transaction.ts";
-import { balanceOf, type Decision, emptyWallet, type Wallet } from "../domain/wallet.ts";
-import { contentOf, encodeMessage, type Message, messageOf } from "./message.ts";
+import type { Currency } from "../lib/domain/currency.ts";
+import { statusOf, type Transaction } from "../lib/domain/transaction.ts";
+import { balanceOf, type Decision, emptyWallet, type Wallet } from "../lib/domain/wallet.ts";
+import { contentOf, encodeMessage, type Message, messageOf } from "../lib/ledger/message.ts";
 import {
   type Clock,
   type CommandQueue,
@@ -14,7 +14,7 @@ import {
   type QueueRecord,
   type RetryCause,
   TransientError,
-} from "./ports.ts";
+} from "../lib/ledger/ports.ts";
 
 /**
  * The ledger's ports in memory, for unit tests: the conditions of lib/aws/store.ts, a clock that no one waits for, and
@@ -50,7 +50,7 @@ const CURRENCIES: readonly Currency[] = [
   { code: "XOF", name: "CFA franc", exponent: 0, enabled: false },
 ];
 
-export function testPorts() {
+export function inMemoryPorts() {
   const clock = virtualClock();
   const currencies = [...CURRENCIES];
   const transactions = new Map<string, Transaction>();
@@ -247,7 +247,7 @@ export function testPorts() {
   };
 }
 
-export type TestPorts = ReturnType<typeof testPorts>;
+export type InMemoryPorts = ReturnType<typeof inMemoryPorts>;
 
 /** A clock that moves only when someone sleeps on it or advances it. */
 function virtualClock() {

@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { describe, expect, test } from "vitest";
-import { freePorts } from "../support/stack.ts";
+import { freePorts } from "../../testkit/stack.ts";
 
 /** What every command does with its arguments and its settings before it does anything else. */
 const ROOT = join(import.meta.dirname, "../..");

@@ -4,9 +4,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { describe, expect, onTestFinished, test } from "vitest";
-import { Client, newUser, problemIn, transactionIn } from "../support/client.ts";
-import { refusedStart } from "../support/processes.ts";
-import { run, startStack } from "../support/stack.ts";
+import { Client, newUser, problemIn, transactionIn } from "../../testkit/client.ts";
+import { refusedStart } from "../../testkit/processes.ts";
+import { run, startStack } from "../../testkit/stack.ts";
 
 const canMount = process.platform === "linux" && mountsTmpfs();
 

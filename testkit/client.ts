@@ -7,8 +7,8 @@ import {
   historySchema,
   problemSchema,
   transactionSchema,
-} from "../../lib/http/schemas.ts";
-import { issueToken } from "../../localstack/identityProvider.ts";
+} from "../lib/http/schemas.ts";
+import { issueToken } from "../localstack/identityProvider.ts";
 
 export interface Answer {
   readonly status: number;

@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { beforeAll, describe, expect, inject, test } from "vitest";
-import { Client, newUser, problemIn, transactionIn } from "../support/client.ts";
+import { Client, newUser, problemIn, transactionIn } from "../../testkit/client.ts";
 import { attack, bearer, codeOf, isOurs, type RawAnswer } from "./attacker.ts";
 
 const apiUrl = inject("apiUrl");

@@ -1,5 +1,5 @@
 import type { Context } from "aws-lambda";
-import type { HttpEvent } from "./route.ts";
+import type { HttpEvent } from "../lib/http/route.ts";
 
 /** Events and contexts as API Gateway and Lambda make them, for unit tests. */
 

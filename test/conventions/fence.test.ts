@@ -15,13 +15,19 @@ const FORBIDDEN_IMPORTS = [
   ["lib/ledger", "@aws-sdk/lib-dynamodb"],
   ["lib/ledger", "../aws/store.ts"],
   ["lib/ledger", "../http/route.ts"],
-  ["lib/ledger", "../config.ts"],
+  ["lib/ledger", "../runtime/config.ts"],
   ["lib/aws", "../http/route.ts"],
   ["lib/aws", "../../localstack/engines.ts"],
   ["lib/http", "../aws/store.ts"],
   ["lib/http", "@aws-sdk/client-sqs"],
   ["functions", "../localstack/engines.ts"],
   ["functions", "fauxqs"],
+  ["functions", "../testkit/events.ts"],
+  ["lib/domain", "../../testkit/events.ts"],
+  ["lib/ledger", "../../testkit/inMemoryPorts.ts"],
+  ["lib/aws", "../../testkit/engines.ts"],
+  ["lib/http", "../../testkit/events.ts"],
+  ["lib/runtime", "../../testkit/metrics.ts"],
 ] as const;
 
 const ALLOWED_IMPORTS = [

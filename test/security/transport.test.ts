@@ -3,7 +3,7 @@ import { once } from "node:events";
 import type { Socket } from "node:net";
 import { setTimeout } from "node:timers/promises";
 import { beforeAll, describe, expect, inject, onTestFinished, test } from "vitest";
-import { Client, newUser, transactionIn } from "../support/client.ts";
+import { Client, newUser, transactionIn } from "../../testkit/client.ts";
 import { attack, bearer, codeOf, dial, isOurs, parseAnswer, sendBytes } from "./attacker.ts";
 
 const apiUrl = inject("apiUrl");

@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { beforeAll, describe, expect, inject, test } from "vitest";
 import document from "../../docs/reference/openapi.json" with { type: "json" };
-import { Client, newUser, transactionIn } from "../support/client.ts";
+import { Client, newUser, transactionIn } from "../../testkit/client.ts";
 import { attack, bearer, codeOf, type RawAnswer } from "./attacker.ts";
 
 /**

@@ -3,10 +3,10 @@ import { createServer } from "node:http";
 import { createServer as createNetServer, type Socket } from "node:net";
 import { setTimeout } from "node:timers/promises";
 import { beforeAll, describe, expect, onTestFinished, test } from "vitest";
-import { Client, newUser, transactionIn } from "../support/client.ts";
-import { startFrontOf } from "../support/front.ts";
-import { refusedStart } from "../support/processes.ts";
-import { collect, freeStackPorts, launch, type Stack, startStack } from "../support/stack.ts";
+import { Client, newUser, transactionIn } from "../../testkit/client.ts";
+import { startFrontOf } from "../../testkit/front.ts";
+import { refusedStart } from "../../testkit/processes.ts";
+import { collect, freeStackPorts, launch, type Stack, startStack } from "../../testkit/stack.ts";
 
 let owner: Stack;
 

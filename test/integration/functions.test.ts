@@ -11,7 +11,7 @@ import { ports } from "../../lib/aws/adapters.ts";
 import { dynamo, sqs } from "../../lib/aws/clients.ts";
 import { transactionId } from "../../lib/ledger/idempotency.ts";
 import { issueToken, serveKeySet } from "../../localstack/identityProvider.ts";
-import { type Engines, receive, remove, startEngines } from "../support/engines.ts";
+import { type Engines, receive, remove, startEngines } from "../../testkit/engines.ts";
 
 /** The functions themselves, on real engines, with the test in the event source mapping's place. */
 let engines: Engines;

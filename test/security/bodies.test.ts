@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { gzipSync } from "node:zlib";
 import { beforeAll, describe, expect, inject, test } from "vitest";
-import { Client, newUser, transactionIn } from "../support/client.ts";
+import { Client, newUser, transactionIn } from "../../testkit/client.ts";
 import { attack, bearer, codeOf, isOurs, type RawAnswer } from "./attacker.ts";
 
 const alice = new Client(inject("apiUrl"), newUser("alice"));

@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { once } from "node:events";
 import { setTimeout } from "node:timers/promises";
-import { Random } from "../simulation/random.ts";
+import { Random } from "../test/simulation/random.ts";
 import { type Answer, Client, transactionIn } from "./client.ts";
 import { commandOf, processesWith, untilNoProcessWith } from "./processes.ts";
 import { freeStackPorts, launch, run, type Stack, startStack } from "./stack.ts";

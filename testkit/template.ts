@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parse, type ScalarTag } from "yaml";
-import type { Resource } from "../../infra/serverless.ts";
+import type { Resource } from "../infra/serverless.ts";
 
 const tags: ScalarTag[] = ["Ref", "GetAtt", "Sub"].map((name) => ({
   tag: `!${name}`,
@@ -13,7 +13,7 @@ export function template(stage: string): Record<string, Resource> {
   return Object.assign(
     {},
     ...["tables.yml", "queues.yml"].map((file) => {
-      const text = readFileSync(join(import.meta.dirname, "../../infra", file), "utf8")
+      const text = readFileSync(join(import.meta.dirname, "../infra", file), "utf8")
         .replaceAll(`\${self:service}-\${self:provider.stage}`, `antler-${stage}`)
         .replaceAll(/\$\{param:\w+\}/g, "Delete");
       return parse(text, { customTags: tags }).Resources;

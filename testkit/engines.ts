@@ -3,11 +3,11 @@ import { devNull } from "node:os";
 import { DeleteMessageBatchCommand, type Message, ReceiveMessageCommand } from "@aws-sdk/client-sqs";
 import { startFauxqs } from "fauxqs";
 import { vi } from "vitest";
-import { seedCurrencies } from "../../infra/seed.ts";
-import { sqs } from "../../lib/aws/clients.ts";
-import { startDynamo } from "../../localstack/engines.ts";
-import { type PhysicalIds, provision, resolve } from "../../localstack/provision.ts";
-import type { Settings } from "../../localstack/settings.ts";
+import { seedCurrencies } from "../infra/seed.ts";
+import { sqs } from "../lib/aws/clients.ts";
+import { startDynamo } from "../localstack/engines.ts";
+import { type PhysicalIds, provision, resolve } from "../localstack/provision.ts";
+import type { Settings } from "../localstack/settings.ts";
 import { freePorts } from "./stack.ts";
 import { template } from "./template.ts";
 

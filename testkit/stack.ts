@@ -2,9 +2,9 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { createServer } from "node:net";
 import { join } from "node:path";
-import { hostInUrl } from "../../localstack/settings.ts";
+import { hostInUrl } from "../localstack/settings.ts";
 
-const ROOT = join(import.meta.dirname, "../..");
+const ROOT = join(import.meta.dirname, "..");
 const READY_TIMEOUT_MS = 60_000;
 
 export interface Stack {
