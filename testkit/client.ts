@@ -10,7 +10,7 @@ import {
 } from "../lib/http/schemas.ts";
 import { issueToken } from "../localstack/identityProvider.ts";
 
-export interface Answer {
+export interface ApiResponse {
   readonly status: number;
   readonly headers: Headers;
   readonly body: unknown;
@@ -24,12 +24,22 @@ export interface MovementOptions {
   readonly metadata?: Record<string, string>;
 }
 
-/** A user that no other test has. */
+/** A user that exists in no other test. */
 export function newUser(name = "user"): string {
   return `${name}-${randomUUID()}`;
 }
 
-/** What a person does with the API, in the words of the tests. */
+/** A token as the local stack's identity provider issues it to a user. */
+export function tokenOf(user: string, scope?: string): Promise<string> {
+  return issueToken({
+    subject: user,
+    scope,
+    issuer: process.env.JWT_ISSUER || "antler-local",
+    audience: process.env.JWT_AUDIENCE || "antler",
+  });
+}
+
+/** A user's client of the API. */
 export class Client {
   readonly user: string;
   readonly #apiUrl: string;
@@ -42,11 +52,11 @@ export class Client {
     this.#scope = scope;
   }
 
-  deposit(currency: string, amount: string, options: MovementOptions = {}): Promise<Answer> {
+  deposit(currency: string, amount: string, options: MovementOptions = {}): Promise<ApiResponse> {
     return this.#move("deposits", currency, amount, options);
   }
 
-  withdraw(currency: string, amount: string, options: MovementOptions = {}): Promise<Answer> {
+  withdraw(currency: string, amount: string, options: MovementOptions = {}): Promise<ApiResponse> {
     return this.#move("withdrawals", currency, amount, options);
   }
 
@@ -61,6 +71,18 @@ export class Client {
 
   async history(query: Record<string, string> = {}) {
     return checked(historySchema, await this.get(`transactions?${new URLSearchParams(query)}`), 200);
+  }
+
+  /** Every page of it, newest first. */
+  async fullHistory(limit = 100) {
+    const transactions: z.output<typeof historySchema>["data"] = [];
+    let cursor: string | null = "";
+    while (cursor !== null) {
+      const page = await this.history({ limit: String(limit), ...(cursor && { cursor }) });
+      transactions.push(...page.data);
+      cursor = page.nextCursor;
+    }
+    return transactions;
   }
 
   async transaction(id: string) {
@@ -82,7 +104,16 @@ export class Client {
     }
   }
 
-  get(path: string, owner = this.user): Promise<Answer> {
+  /** Waits until this many of the user's commands are decided. */
+  async sequenceReached(sequence: number, timeoutMs: number): Promise<void> {
+    const deadline = Date.now() + timeoutMs;
+    while ((await this.balances()).sequence < sequence) {
+      if (Date.now() > deadline) throw new Error(`${this.user} still has undecided commands`);
+      await setTimeout(200);
+    }
+  }
+
+  get(path: string, owner = this.user): Promise<ApiResponse> {
     return this.request("GET", `/v1/users/${encodeURIComponent(owner)}/${path}`);
   }
 
@@ -91,15 +122,10 @@ export class Client {
     path: string,
     body?: string | Uint8Array<ArrayBuffer>,
     headers: Record<string, string> = {},
-  ): Promise<Answer> {
-    this.#token ??= issueToken({
-      subject: this.user,
-      scope: this.#scope,
-      issuer: process.env.JWT_ISSUER || "antler-local",
-      audience: process.env.JWT_AUDIENCE || "antler",
-    });
+  ): Promise<ApiResponse> {
+    this.#token ??= tokenOf(this.user, this.#scope);
     const authorization = `Bearer ${await this.#token}`;
-    return inTurn(async () => {
+    return withinLimit(async () => {
       const response = await fetch(`${this.#apiUrl}${path}`, {
         method,
         headers: { authorization, ...headers },
@@ -110,7 +136,7 @@ export class Client {
     });
   }
 
-  #move(kind: string, currency: string, amount: string, options: MovementOptions): Promise<Answer> {
+  #move(kind: string, currency: string, amount: string, options: MovementOptions): Promise<ApiResponse> {
     const { key = randomUUID(), wait, reference, metadata } = options;
     return this.request(
       "POST",
@@ -125,39 +151,39 @@ export class Client {
   }
 }
 
-/** The body as its schema has it, once the status is the one that is expected. */
-function checked<T>(schema: z.ZodType<T>, answer: Answer, status: number): T {
-  if (answer.status !== status) {
-    throw new Error(`Expected ${status}, got ${answer.status}: ${JSON.stringify(answer.body)}`);
+/** @throws Error when the status or the body is not the expected one */
+function checked<T>(schema: z.ZodType<T>, response: ApiResponse, status: number): T {
+  if (response.status !== status) {
+    throw new Error(`Expected ${status}, got ${response.status}: ${JSON.stringify(response.body)}`);
   }
-  return schema.parse(answer.body);
+  return schema.parse(response.body);
 }
 
-export function transactionIn(answer: Answer, status: number) {
-  return checked(transactionSchema, answer, status);
+export function transactionIn(response: ApiResponse, status: number) {
+  return checked(transactionSchema, response, status);
 }
 
-export function problemIn(answer: Answer, status: number) {
-  if (answer.headers.get("content-type") !== "application/problem+json") {
-    throw new Error(`Not a problem: ${answer.status} ${JSON.stringify(answer.body)}`);
+export function problemIn(response: ApiResponse, status: number) {
+  if (response.headers.get("content-type") !== "application/problem+json") {
+    throw new Error(`Not a problem: ${response.status} ${JSON.stringify(response.body)}`);
   }
-  return checked(problemSchema, answer, status);
+  return checked(problemSchema, response, status);
 }
 
-/** `API_REQUESTS_AT_ONCE` spares a stack that is slow to take many requests at once; without it there is no limit. */
-const atOnceMax = Number(process.env.API_REQUESTS_AT_ONCE || Number.POSITIVE_INFINITY);
+/** `API_REQUESTS_AT_ONCE` limits concurrent requests to a stack that handles many of them slowly. */
+const concurrentMax = Number(process.env.API_REQUESTS_AT_ONCE || Number.POSITIVE_INFINITY);
 const waiting: (() => void)[] = [];
-let atOnce = 0;
+let concurrent = 0;
 
-async function inTurn<T>(work: () => Promise<T>): Promise<T> {
-  if (atOnce >= atOnceMax) await new Promise<void>((resolve) => waiting.push(resolve));
-  else atOnce++;
+async function withinLimit<T>(work: () => Promise<T>): Promise<T> {
+  if (concurrent >= concurrentMax) await new Promise<void>((resolve) => waiting.push(resolve));
+  else concurrent++;
   try {
     return await work();
   } finally {
     const next = waiting.shift();
     if (next) next();
-    else atOnce--;
+    else concurrent--;
   }
 }
 

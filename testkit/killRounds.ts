@@ -2,24 +2,24 @@ import { randomUUID } from "node:crypto";
 import { once } from "node:events";
 import { setTimeout } from "node:timers/promises";
 import { Random } from "../test/simulation/random.ts";
-import { type Answer, Client, transactionIn } from "./client.ts";
+import { type ApiResponse, Client, transactionIn } from "./client.ts";
 import { commandOf, processesWith, untilNoProcessWith } from "./processes.ts";
 import { freeStackPorts, launch, run, type Stack, startStack } from "./stack.ts";
 
-/** What dies of kill -9: the stack's own process, which is the queue; one of its programs; or the stack as it starts. */
+/** What gets the kill -9: the stack's own process, which holds the queue; its database; its API; or a stack that is starting. */
 const VICTIMS = ["stack", "database", "api", "start"] as const;
 type Victim = (typeof VICTIMS)[number];
 
 const USERS = 20;
-/** What was in flight when the consumer died comes back when its visibility timeout of 60 s ends. */
-const SETTLE_MS = 150_000;
+/** A message that was in flight is delivered again when its visibility timeout of 60 s ends. */
+const DECIDED_WITHIN_MS = 150_000;
 
 interface Command {
   readonly key: string;
   readonly type: "deposit" | "withdrawal";
   /** Cents of USD. */
   readonly cents: number;
-  /** Once the API has said 202. */
+  /** Set once the API has answered 202. */
   id?: string;
 }
 
@@ -32,14 +32,14 @@ interface User {
 export interface KillReport {
   readonly kills: Readonly<Record<Victim, number>>;
   readonly commands: number;
-  /** Commands that a kill left without an answer, and that were sent again under their key. */
+  /** Commands that got no response because of a kill and were sent again under their key. */
   readonly retried: number;
-  /** Of those, how many had been stored. */
+  /** How many of the retried commands had been stored already. */
   readonly replayed: number;
   readonly posted: number;
   readonly rejected: number;
-  /** Every answer to a command by status; 0 for none. */
-  readonly answers: ReadonlyMap<number, number>;
+  /** Responses to commands by status; 0 counts the broken connections. */
+  readonly responses: ReadonlyMap<number, number>;
 }
 
 interface Options {
@@ -51,13 +51,13 @@ interface Options {
 }
 
 /**
- * Load, kill -9, start again, over and over on the same data. Each user sends one command after the other and sends what
- * was not answered again, under its key, before anything else; so the user's own books, kept here, say what the history
- * must be, transaction by transaction.
+ * Repeats on the same data: start the stack, send commands, kill -9. A user sends one command at a time, and a command
+ * that got no response is sent again under its key before the next one. So the commands of a user determine the history,
+ * transaction by transaction.
  *
- * The seed gives the commands, the victims and the moments; what is in flight at such a moment is up to the machine.
+ * The seed determines the commands, the victims and the moments of the kills.
  *
- * @throws Error when a command was lost, doubled, out of order or wrong, or an answer was none that a client can use
+ * @throws Error when a command was lost, doubled, reordered or decided wrongly, or a response was neither 202 nor 503
  */
 export async function killRounds({ rounds, seed, folder, log = () => {} }: Options): Promise<KillReport> {
   const random = new Random(seed, "kills");
@@ -72,7 +72,7 @@ export async function killRounds({ rounds, seed, folder, log = () => {} }: Optio
     random: new Random(seed, `user ${index}`),
     commands: [],
   }));
-  const tally = new Tally();
+  const counts = new Counts();
   const kills: Record<Victim, number> = { stack: 0, database: 0, api: 0, start: 0 };
 
   for (let round = 1; round <= rounds; round++) {
@@ -87,17 +87,17 @@ export async function killRounds({ rounds, seed, folder, log = () => {} }: Optio
       continue;
     }
     const stack = await startStack(environment);
-    const dead = new AbortController();
-    // What the kill before left open comes first; that also loads the functions, so that the second of load is one.
-    await Promise.all(users.map((user) => sendUnanswered(user, stack, dead.signal, tally)));
+    const killed = new AbortController();
+    // Retries what the last kill left without a response. That also loads the functions, so that the load starts at once.
+    await Promise.all(users.map((user) => sendUnanswered(user, stack, killed.signal, counts)));
     const before = count(users);
     const loadMs = random.int(700, 1500);
-    const load = users.map((user) => work(user, stack, dead.signal, tally));
+    const load = users.map((user) => work(user, stack, killed.signal, counts));
     await setTimeout(loadMs);
     kill(victim, stack, marker);
-    // Whatever died, all of it ends.
+    // When one part of the stack dies, the whole stack ends.
     if (stack.process.exitCode === null && stack.process.signalCode === null) await once(stack.process, "exit");
-    dead.abort();
+    killed.abort();
     await Promise.all(load);
     await untilNoProcessWith(`ANTLER_TEST=${marker}`);
     log(`round ${round}: killed the ${victim} after ${loadMs} ms and ${count(users) - before} commands`);
@@ -105,35 +105,35 @@ export async function killRounds({ rounds, seed, folder, log = () => {} }: Optio
 
   const stack = await startStack(environment);
   try {
-    await Promise.all(users.map((user) => sendUnanswered(user, stack, new AbortController().signal, tally)));
+    await Promise.all(users.map((user) => sendUnanswered(user, stack, new AbortController().signal, counts)));
     log(`all ${count(users)} commands are accepted; waiting until they are decided`);
-    const deadline = Date.now() + SETTLE_MS;
+    const deadline = Date.now() + DECIDED_WITHIN_MS;
     let [posted, rejected] = [0, 0];
     for (const user of users) {
-      const expected = booksOf(user);
-      await compare(user, expected, stack, deadline);
+      const expected = expectedHistoryOf(user);
+      await checkHistory(user, expected, stack, deadline);
       posted += expected.filter(({ status }) => status === "posted").length;
       rejected += expected.filter(({ status }) => status === "rejected").length;
     }
     const { code, output } = await run("scripts/verify.ts", [], environment);
     if (code !== 0 || !output.includes(`${posted} posted, ${rejected} rejected, 0 pending`)) {
-      throw new Error(`Verify, where ${posted} posted and ${rejected} rejected are right: ${output}`);
+      throw new Error(`Expected ${posted} posted and ${rejected} rejected, npm run verify printed: ${output}`);
     }
-    const { retried, replayed, answers } = tally;
-    return { kills, commands: count(users), retried, replayed, posted, rejected, answers };
+    const { retried, replayed, responses } = counts;
+    return { kills, commands: count(users), retried, replayed, posted, rejected, responses };
   } finally {
     await stack.stop();
     await untilNoProcessWith(`ANTLER_TEST=${marker}`);
   }
 }
 
-class Tally {
+class Counts {
   retried = 0;
   replayed = 0;
-  readonly answers = new Map<number, number>();
+  readonly responses = new Map<number, number>();
 
   add(status: number): void {
-    this.answers.set(status, (this.answers.get(status) ?? 0) + 1);
+    this.responses.set(status, (this.responses.get(status) ?? 0) + 1);
   }
 }
 
@@ -141,54 +141,54 @@ function count(users: readonly User[]): number {
   return users.reduce((sum, { commands }) => sum + commands.length, 0);
 }
 
-/** One new command after the other until the stack is dead. */
-async function work(user: User, stack: Stack, dead: AbortSignal, tally: Tally): Promise<void> {
-  while (!dead.aborted) await sendNew(user, stack, dead, tally);
+/** Sends new commands one by one until the stack is killed. */
+async function work(user: User, stack: Stack, killed: AbortSignal, counts: Counts): Promise<void> {
+  while (!killed.aborted) await sendNew(user, stack, killed, counts);
 }
 
-async function sendNew(user: User, stack: Stack, dead: AbortSignal, tally: Tally): Promise<void> {
+async function sendNew(user: User, stack: Stack, killed: AbortSignal, counts: Counts): Promise<void> {
   const command: Command = {
     key: `key-${user.commands.length}`,
     type: user.random.chance(0.6) ? "deposit" : "withdrawal",
     cents: user.random.int(1, 10_000),
   };
   user.commands.push(command);
-  await send(user, command, stack, dead, tally);
+  await send(user, command, stack, killed, counts);
 }
 
-async function sendUnanswered(user: User, stack: Stack, dead: AbortSignal, tally: Tally): Promise<void> {
+async function sendUnanswered(user: User, stack: Stack, killed: AbortSignal, counts: Counts): Promise<void> {
   const command = user.commands.at(-1);
   if (!command || command.id !== undefined) return;
-  tally.retried++;
-  await send(user, command, stack, dead, tally);
+  counts.retried++;
+  await send(user, command, stack, killed, counts);
 }
 
-/** Until it is accepted or the stack is dead. */
-async function send(user: User, command: Command, stack: Stack, dead: AbortSignal, tally: Tally): Promise<void> {
+/** Sends a command until it is accepted or the stack is killed. */
+async function send(user: User, command: Command, stack: Stack, killed: AbortSignal, counts: Counts): Promise<void> {
   const client = new Client(stack.apiUrl, user.name);
   const amount = dollars(BigInt(command.cents));
-  while (!dead.aborted) {
-    let answer: Answer | undefined;
+  while (!killed.aborted) {
+    let response: ApiResponse | undefined;
     try {
-      answer = await (command.type === "deposit"
+      response = await (command.type === "deposit"
         ? client.deposit("USD", amount, { key: command.key })
         : client.withdraw("USD", amount, { key: command.key }));
     } catch {
-      // The connection broke: whether the command is stored, nobody knows.
+      // The connection broke, so the command may or may not be stored.
     }
-    tally.add(answer?.status ?? 0);
-    if (answer?.status === 202) {
-      if (answer.headers.get("idempotency-replayed")) tally.replayed++;
-      command.id = transactionIn(answer, 202).id;
+    counts.add(response?.status ?? 0);
+    if (response?.status === 202) {
+      if (response.headers.get("idempotency-replayed")) counts.replayed++;
+      command.id = transactionIn(response, 202).id;
       return;
     }
-    if (answer && answer.status !== 503) throw new Error(`${answer.status}: ${JSON.stringify(answer.body)}`);
+    if (response && response.status !== 503) throw new Error(`${response.status}: ${JSON.stringify(response.body)}`);
     await setTimeout(20);
   }
 }
 
-/** @returns what the user's history must be, from the first decision on */
-function booksOf({ commands }: User) {
+/** @returns what the user's history must be, oldest first */
+function expectedHistoryOf({ commands }: User) {
   let balanceCents = 0n;
   return commands.map(({ id, type, cents }, index) => {
     const after = balanceCents + (type === "deposit" ? BigInt(cents) : -BigInt(cents));
@@ -205,32 +205,27 @@ function booksOf({ commands }: User) {
   });
 }
 
-async function compare(user: User, expected: ReturnType<typeof booksOf>, stack: Stack, deadline: number) {
+async function checkHistory(
+  user: User,
+  expected: ReturnType<typeof expectedHistoryOf>,
+  stack: Stack,
+  deadline: number,
+) {
   const client = new Client(stack.apiUrl, user.name);
-  while ((await client.balances()).sequence < expected.length) {
-    if (Date.now() > deadline) throw new Error(`${user.name} has commands that nobody decides`);
-    await setTimeout(200);
-  }
-  const history = [];
-  let cursor: string | null = "";
-  while (cursor !== null) {
-    const page = await client.history({ limit: "100", ...(cursor && { cursor }) });
-    history.push(...page.data);
-    cursor = page.nextCursor;
-  }
-  history.reverse();
+  await client.sequenceReached(expected.length, deadline - Date.now());
+  const history = (await client.fullHistory()).reverse();
   for (const [index, wanted] of expected.entries()) {
     for (const name of ["id", "type", "amount", "status", "sequence", "balanceAfter"] as const) {
       const got = history[index]?.[name];
       if (got !== wanted[name]) {
-        throw new Error(`${user.name}, decision ${index + 1}: ${name} is ${got} where ${wanted[name]} is right`);
+        throw new Error(`${user.name}, decision ${index + 1}: ${name} is ${got}, expected ${wanted[name]}`);
       }
     }
   }
   if (history.length !== expected.length) throw new Error(`${user.name} has ${history.length} decisions`);
   const balance = await client.balance("USD");
   const due = expected.at(-1)?.balanceAfter ?? "0.00";
-  if (balance !== due) throw new Error(`${user.name} holds ${balance} where ${due} is right`);
+  if (balance !== due) throw new Error(`${user.name} holds ${balance}, expected ${due}`);
 }
 
 function kill(victim: Victim, stack: Stack, marker: string): void {
@@ -243,7 +238,7 @@ function kill(victim: Victim, stack: Stack, marker: string): void {
     return victim === "database" ? program.endsWith("/dynoxide") : script.endsWith("/serverless.js");
   };
   const pid = processesWith(`ANTLER_TEST=${marker}`).find(isVictim);
-  if (!pid) throw new Error(`The ${victim} does not run`);
+  if (!pid) throw new Error(`No process of the ${victim} was found`);
   process.kill(Number(pid), "SIGKILL");
 }
 

@@ -1,9 +1,8 @@
-import { once } from "node:events";
 import { readdirSync, readFileSync } from "node:fs";
 import { setTimeout } from "node:timers/promises";
-import { collect, freeStackPorts, launch } from "./stack.ts";
+import { freeStackPorts, run } from "./stack.ts";
 
-/** Linux only: processes whose environment has the marker `NAME=value`, which is all that a stack has started. */
+/** Linux only: the processes whose environment has `NAME=value`. A stack passes its environment to every process it starts. */
 export function processesWith(marker: string): string[] {
   return readdirSync("/proc").filter((pid) => {
     if (!/^\d+$/.test(pid)) return false;
@@ -27,15 +26,7 @@ export function commandOf(pid: string): string[] {
   return readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0");
 }
 
-/** Starts a stack that is to refuse, and returns what it says. */
-export async function refusedStart(
-  environment: Readonly<Record<string, string>>,
-): Promise<{ code: number; output: string }> {
-  const child = launch({
-    ...(await freeStackPorts()),
-    ...environment,
-  });
-  const output = collect(child);
-  const [code] = await once(child, "close");
-  return { code, output: output() };
+/** Starts a stack that should refuse to start, and waits until it ends. */
+export async function refusedStart(environment: Readonly<Record<string, string>>) {
+  return run("localstack/start.ts", [], { ...(await freeStackPorts()), ...environment });
 }

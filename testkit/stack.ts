@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { createServer } from "node:net";
+import { createServer, type Server } from "node:net";
 import { join } from "node:path";
 import { hostInUrl } from "../localstack/settings.ts";
 
@@ -9,27 +9,36 @@ const READY_TIMEOUT_MS = 60_000;
 
 export interface Stack {
   readonly apiUrl: string;
-  /** What the stack was started with; start it again with this to get the same ports. */
+  /** What the stack was started with: a second start with it has the same ports. */
   readonly environment: Readonly<Record<string, string>>;
   readonly process: ChildProcess;
-  /** All that it has printed so far. */
+  /** What it has printed so far. */
   output(): string;
-  /** Ctrl-C, and the end of it. */
+  /** Stops it as Ctrl-C does. @returns the exit code */
   stop(): Promise<number | null>;
 }
 
-/** Ports that nothing listens on now. */
+/**
+ * Listens on the loopback interface.
+ *
+ * @param port any free one by default
+ * @returns the port
+ */
+export async function listen(server: Server, port = 0): Promise<number> {
+  await once(server.listen(port, "127.0.0.1"), "listening");
+  const address = server.address();
+  if (typeof address !== "object" || address === null) throw new Error("The server has no port");
+  return address.port;
+}
+
+/** Ports that no process listens on now. */
 export async function freePorts<const Names extends readonly string[]>(
   ...names: Names
 ): Promise<Record<Names[number], string>> {
-  const servers = names.map(() => createServer().listen(0, "127.0.0.1"));
-  await Promise.all(servers.map((server) => once(server, "listening")));
-  const ports = servers.map((server) => {
-    const address = server.address();
-    return String(typeof address === "object" ? address?.port : "");
-  });
+  const servers = names.map(() => createServer());
+  const ports = await Promise.all(servers.map((server) => listen(server)));
   await Promise.all(servers.map((server) => once(server.close(), "close")));
-  return Object.fromEntries(names.map((name, index) => [name, ports[index]])) as Record<Names[number], string>;
+  return Object.fromEntries(names.map((name, index) => [name, String(ports[index])])) as Record<Names[number], string>;
 }
 
 /** Free ports for a stack. */
@@ -37,7 +46,7 @@ export function freeStackPorts() {
   return freePorts("API_PORT", "AWS_PORT", "DYNAMODB_PORT", "METRICS_PORT");
 }
 
-/** Runs `localstack/start.ts`, or another command that does, out of this folder or another version of the code. */
+/** Runs `localstack/start.ts`, or another command that runs it, in this checkout or in another one. */
 export function launch(
   environment: Readonly<Record<string, string>>,
   [program, ...args]: readonly [string, ...string[]] = [process.execPath, "localstack/start.ts"],
@@ -50,7 +59,7 @@ export function launch(
   });
 }
 
-/** Starts a stack of its own on free ports and waits until it says that it is ready. */
+/** Starts a stack on free ports, or on those of the environment, and waits until it is ready. */
 export async function startStack(environment: Readonly<Record<string, string>> = {}, folder = ROOT): Promise<Stack> {
   const all = { ...(await freeStackPorts()), ...environment };
   const child = launch(all, undefined, folder);
@@ -78,7 +87,7 @@ export async function startStack(environment: Readonly<Record<string, string>> =
   };
 }
 
-/** Everything that a process has printed so far. */
+/** @returns reads what the process has printed so far */
 export function collect(child: ChildProcess): () => string {
   let output = "";
   const add = (chunk: Buffer) => {
@@ -89,18 +98,14 @@ export function collect(child: ChildProcess): () => string {
   return () => output;
 }
 
-/** Runs one of the repository's commands to its end. */
+/** Runs one of the repository's scripts to its end. */
 export async function run(
   script: string,
   args: readonly string[],
   environment: Readonly<Record<string, string>>,
   folder = ROOT,
 ): Promise<{ code: number | null; output: string }> {
-  const child = spawn(process.execPath, [script, ...args], {
-    cwd: folder,
-    env: { ...process.env, ...environment },
-    stdio: ["ignore", "pipe", "pipe"],
-  });
+  const child = launch(environment, [process.execPath, script, ...args], folder);
   const output = collect(child);
   const [code] = await once(child, "close");
   return { code, output: output() };

@@ -2,9 +2,9 @@ import { once } from "node:events";
 import { createServer } from "node:http";
 import { createServer as createNetServer, type Socket } from "node:net";
 import { setTimeout } from "node:timers/promises";
-import { beforeAll, describe, expect, onTestFinished, test } from "vitest";
+import { beforeAll, describe, expect, test } from "vitest";
 import { Client, newUser, transactionIn } from "../../testkit/client.ts";
-import { startFrontOf } from "../../testkit/front.ts";
+import { awsProxyForTest, listenForTest, stackForTest } from "../../testkit/perTest.ts";
 import { refusedStart } from "../../testkit/processes.ts";
 import { collect, freeStackPorts, launch, type Stack, startStack } from "../../testkit/stack.ts";
 
@@ -15,35 +15,28 @@ beforeAll(async () => {
   return () => owner.stop();
 });
 
-/** A port that no HTTP answer comes from, and that no other process takes, until it is released or the test ends. */
+/** A port that sends no HTTP response, and that no other process takes until it is released or the test ends. */
 async function holdPort(onConnection = (socket: Socket) => void socket.destroy()) {
-  const server = createNetServer(onConnection).listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const release = async () => {
-    if (server.listening) await once(server.close(), "close");
-  };
-  onTestFinished(release);
-  const address = server.address();
-  const port = typeof address === "object" ? (address?.port ?? 0) : 0;
-  return { port, endpoint: `http://127.0.0.1:${port}`, release };
+  const server = createNetServer(onConnection);
+  const port = await listenForTest(server);
+  return { port, endpoint: `http://127.0.0.1:${port}`, release: () => once(server.close(), "close") };
 }
 
-describe("an AWS_ENDPOINT_URL", () => {
-  test("that comes up later than the stack is waited for", async () => {
+describe("npm start with an AWS_ENDPOINT_URL", () => {
+  test("waits for an endpoint that starts later", async () => {
     const { port, endpoint, release } = await holdPort();
-    const starting = startStack({ AWS_ENDPOINT_URL: endpoint });
-    // Later than an unready start would take to fail.
+    const starting = stackForTest({ AWS_ENDPOINT_URL: endpoint });
+    // Longer than a start that does not wait would take to fail.
     await setTimeout(12_000);
     await release();
-    await startFrontOf(owner, port);
+    await awsProxyForTest(owner, port);
     const guest = await starting;
-    onTestFinished(() => guest.stop().then(() => {}));
     expect(guest.output()).toMatch(`Waiting until AWS_ENDPOINT_URL=${endpoint} answers …\n`);
     transactionIn(await new Client(guest.apiUrl, newUser()).deposit("USD", "1.00", { wait: 10 }), 201);
   });
 
   test.each(["API_PORT", "METRICS_PORT"] as const)(
-    "that is waited for while another process takes the %s: the start says so and ends",
+    "ends with the reason when another process takes the %s while it waits",
     async (name) => {
       const { port, endpoint, release } = await holdPort();
       const ports = await freeStackPorts();
@@ -51,19 +44,15 @@ describe("an AWS_ENDPOINT_URL", () => {
       const output = collect(child);
       await once(child.stdout, "data");
       const waiting = output();
-      const taker = createServer().listen(Number(ports[name]), "127.0.0.1");
-      onTestFinished(() => {
-        taker.close();
-      });
-      await once(taker, "listening");
+      await listenForTest(createServer(), Number(ports[name]));
       await release();
-      await startFrontOf(owner, port);
+      await awsProxyForTest(owner, port);
       expect(await once(child, "close")).toEqual([1, null]);
       expect(output()).toBe(`${waiting}Port ${ports[name]} is taken: set ${name} to a free one\n`);
     },
   );
 
-  test("that accepts connections and never answers is reported as awaited", async () => {
+  test("prints that it waits for an endpoint that accepts connections and never answers", async () => {
     const { endpoint } = await holdPort((socket) => void socket.resume());
     const child = launch({ ...(await freeStackPorts()), AWS_ENDPOINT_URL: endpoint });
     const [line] = await once(child.stdout, "data");
@@ -72,7 +61,7 @@ describe("an AWS_ENDPOINT_URL", () => {
     expect(await once(child, "close")).toEqual([0, null]);
   });
 
-  test("that never comes up is given up after a minute, in one line", async () => {
+  test("ends with one line when nothing answers for a minute", async () => {
     const { endpoint } = await holdPort();
     const { code, output } = await refusedStart({ AWS_ENDPOINT_URL: endpoint });
     expect(output).toBe(
@@ -81,18 +70,11 @@ describe("an AWS_ENDPOINT_URL", () => {
     expect(code).toBe(1);
   }, 90_000);
 
-  test("that is something else ends the start at once, with the reason", async () => {
+  test("ends at once, with the reason, when the endpoint is not AWS", async () => {
     const server = createServer((_request, response) => {
       response.writeHead(404).end("Not here");
     });
-    server.listen(0, "127.0.0.1");
-    await once(server, "listening");
-    onTestFinished(() => {
-      server.close();
-      server.closeAllConnections();
-    });
-    const address = server.address();
-    const endpoint = `http://127.0.0.1:${typeof address === "object" ? address?.port : ""}`;
+    const endpoint = `http://127.0.0.1:${await listenForTest(server)}`;
     const startedAtMs = Date.now();
     const { code, output } = await refusedStart({ AWS_ENDPOINT_URL: endpoint });
     expect(output).toMatch(/^The API ended with exit code 1\. The end of \S+stack\.log:\n/);

@@ -5,8 +5,9 @@ import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { Client, newUser, problemIn, transactionIn } from "../../testkit/client.ts";
+import { stackForTest } from "../../testkit/perTest.ts";
 import { refusedStart } from "../../testkit/processes.ts";
-import { run, startStack } from "../../testkit/stack.ts";
+import { run } from "../../testkit/stack.ts";
 
 const canMount = process.platform === "linux" && mountsTmpfs();
 
@@ -18,14 +19,14 @@ function mountsTmpfs(): boolean {
   return mounted;
 }
 
-/** A small disk of its own, with a way to fill it to the last byte and to make room again. */
+/** A small file system that a test can fill to the last byte. */
 function smallDisk() {
   const folder = mkdtempSync(join(tmpdir(), "antler-"));
   const { status, stderr } = spawnSync("mount", ["-t", "tmpfs", "-o", "size=24m", "tmpfs", folder], {
     encoding: "utf8",
   });
   if (status !== 0) throw new Error(stderr);
-  // Lazily, because a stack that dies of a failed test may still have it open.
+  // Lazy, because the stack of a failed test may still have files open in it.
   onTestFinished(() => {
     spawnSync("umount", ["-l", folder]);
     rmSync(folder, { recursive: true });
@@ -41,32 +42,31 @@ function smallDisk() {
         }
       }
     },
-    makeRoom() {
+    free() {
       for (const name of readdirSync(folder)) if (name.startsWith("filler-")) rmSync(join(folder, name));
     },
   };
 }
 
-describe.runIf(canMount)("a disk that is full (skipped where no tmpfs can be mounted)", () => {
-  test("in the middle of a load, refuses with 503, loses and doubles nothing, and is said in the log", async () => {
+describe.runIf(canMount)("a full disk (skipped where no tmpfs can be mounted)", () => {
+  test("during a load: the API answers 503, no command is lost or doubled, and the log names the reason", async () => {
     const disk = smallDisk();
-    const stack = await startStack({ DATA_DIR: disk.dataDir });
-    onTestFinished(() => stack.stop().then(() => {}));
+    const stack = await stackForTest({ DATA_DIR: disk.dataDir });
     const clients = Array.from({ length: 10 }, () => new Client(stack.apiUrl, newUser()));
     const accepted = new Map<Client, number>();
-    let refused = 0;
-    let over = false;
+    let unavailable = 0;
+    let isOver = false;
     const load = clients.map(async (client) => {
       let step = 0;
-      while (!over) {
-        const answer = await client.deposit("USD", "1.00", { key: `key-${step}` });
-        if (answer.status === 503) {
-          expect(problemIn(answer, 503).code).toBe("unavailable");
-          expect(answer.headers.get("retry-after")).toBe("1");
-          refused++;
+      while (!isOver) {
+        const response = await client.deposit("USD", "1.00", { key: `key-${step}` });
+        if (response.status === 503) {
+          expect(problemIn(response, 503).code).toBe("unavailable");
+          expect(response.headers.get("retry-after")).toBe("1");
+          unavailable++;
           await setTimeout(50);
         } else {
-          transactionIn(answer, 202);
+          transactionIn(response, 202);
           step++;
         }
       }
@@ -76,20 +76,18 @@ describe.runIf(canMount)("a disk that is full (skipped where no tmpfs can be mou
     await setTimeout(500);
     disk.fill();
     await setTimeout(1500);
-    expect(refused).toBeGreaterThan(0);
-    const [first] = clients;
-    // Reading needs no room.
-    expect((await first?.get("balances"))?.status).toBe(200);
-    disk.makeRoom();
+    expect(unavailable).toBeGreaterThan(0);
+    expect((await clients[0]?.get("balances"))?.status).toBe(200);
+    disk.free();
     await setTimeout(500);
-    over = true;
+    isOver = true;
     await Promise.all(load);
 
-    // A delivery that failed comes back when its visibility timeout of 60 s ends.
+    // A failed batch is delivered again when its visibility timeout of 60 s ends.
     const deadline = Date.now() + 120_000;
     for (const client of clients) {
       const count = accepted.get(client) ?? 0;
-      while ((await client.balances()).sequence < count && Date.now() < deadline) await setTimeout(200);
+      await client.sequenceReached(count, deadline - Date.now());
       expect(await client.balances()).toMatchObject({ sequence: count });
       expect(await client.balance("USD")).toBe(`${count}.00`);
     }
@@ -98,7 +96,7 @@ describe.runIf(canMount)("a disk that is full (skipped where no tmpfs can be mou
     expect(log).toContain("database or disk is full");
   }, 240_000);
 
-  test("at the start, is said in one line", async () => {
+  test("at the start: npm start prints the reason in one line and ends", async () => {
     const disk = smallDisk();
     disk.fill();
     const { code, output } = await refusedStart({ DATA_DIR: disk.dataDir });

@@ -30,8 +30,8 @@ describe("privacy", () => {
     for (const user of [bob, newUser("nobody")]) {
       const body = method === "POST" ? JSON.stringify(valid) : undefined;
       const headers = { "content-type": "application/json", "idempotency-key": randomUUID() };
-      const answer = await alice.request(method, `/v1/users/${user}/${path}`, body, headers);
-      expect(problemIn(answer, 403).code).toBe("forbidden");
+      const response = await alice.request(method, `/v1/users/${user}/${path}`, body, headers);
+      expect(problemIn(response, 403).code).toBe("forbidden");
     }
   });
 
@@ -43,19 +43,19 @@ describe("privacy", () => {
 
   test("the scope wallets:admin acts for any user", async () => {
     const service = new Client(apiUrl, "decision-service", "other wallets:admin");
-    const answer = await service.request("POST", `/v1/users/${bob}/deposits`, JSON.stringify(valid), {
+    const response = await service.request("POST", `/v1/users/${bob}/deposits`, JSON.stringify(valid), {
       "content-type": "application/json",
       "idempotency-key": randomUUID(),
       prefer: "wait=10",
     });
-    expect(transactionIn(answer, 201).userId).toBe(bob);
+    expect(transactionIn(response, 201).userId).toBe(bob);
   });
 
   test("a token that is missing or made up is refused with a challenge", async () => {
     for (const authorization of ["", "Bearer x.y.z", "Basic YTpi"]) {
-      const answer = await alice.request("GET", `/v1/users/${alice.user}/balances`, undefined, { authorization });
-      expect(problemIn(answer, 401).code).toBe("unauthorized");
-      expect(answer.headers.get("www-authenticate")).toContain("Bearer");
+      const response = await alice.request("GET", `/v1/users/${alice.user}/balances`, undefined, { authorization });
+      expect(problemIn(response, 401).code).toBe("unauthorized");
+      expect(response.headers.get("www-authenticate")).toContain("Bearer");
     }
   });
 });
@@ -89,8 +89,8 @@ describe("a request that is wrong", () => {
   });
 
   test("with another content type is refused", async () => {
-    const answer = await post(JSON.stringify(valid), { "content-type": "text/plain" });
-    expect(problemIn(answer, 415).code).toBe("unsupported_media_type");
+    const response = await post(JSON.stringify(valid), { "content-type": "text/plain" });
+    expect(problemIn(response, 415).code).toBe("unsupported_media_type");
   });
 
   test("without an Idempotency-Key, or with one that is too long, is refused", async () => {
@@ -120,8 +120,8 @@ describe("a request that is wrong", () => {
   });
 
   test("carries the request's id", async () => {
-    const answer = await alice.request("GET", "/v1/nothing");
-    expect(problemIn(answer, 404).requestId).toBe(answer.headers.get("x-request-id"));
+    const response = await alice.request("GET", "/v1/nothing");
+    expect(problemIn(response, 404).requestId).toBe(response.headers.get("x-request-id"));
   });
 });
 
@@ -146,7 +146,7 @@ describe("open to all", () => {
   });
 
   test("the documentation page is reached with a slash at the end, too", async () => {
-    const answer = await get("/docs/");
-    expect([answer.status, answer.url]).toEqual([200, `${apiUrl}/docs`]);
+    const response = await get("/docs/");
+    expect([response.status, response.url]).toEqual([200, `${apiUrl}/docs`]);
   });
 });

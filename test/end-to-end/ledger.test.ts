@@ -8,8 +8,8 @@ const aUser = () => new Client(apiUrl, newUser());
 describe("a deposit", () => {
   test("is accepted at once, is never unknown after that, and ends posted", async () => {
     const alice = aUser();
-    const answer = await alice.deposit("USD", "12.34", { reference: "invoice 4711", metadata: { order: "A-1" } });
-    const accepted = transactionIn(answer, 202);
+    const response = await alice.deposit("USD", "12.34", { reference: "invoice 4711", metadata: { order: "A-1" } });
+    const accepted = transactionIn(response, 202);
     expect(accepted).toMatchObject({
       userId: alice.user,
       type: "deposit",
@@ -23,7 +23,7 @@ describe("a deposit", () => {
       metadata: { order: "A-1" },
       rejection: null,
     });
-    const location = answer.headers.get("location") ?? "";
+    const location = response.headers.get("location") ?? "";
     expect((await alice.request("GET", location)).status).toBe(200);
 
     const posted = await alice.decided(accepted.id);
@@ -37,11 +37,11 @@ describe("a deposit", () => {
     expect(await alice.balance("USD")).toBe("12.34");
   });
 
-  test("that is waited for answers 201 with the outcome", async () => {
+  test("that is waited for responses 201 with the outcome", async () => {
     const alice = aUser();
-    const answer = await alice.deposit("JPY", "500", { wait: 10 });
-    expect(transactionIn(answer, 201)).toMatchObject({ status: "posted", balanceAfter: "500", sequence: 1 });
-    expect(answer.headers.get("preference-applied")).toBe("wait=10");
+    const response = await alice.deposit("JPY", "500", { wait: 10 });
+    expect(transactionIn(response, 201)).toMatchObject({ status: "posted", balanceAfter: "500", sequence: 1 });
+    expect(response.headers.get("preference-applied")).toBe("wait=10");
   });
 
   test.each([
@@ -94,7 +94,7 @@ describe("a race", () => {
     const alice = aUser();
     await alice.deposit("USD", "100.00", { wait: 10 });
     const accepted = await Promise.all(Array.from({ length: 50 }, () => alice.withdraw("USD", "7.00")));
-    const decided = await Promise.all(accepted.map((answer) => alice.decided(transactionIn(answer, 202).id)));
+    const decided = await Promise.all(accepted.map((response) => alice.decided(transactionIn(response, 202).id)));
     const count = (status: string) => decided.filter((transaction) => transaction.status === status).length;
     expect({ posted: count("posted"), rejected: count("rejected") }).toEqual({ posted: 14, rejected: 36 });
     expect(await alice.balances()).toMatchObject({ sequence: 51 });
@@ -104,12 +104,12 @@ describe("a race", () => {
   test("of one Idempotency-Key 20 times at once has one effect", async () => {
     const alice = aUser();
     const key = randomUUID();
-    const answers = await Promise.all(
+    const responses = await Promise.all(
       Array.from({ length: 20 }, () => alice.deposit("USD", "3.00", { key, wait: 10 })),
     );
-    const ids = new Set(answers.map((answer) => transactionIn(answer, 201).id));
+    const ids = new Set(responses.map((response) => transactionIn(response, 201).id));
     expect(ids.size).toBe(1);
-    expect(answers.filter(({ headers }) => headers.get("idempotency-replayed") === "true")).toHaveLength(19);
+    expect(responses.filter(({ headers }) => headers.get("idempotency-replayed") === "true")).toHaveLength(19);
     expect(await alice.balances()).toMatchObject({ sequence: 1 });
     expect(await alice.balance("USD")).toBe("3.00");
   });
@@ -131,7 +131,7 @@ describe("a race", () => {
 });
 
 describe("an Idempotency-Key", () => {
-  test("met again with the same content answers with the transaction as it stands", async () => {
+  test("met again with the same content responses with the transaction as it stands", async () => {
     const alice = aUser();
     const key = "the key; 1";
     const first = transactionIn(await alice.deposit("USD", "1.00", { key, wait: 10 }), 201);

@@ -94,7 +94,7 @@ describe("the figures for Prometheus", () => {
     const alice = new Client(stack.apiUrl, newUser("alice"));
     const before = await figures();
     const accepted = await Promise.all(Array.from({ length: 30 }, () => alice.deposit("USD", "1.00")));
-    await Promise.all(accepted.map((answer) => alice.decided(transactionIn(answer, 202).id)));
+    await Promise.all(accepted.map((response) => alice.decided(transactionIn(response, 202).id)));
     const folded = await figures();
     expect(added(before, folded, "antler_fold_commands_sum")).toBe(30);
     expect(added(before, folded, "antler_fold_commands_count")).toBeLessThan(30);
@@ -134,10 +134,13 @@ describe("the log", () => {
 
   test("follows one command from the request to its decision by the request's id", async () => {
     const alice = new Client(stack.apiUrl, newUser("alice"));
-    const answer = await alice.deposit("USD", "31337.42", { reference: "secret-reference", metadata: { pin: "4711" } });
-    const { id } = transactionIn(answer, 202);
+    const response = await alice.deposit("USD", "31337.42", {
+      reference: "secret-reference",
+      metadata: { pin: "4711" },
+    });
+    const { id } = transactionIn(response, 202);
     await alice.decided(id);
-    const requestId = answer.headers.get("x-request-id") ?? "";
+    const requestId = response.headers.get("x-request-id") ?? "";
     await expect.poll(() => entriesWith(requestId)).toHaveLength(2);
     const entries = entriesWith(requestId);
     expect(entries).toContainEqual(
@@ -158,8 +161,8 @@ describe("the log", () => {
       "idempotency-key": "key-90210",
     };
     const body = JSON.stringify({ currency: "USD", amount: "31337.43", reference: "secret-reference" });
-    const answer = await alice.request("POST", `/v1/users/${user}/deposits`, body, headers);
-    await alice.decided(transactionIn(answer, 202).id);
+    const response = await alice.request("POST", `/v1/users/${user}/deposits`, body, headers);
+    await alice.decided(transactionIn(response, 202).id);
     await alice.request("POST", `/v1/users/${user}/deposits`, '{"amount": 31337.43', headers);
     await sendNonsense('{"amountMinor":"3133743"');
     await expect.poll(() => entriesWith("dead letter").length).toBeGreaterThan(0);

@@ -7,7 +7,7 @@ import { issueToken } from "../../localstack/identityProvider.ts";
 
 /** What an attacker does who is not bound to any HTTP client's manners. */
 
-export interface RawAnswer {
+export interface RawResponse {
   readonly status: number;
   /** By name in lower case. */
   readonly headers: ReadonlyMap<string, string>;
@@ -52,7 +52,7 @@ export async function attack(
   path: string,
   headers: Headers = {},
   body?: string | Uint8Array,
-): Promise<RawAnswer> {
+): Promise<RawResponse> {
   const given = Array.isArray(headers) ? headers : Object.entries(headers);
   const content = Buffer.from(body ?? "");
   const lines = [
@@ -62,10 +62,10 @@ export async function attack(
     ...(body === undefined ? [] : [`Content-Length: ${content.byteLength}`]),
     ...given.map(([name, value]) => `${name}: ${value}`),
   ];
-  return parseAnswer(await sendBytes(Buffer.concat([Buffer.from(`${lines.join("\r\n")}\r\n\r\n`, "latin1"), content])));
+  return parseResponse(await sendBytes(Buffer.concat([Buffer.from(`${lines.join("\r\n")}\r\n\r\n`, "latin1"), content])));
 }
 
-export function parseAnswer(text: string): RawAnswer {
+export function parseResponse(text: string): RawResponse {
   const [head = "", ...rest] = text.split("\r\n\r\n");
   const [statusLine = "", ...lines] = head.split("\r\n");
   const status = Number(/^HTTP\/1\.1 (\d{3}) /.exec(statusLine)?.[1]);
@@ -80,12 +80,12 @@ export function parseAnswer(text: string): RawAnswer {
 }
 
 /** True for an answer of ours. Node's HTTP server and serverless-offline's hapi answer some requests before our code. */
-export function isOurs({ headers }: RawAnswer): boolean {
+export function isOurs({ headers }: RawResponse): boolean {
   return headers.has("x-request-id");
 }
 
 /** The code of the problem in an answer of ours, after its status. */
-export function codeOf(answer: RawAnswer): string {
+export function codeOf(answer: RawResponse): string {
   if (answer.headers.get("content-type") !== "application/problem+json") return `${answer.status}`;
   return `${answer.status} ${problemSchema.parse(JSON.parse(answer.body)).code}`;
 }

@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { gzipSync } from "node:zlib";
 import { beforeAll, describe, expect, inject, test } from "vitest";
 import { Client, newUser, transactionIn } from "../../testkit/client.ts";
-import { attack, bearer, codeOf, isOurs, type RawAnswer } from "./attacker.ts";
+import { attack, bearer, codeOf, isOurs, type RawResponse } from "./attacker.ts";
 
 const alice = new Client(inject("apiUrl"), newUser("alice"));
 const VALID = '{"currency":"USD","amount":"1.00"}';
@@ -16,7 +16,7 @@ async function post(
   body: string | Uint8Array,
   headers: Readonly<Record<string, string>> = {},
   key: string = randomUUID(),
-): Promise<RawAnswer> {
+): Promise<RawResponse> {
   const all = { "content-type": "application/json", "idempotency-key": key, ...asAlice, ...headers };
   return attack("POST", `/v1/users/${alice.user}/deposits`, all, body);
 }
@@ -80,8 +80,8 @@ describe("a body is refused, and nothing of it is stored, when it", () => {
   });
 
   test("has 12 MB, which serverless-offline refuses before our code, as API Gateway does from 10 MB on", async () => {
-    const answer = await post(Buffer.alloc(12 << 20, " "));
-    expect([answer.status, isOurs(answer)]).toEqual([413, false]);
+    const response = await post(Buffer.alloc(12 << 20, " "));
+    expect([response.status, isOurs(response)]).toEqual([413, false]);
   });
 });
 
@@ -124,8 +124,8 @@ describe("a body of another type is refused:", () => {
     "/",
     "multipart/form-data",
   ])("%s, which hapi refuses before our code", async (type) => {
-    const answer = await post(VALID, { "content-type": type });
-    expect([answer.status, isOurs(answer)]).toEqual([400, false]);
+    const response = await post(VALID, { "content-type": type });
+    expect([response.status, isOurs(response)]).toEqual([400, false]);
   });
 });
 
@@ -138,10 +138,10 @@ describe("a body is taken for what it is, when it", () => {
     ["has the name of a prototype for a text", withField("reference", '"__proto__"'), "__proto__"],
     ["has a script for a text", withField("reference", '"<script>alert(1)</script>"'), "<script>alert(1)</script>"],
   ])("%s", async (_name, body, reference) => {
-    const answer = await post(body, { prefer: "wait=10" });
-    expect(answer.status).toBe(201);
-    expect(JSON.parse(answer.body)).toMatchObject({ amount: "1.00", reference });
-    expect(answer.headers.get("content-type")).toMatch(/^application\/json/);
+    const response = await post(body, { prefer: "wait=10" });
+    expect(response.status).toBe(201);
+    expect(JSON.parse(response.body)).toMatchObject({ amount: "1.00", reference });
+    expect(response.headers.get("content-type")).toMatch(/^application\/json/);
     expect((await alice.history({ limit: "1" })).data[0]?.reference).toBe(reference);
   });
 
@@ -175,9 +175,9 @@ describe("a preference that plays tricks is no preference:", () => {
     "xwait=5",
     `wait${" ".repeat(10_000)}x`,
   ])("%s", async (prefer) => {
-    const answer = await post(VALID, { prefer });
-    expect(answer.status).toBe(202);
-    expect(answer.headers.has("preference-applied")).toBe(false);
+    const response = await post(VALID, { prefer });
+    expect(response.status).toBe(202);
+    expect(response.headers.has("preference-applied")).toBe(false);
   });
 });
 

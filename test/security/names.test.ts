@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { beforeAll, describe, expect, inject, test } from "vitest";
 import { Client, newUser, problemIn, transactionIn } from "../../testkit/client.ts";
-import { attack, bearer, codeOf, isOurs, type RawAnswer } from "./attacker.ts";
+import { attack, bearer, codeOf, isOurs, type RawResponse } from "./attacker.ts";
 
 const apiUrl = inject("apiUrl");
 const alice = new Client(apiUrl, newUser("alice"));
@@ -18,11 +18,11 @@ beforeAll(async () => {
 });
 
 /** Whatever was answered, it is no failure of ours, and it is at most alice's own. */
-function expectHarmless(answer: RawAnswer): void {
-  expect(answer.status).toBeLessThan(500);
-  expect(answer.text).not.toContain(BOBS_MONEY);
-  expect(answer.text).not.toContain("secret");
-  if (answer.status === 200 && isOurs(answer)) expect(JSON.parse(answer.body)).toMatchObject({ userId: alice.user });
+function expectHarmless(response: RawResponse): void {
+  expect(response.status).toBeLessThan(500);
+  expect(response.text).not.toContain(BOBS_MONEY);
+  expect(response.text).not.toContain("secret");
+  if (response.status === 200 && isOurs(response)) expect(JSON.parse(response.body)).toMatchObject({ userId: alice.user });
 }
 
 describe("a path that plays tricks reaches nobody else's wallet:", () => {
@@ -85,12 +85,12 @@ describe("a path that plays tricks reaches nobody else's wallet:", () => {
   test.each(["x-original-url", "x-rewrite-url", "x-forwarded-path", "x-forwarded-prefix", "x-amzn-request-context"])(
     "the header %s",
     async (name) => {
-      const answer = await attack("GET", `/v1/users/${alice.user}/balances`, {
+      const response = await attack("GET", `/v1/users/${alice.user}/balances`, {
         ...asAlice,
         [name]: `/v1/users/${bob.user}/balances`,
       });
-      expect(JSON.parse(answer.body)).toMatchObject({ userId: alice.user });
-      expectHarmless(answer);
+      expect(JSON.parse(response.body)).toMatchObject({ userId: alice.user });
+      expectHarmless(response);
     },
   );
 
@@ -144,8 +144,8 @@ describe("names that every object has are names like any other:", () => {
   });
 
   test.each(PROTOTYPE_NAMES)("a header of the name %s means nothing", async (name) => {
-    const answer = await attack("GET", `/v1/users/${alice.user}/balances`, { ...asAlice, [name]: "polluted" });
-    expect(answer.status).toBe(200);
+    const response = await attack("GET", `/v1/users/${alice.user}/balances`, { ...asAlice, [name]: "polluted" });
+    expect(response.status).toBe(200);
   });
 
   test("and after all of it a new user's wallet is as empty as any", async () => {
@@ -215,8 +215,8 @@ describe("an Idempotency-Key that can't be one is refused:", () => {
     ["a carriage return", "a\rb"],
     ["a delete", "a\x7fb"],
   ])("%s, by Node's HTTP server before our code", async (_name, key) => {
-    const answer = await post(key);
-    expect([answer.status, isOurs(answer)]).toEqual([400, false]);
+    const response = await post(key);
+    expect([response.status, isOurs(response)]).toEqual([400, false]);
   });
 });
 
@@ -256,22 +256,22 @@ describe("a cursor", () => {
   });
 
   test("beyond the end shows one's own newest, and no more", async () => {
-    const answer = await page(of("v1:999999999999999"));
-    const { data } = JSON.parse(answer.body);
+    const response = await page(of("v1:999999999999999"));
+    const { data } = JSON.parse(response.body);
     expect(data).toEqual((await alice.history({ limit: "1" })).data);
   });
 
   test("of another user shows one's own history", async () => {
     for (let step = 0; step < 3; step++) await bob.deposit("USD", "1.00", { key: `${step}-${randomUUID()}`, wait: 10 });
     const { nextCursor } = await bob.history({ limit: "1" });
-    const answer = await page(nextCursor ?? "");
-    expectHarmlessPage(answer);
-    expect(answer.status).toBe(200);
+    const response = await page(nextCursor ?? "");
+    expectHarmlessPage(response);
+    expect(response.status).toBe(200);
   });
 
-  function expectHarmlessPage(answer: RawAnswer): void {
-    expect(answer.text).not.toContain(bob.user);
-    expect(answer.text).not.toContain(BOBS_MONEY);
-    for (const { userId } of JSON.parse(answer.body).data) expect(userId).toBe(alice.user);
+  function expectHarmlessPage(response: RawResponse): void {
+    expect(response.text).not.toContain(bob.user);
+    expect(response.text).not.toContain(BOBS_MONEY);
+    for (const { userId } of JSON.parse(response.body).data) expect(userId).toBe(alice.user);
   }
 });

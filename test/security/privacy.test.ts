@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { beforeAll, describe, expect, inject, test } from "vitest";
 import document from "../../docs/reference/openapi.json" with { type: "json" };
 import { Client, newUser, transactionIn } from "../../testkit/client.ts";
-import { attack, bearer, codeOf, type RawAnswer } from "./attacker.ts";
+import { attack, bearer, codeOf, type RawResponse } from "./attacker.ts";
 
 /**
  * Another user's data is not to be had: every route of the OpenAPI document that names a user, with every id that the
@@ -41,7 +41,7 @@ beforeAll(async () => {
 
 const movement = JSON.stringify({ currency: "USD", amount: "1.00" });
 
-function call(method: string, path: string, headers: Record<string, string>): Promise<RawAnswer> {
+function call(method: string, path: string, headers: Record<string, string>): Promise<RawResponse> {
   const more = { "content-type": "application/json", "idempotency-key": randomUUID(), prefer: "wait=5" };
   return method === "POST" ? attack(method, path, { ...more, ...headers }, movement) : attack(method, path, headers);
 }
@@ -52,8 +52,8 @@ function paths(template: string, user: string): string[] {
   return path.includes("{id}") ? bobsIds.map((id) => path.replace("{id}", id)) : [path];
 }
 
-function expectNothingOfBob(answer: RawAnswer): void {
-  for (const secret of [...SECRETS, ...bobsIds, bob.user]) expect(answer.text).not.toContain(secret);
+function expectNothingOfBob(response: RawResponse): void {
+  for (const secret of [...SECRETS, ...bobsIds, bob.user]) expect(response.text).not.toContain(secret);
 }
 
 test("the attacks know every route, and ids to try", () => {
@@ -66,16 +66,16 @@ describe.each(routes)("%s %s", (method, template) => {
     const { sequence } = await bob.balances();
     const headers = await bearer(mallory);
     for (const path of paths(template, bob.user)) {
-      const answer = await call(method, path, headers);
-      expect(codeOf(answer)).toBe("403 forbidden");
-      expectNothingOfBob(answer);
+      const response = await call(method, path, headers);
+      expect(codeOf(response)).toBe("403 forbidden");
+      expectNothingOfBob(response);
     }
     expect((await bob.balances()).sequence).toBe(sequence);
   });
 
-  test("of another user answers as that of one who does not exist", async () => {
+  test("of another user responses as that of one who does not exist", async () => {
     const headers = await bearer(mallory);
-    const strip = ({ headers, body }: RawAnswer) => {
+    const strip = ({ headers, body }: RawResponse) => {
       const { requestId: _, ...problem } = JSON.parse(body);
       return { problem, names: [...headers.keys()], length: body.length };
     };
@@ -87,9 +87,9 @@ describe.each(routes)("%s %s", (method, template) => {
   test("of oneself shows nothing of another with every id", async () => {
     const headers = await bearer(mallory);
     for (const path of paths(template, mallory)) {
-      const answer = await call(method, path, headers);
-      expectNothingOfBob(answer);
-      if (template.includes("{id}")) expect(codeOf(answer)).toBe("404 not_found");
+      const response = await call(method, path, headers);
+      expectNothingOfBob(response);
+      if (template.includes("{id}")) expect(codeOf(response)).toBe("404 not_found");
     }
   });
 
@@ -107,9 +107,9 @@ describe.each(routes)("%s %s", (method, template) => {
   test("without a token, or with one that is empty, is refused", async () => {
     for (const headers of [{}, { authorization: "" }, { authorization: "Bearer" }]) {
       for (const path of paths(template, bob.user)) {
-        const answer = await call(method, path, headers);
-        expect(codeOf(answer)).toBe("401 unauthorized");
-        expectNothingOfBob(answer);
+        const response = await call(method, path, headers);
+        expect(codeOf(response)).toBe("401 unauthorized");
+        expectNothingOfBob(response);
       }
     }
   });
@@ -118,10 +118,10 @@ describe.each(routes)("%s %s", (method, template) => {
     const headers = await bearer(mallory);
     for (const other of ["GET", "HEAD", "OPTIONS", "PUT", "PATCH", "DELETE", "TRACE", "PROPFIND"]) {
       for (const path of paths(template, bob.user)) {
-        const answer = await attack(other, path, headers);
-        expect(answer.status).toBeGreaterThanOrEqual(400);
-        expect(answer.status).toBeLessThan(500);
-        expectNothingOfBob(answer);
+        const response = await attack(other, path, headers);
+        expect(response.status).toBeGreaterThanOrEqual(400);
+        expect(response.status).toBeLessThan(500);
+        expectNothingOfBob(response);
       }
     }
   });
@@ -130,13 +130,13 @@ describe.each(routes)("%s %s", (method, template) => {
 test("the Idempotency-Key of another user makes a transaction of one's own", async () => {
   const { sequence } = await bob.balances();
   for (const key of bobsKeys) {
-    const answer = await call("POST", `/v1/users/${mallory}/deposits`, {
+    const response = await call("POST", `/v1/users/${mallory}/deposits`, {
       ...(await bearer(mallory)),
       "idempotency-key": key,
     });
-    expect(answer.status).toBe(201);
-    expect(answer.headers.has("idempotency-replayed")).toBe(false);
-    expectNothingOfBob(answer);
+    expect(response.status).toBe(201);
+    expect(response.headers.has("idempotency-replayed")).toBe(false);
+    expectNothingOfBob(response);
   }
   expect((await bob.balances()).sequence).toBe(sequence);
 });

@@ -66,15 +66,15 @@ function signedByHand(extra: Readonly<Record<string, unknown>>): string {
 }
 
 async function present(authorization: string, path = balances) {
-  const answer = await attack("GET", path, { authorization });
-  expect(answer.body).not.toContain("7.00");
-  return answer;
+  const response = await attack("GET", path, { authorization });
+  expect(response.body).not.toContain("7.00");
+  return response;
 }
 
 async function expectRefused(token: string): Promise<void> {
-  const answer = await present(`Bearer ${token}`);
-  expect(codeOf(answer)).toBe("401 unauthorized");
-  expect(answer.headers.get("www-authenticate")).toMatch(/^Bearer realm="antler"/);
+  const response = await present(`Bearer ${token}`);
+  expect(codeOf(response)).toBe("401 unauthorized");
+  expect(response.headers.get("www-authenticate")).toMatch(/^Bearer realm="antler"/);
 }
 
 test("the tokens that the attacks are made from are good", async () => {
@@ -85,9 +85,9 @@ test("the tokens that the attacks are made from are good", async () => {
     await signedByProvider({ sub: mallory, scope: "wallets:admin" }),
     signedByHand({}),
   ]) {
-    const answer = await attack("GET", balances, { authorization: `Bearer ${token}` });
-    expect(answer.status).toBe(200);
-    expect(answer.body).toContain("7.00");
+    const response = await attack("GET", balances, { authorization: `Bearer ${token}` });
+    expect(response.status).toBe(200);
+    expect(response.body).toContain("7.00");
   }
 });
 
@@ -337,27 +337,27 @@ describe("the Authorization header is not to be played with:", () => {
   });
 
   test("a token beyond 16 KB, which Node's HTTP server refuses before our code", async () => {
-    const answer = await present(`Bearer ${goodToken}${"A".repeat(70_000)}`);
-    expect([answer.status, isOurs(answer)]).toEqual([400, false]);
+    const response = await present(`Bearer ${goodToken}${"A".repeat(70_000)}`);
+    expect([response.status, isOurs(response)]).toEqual([400, false]);
   });
 
   test("given twice, both are joined with a comma, which is no token at all", async () => {
     const mallory = await tokenOf(newUser("mallory"));
     const forged = forge({ alg: "none" }, withNothing);
     for (const last of [`Bearer ${goodToken}`, `Bearer ${mallory}`, `Bearer ${forged}`, "Bearer", ""]) {
-      const answer = await attack("GET", balances, [
+      const response = await attack("GET", balances, [
         ["Authorization", `Bearer ${goodToken}`],
         ["authorization", last],
       ]);
-      expect(codeOf(answer)).toBe("401 unauthorized");
+      expect(codeOf(response)).toBe("401 unauthorized");
     }
   });
 
   test("the emulator's own header to set claims has no say", async () => {
-    const answer = await attack("GET", balances, {
+    const response = await attack("GET", balances, {
       "sls-offline-authorizer-override": JSON.stringify({ jwt: { claims: claims() }, lambda: claims() }),
     });
-    expect(codeOf(answer)).toBe("401 unauthorized");
+    expect(codeOf(response)).toBe("401 unauthorized");
   });
 
   test("a token in the query, in a cookie or in the body", async () => {

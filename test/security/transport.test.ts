@@ -4,7 +4,7 @@ import type { Socket } from "node:net";
 import { setTimeout } from "node:timers/promises";
 import { beforeAll, describe, expect, inject, onTestFinished, test } from "vitest";
 import { Client, newUser, transactionIn } from "../../testkit/client.ts";
-import { attack, bearer, codeOf, dial, isOurs, parseAnswer, sendBytes } from "./attacker.ts";
+import { attack, bearer, codeOf, dial, isOurs, parseResponse, sendBytes } from "./attacker.ts";
 
 const apiUrl = inject("apiUrl");
 const alice = new Client(apiUrl, newUser("alice"));
@@ -18,7 +18,7 @@ beforeAll(async () => {
   authorization = `Authorization: ${asAlice.authorization}`;
 });
 
-/** How many answers a connection got. */
+/** How many responses a connection got. */
 const answersIn = (text: string) => text.split("HTTP/1.1 ").length - 1;
 
 describe("a flood of headers", () => {
@@ -26,8 +26,8 @@ describe("a flood of headers", () => {
   const many = (count: number) => Array.from({ length: count }, (_, index) => [`x-${index}`, "v"] as const);
 
   test("of 200 is taken", async () => {
-    const answer = await attack("GET", balances, [...many(200), ...Object.entries(asAlice)]);
-    expect(answer.status).toBe(200);
+    const response = await attack("GET", balances, [...many(200), ...Object.entries(asAlice)]);
+    expect(response.status).toBe(200);
   });
 
   test("of one name 200 times does not hide the token", async () => {
@@ -42,8 +42,8 @@ describe("a flood of headers", () => {
     ["of 64 KB in a name", [["x".repeat(65_536), "v"]] as const],
     ["of 64 KB of cookies", [["cookie", "a=b; ".repeat(13_000)]] as const],
   ])("%s is refused by Node's HTTP server before our code", async (_name, headers) => {
-    const answer = await attack("GET", balances, [...Object.entries(asAlice), ...headers]);
-    expect([answer.status, isOurs(answer)]).toEqual([400, false]);
+    const response = await attack("GET", balances, [...Object.entries(asAlice), ...headers]);
+    expect([response.status, isOurs(response)]).toEqual([400, false]);
   });
 });
 
@@ -70,13 +70,13 @@ describe("a header that comes twice is refused where only one value can be meant
   test("one key twice", async () => {
     const one = key();
     expect(codeOf(await post([one, one]))).toBe("400 idempotency_key_invalid");
-    const answer = await post([one]);
-    expect([codeOf(answer), answer.headers.has("idempotency-replayed")]).toEqual(["202", false]);
+    const response = await post([one]);
+    expect([codeOf(response), response.headers.has("idempotency-replayed")]).toEqual(["202", false]);
   });
 
   test("two preferences of which one is a wait are one list, and are granted", async () => {
-    const answer = await post([key(), ["prefer", "respond-async"], ["prefer", "wait=10"]]);
-    expect([answer.status, answer.headers.get("preference-applied")]).toEqual([201, "wait=10"]);
+    const response = await post([key(), ["prefer", "respond-async"], ["prefer", "wait=10"]]);
+    expect([response.status, response.headers.get("preference-applied")]).toEqual([201, "wait=10"]);
   });
 });
 
@@ -118,7 +118,7 @@ describe("a request whose length is in doubt is refused as a whole, so that noth
     ];
     const text = await sendBytes(`${head.join("\r\n")}\r\n\r\n${body}${smuggled()}`);
     expect(answersIn(text)).toBe(1);
-    expect(parseAnswer(text).status).toBe(400);
+    expect(parseResponse(text).status).toBe(400);
     expect((await alice.balances()).sequence).toBe(sequence);
   });
 
@@ -145,7 +145,7 @@ describe("what is no HTTP/1.1 gets 400 from Node's HTTP server, or nothing:", ()
     ["CONNECT", "CONNECT localhost:80 HTTP/1.1\r\nHost: x\r\n\r\n"],
   ])("%s", async (_name, bytes) => {
     const text = await sendBytes(bytes);
-    if (text !== "") expect(parseAnswer(text).status).toBe(400);
+    if (text !== "") expect(parseResponse(text).status).toBe(400);
   });
 
   test("an expectation that is unknown", async () => {
@@ -165,19 +165,19 @@ describe("another method", () => {
     "%s is not found anywhere, and gives nothing back of the request",
     async (method) => {
       for (const path of paths) {
-        const answer = await attack(method, path, { ...asAlice, "x-echo": "echo-me" }, VALID);
-        expect(codeOf(answer)).toBe("404 not_found");
-        expect(answer.text).not.toContain("echo-me");
-        expect(answer.text).not.toContain(asAlice.authorization);
+        const response = await attack(method, path, { ...asAlice, "x-echo": "echo-me" }, VALID);
+        expect(codeOf(response)).toBe("404 not_found");
+        expect(response.text).not.toContain("echo-me");
+        expect(response.text).not.toContain(asAlice.authorization);
       }
     },
   );
 
-  // hapi answers HEAD out of the route of GET; API Gateway has no such route and answers 404.
+  // hapi responses HEAD out of the route of GET; API Gateway has no such route and responses 404.
   test("HEAD has no body, and asks for a token where GET does", async () => {
     for (const path of paths.slice(0, 3)) {
-      const answer = await attack("HEAD", path, asAlice);
-      expect([answer.status, answer.body]).toEqual([200, ""]);
+      const response = await attack("HEAD", path, asAlice);
+      expect([response.status, response.body]).toEqual([200, ""]);
     }
     expect((await attack("HEAD", paths[2] ?? "")).status).toBe(401);
   });
@@ -228,11 +228,11 @@ describe("slow clients", () => {
     );
     await setTimeout(100);
     socket.destroy();
-    const answer = await alice.deposit("USD", "1.00", { key });
-    expect(answer.headers.get("idempotency-replayed")).toBeNull();
+    const response = await alice.deposit("USD", "1.00", { key });
+    expect(response.headers.get("idempotency-replayed")).toBeNull();
   });
 
-  test("that ask for an answer and hang up do not lose the command", async () => {
+  test("that ask for an response and hang up do not lose the command", async () => {
     const key = randomUUID();
     const socket = dial();
     const head = `POST /v1/users/${alice.user}/deposits HTTP/1.1\r\nHost: x\r\n${authorization}\r\nPrefer: wait=5\r\n`;
