@@ -21,16 +21,16 @@ async function post(
   return attack("POST", `/v1/users/${alice.user}/deposits`, all, body);
 }
 
-/** A body with one more field, whose value is text as it stands. */
+/** A valid body with one more field. */
 const withField = (name: string, json: string) => `{"currency":"USD","amount":"1.00","${name}":${json}}`;
 const bytes = (...parts: (string | number[])[]) => Buffer.concat(parts.map((part) => Buffer.from(part as string)));
 
 describe("a body is refused, and nothing of it is stored, when it", () => {
   test.each<[string, string | Uint8Array, string]>([
-    ["gives the amount twice", '{"currency":"USD","amount":"1.00","amount":"900.00"}', "400 malformed_json"],
-    ["gives the amount twice alike", '{"currency":"USD","amount":"1.00","amount":"1.00"}', "400 malformed_json"],
-    ["gives a field twice by an escape", '{"currency":"USD","amount":"1","am\\u006funt":"2"}', "400 malformed_json"],
-    ["gives metadata twice", withField("metadata", '{"a":"b","a":"c"}'), "400 malformed_json"],
+    ["has the amount twice", '{"currency":"USD","amount":"1.00","amount":"900.00"}', "400 malformed_json"],
+    ["has the same amount twice", '{"currency":"USD","amount":"1.00","amount":"1.00"}', "400 malformed_json"],
+    ["has a field twice, once escaped", '{"currency":"USD","amount":"1","am\\u006funt":"2"}', "400 malformed_json"],
+    ["has a metadata name twice", withField("metadata", '{"a":"b","a":"c"}'), "400 malformed_json"],
     ["has the field __proto__", withField("__proto__", '{"amount":"2"}'), "422 validation_failed"],
     ["has the metadata __proto__", withField("metadata", '{"__proto__":"x"}'), "422 validation_failed"],
     ["has the field constructor", withField("constructor", '{"prototype":{}}'), "422 validation_failed"],
@@ -39,30 +39,30 @@ describe("a body is refused, and nothing of it is stored, when it", () => {
       withField("metadata", `${'{"a":'.repeat(2000)}1${"}".repeat(2000)}`),
       "422 validation_failed",
     ],
-    ["has half of a pair for a reference", withField("reference", '"\\ud800"'), "422 validation_failed"],
-    ["has half of a pair in its metadata", withField("metadata", '{"a":"\\udc00"}'), "422 validation_failed"],
-    ["has half of a pair for a currency", '{"currency":"\\ud800","amount":"1.00"}', "422 unknown_currency"],
-    ["has half of a pair for a name", withField("\\ud800", "1"), "422 validation_failed"],
-    ["has an amount of other digits", '{"currency":"USD","amount":"１.００"}', "422 amount_invalid"],
+    ["has a lone surrogate in the reference", withField("reference", '"\\ud800"'), "422 validation_failed"],
+    ["has a lone surrogate in its metadata", withField("metadata", '{"a":"\\udc00"}'), "422 validation_failed"],
+    ["has a lone surrogate in the currency", '{"currency":"\\ud800","amount":"1.00"}', "422 unknown_currency"],
+    ["has a lone surrogate in a field name", withField("\\ud800", "1"), "422 validation_failed"],
+    ["has an amount in full-width digits", '{"currency":"USD","amount":"１.００"}', "422 amount_invalid"],
     ["has an amount with a null byte", '{"currency":"USD","amount":"1.00\\u0000"}', "422 amount_invalid"],
     ["has an amount in an array", '{"currency":"USD","amount":["1.00"]}', "422 validation_failed"],
     ["has a currency in an array", '{"currency":["USD"],"amount":"1.00"}', "422 validation_failed"],
-    ["has an amount that never ends", `{"currency":"USD","amount":"${"9".repeat(16_000)}"}`, "422 validation_failed"],
-    ["has a number that never ends", `{"currency":"USD","amount":${"9".repeat(16_000)}}`, "422 validation_failed"],
-    ["has a text for metadata", withField("metadata", '"x"'), "422 validation_failed"],
-    ["is false, which serverless-offline hands over as no text", "false", "422 validation_failed"],
-    ["is 0, which serverless-offline hands over as no text", "0", "422 validation_failed"],
-    ["is null, which serverless-offline hands over as no body", "null", "400 malformed_json"],
-    ["is an empty text, which serverless-offline hands over as no body", '""', "400 malformed_json"],
+    ["has an amount of 16,000 digits", `{"currency":"USD","amount":"${"9".repeat(16_000)}"}`, "422 validation_failed"],
+    ["has a number of 16,000 digits", `{"currency":"USD","amount":${"9".repeat(16_000)}}`, "422 validation_failed"],
+    ["has a string for metadata", withField("metadata", '"x"'), "422 validation_failed"],
+    ["is false, which serverless-offline passes on as a boolean", "false", "422 validation_failed"],
+    ["is 0, which serverless-offline passes on as a number", "0", "422 validation_failed"],
+    ["is null, which serverless-offline passes on as no body", "null", "400 malformed_json"],
+    ["is an empty string, which serverless-offline passes on as no body", '""', "400 malformed_json"],
     ["is true", "true", "422 validation_failed"],
     ["is a number", "1e999", "422 validation_failed"],
     ["is an array", `[${VALID}]`, "422 validation_failed"],
     ["is two values", VALID + VALID, "400 malformed_json"],
-    ["is cut off", VALID.slice(0, -1), "400 malformed_json"],
+    ["is truncated", VALID.slice(0, -1), "400 malformed_json"],
     ["is only spaces", " ".repeat(1000), "400 malformed_json"],
     ["is null bytes", Buffer.alloc(1000), "400 malformed_json"],
     ["is UTF-16", Buffer.from(VALID, "utf16le"), "400 malformed_json"],
-    ["has bytes outside of strings that are no UTF-8", bytes(VALID, [0xff]), "400 malformed_json"],
+    ["has invalid UTF-8 outside a string", bytes(VALID, [0xff]), "400 malformed_json"],
     ["has 16,385 bytes", VALID.padEnd(16_385), "413 payload_too_large"],
     ["has a megabyte", withField("reference", `"${"x".repeat(1 << 20)}"`), "413 payload_too_large"],
   ])("%s", async (_name, body, code) => {
@@ -79,13 +79,13 @@ describe("a body is refused, and nothing of it is stored, when it", () => {
     );
   });
 
-  test("has 12 MB, which serverless-offline refuses before our code, as API Gateway does from 10 MB on", async () => {
+  test("has 12 MB, which serverless-offline refuses before our code, as API Gateway does over 10 MB", async () => {
     const response = await post(Buffer.alloc(12 << 20, " "));
     expect([response.status, isOurs(response)]).toEqual([413, false]);
   });
 });
 
-describe("a body that is packed is refused:", () => {
+describe("a compressed body is refused:", () => {
   test.each([
     ["gzip", gzipSync(VALID)],
     ["gzip", gzipSync(Buffer.alloc(10 << 20, " "))],
@@ -99,12 +99,12 @@ describe("a body that is packed is refused:", () => {
     expect(codeOf(await post(body, { "content-encoding": encoding }))).toBe("415 unsupported_media_type");
   });
 
-  test("gzip that says nothing of it", async () => {
+  test("gzip without the header", async () => {
     expect(codeOf(await post(gzipSync(VALID)))).toBe("400 malformed_json");
   });
 });
 
-describe("a body of another type is refused:", () => {
+describe("a body of another content type is refused:", () => {
   test.each([
     "text/plain",
     "application/x-www-form-urlencoded",
@@ -129,14 +129,14 @@ describe("a body of another type is refused:", () => {
   });
 });
 
-describe("a body is taken for what it is, when it", () => {
+describe("a body is accepted, and its text stored unchanged, when it", () => {
   test.each([
-    ["has a null byte in a text", withField("reference", '"a\\u0000b"'), "a\0b"],
-    ["has letters of every kind", withField("reference", '"é 漢 😀 \\ud83d\\ude00"'), "é 漢 😀 😀"],
-    ["has writing from right to left", withField("reference", '"\\u202eabc"'), "\u202eabc"],
-    ["has quotes and colons in a text", withField("reference", '"\\":{\\"amount\\":"'), '":{"amount":'],
-    ["has the name of a prototype for a text", withField("reference", '"__proto__"'), "__proto__"],
-    ["has a script for a text", withField("reference", '"<script>alert(1)</script>"'), "<script>alert(1)</script>"],
+    ["has a null byte in a string", withField("reference", '"a\\u0000b"'), "a\0b"],
+    ["has characters of several scripts", withField("reference", '"é 漢 😀 \\ud83d\\ude00"'), "é 漢 😀 😀"],
+    ["has a right-to-left override", withField("reference", '"\\u202eabc"'), "\u202eabc"],
+    ["has quotes and colons in a string", withField("reference", '"\\":{\\"amount\\":"'), '":{"amount":'],
+    ["has the string __proto__", withField("reference", '"__proto__"'), "__proto__"],
+    ["has an HTML script", withField("reference", '"<script>alert(1)</script>"'), "<script>alert(1)</script>"],
   ])("%s", async (_name, body, reference) => {
     const response = await post(body, { prefer: "wait=10" });
     expect(response.status).toBe(201);
@@ -149,8 +149,8 @@ describe("a body is taken for what it is, when it", () => {
     expect(codeOf(await post(`\ufeff${VALID}`))).toBe("202");
   });
 
-  // serverless-offline has replaced such bytes before our code, which refuses them, sees the body; see request.test.ts.
-  test("has bytes in a string that are no UTF-8", async () => {
+  // serverless-offline replaces such bytes before our code, which would refuse them (request.test.ts), gets the body.
+  test("has invalid UTF-8 in a string", async () => {
     for (const wrong of [
       [0xff, 0xfe],
       [0xc0, 0xaf],
@@ -164,7 +164,7 @@ describe("a body is taken for what it is, when it", () => {
   });
 });
 
-describe("a preference that plays tricks is no preference:", () => {
+describe("an invalid preference is ignored:", () => {
   test.each([
     "wait=-1",
     "wait=1e3",
@@ -181,14 +181,8 @@ describe("a preference that plays tricks is no preference:", () => {
   });
 });
 
-test("after all of it the wallet is the sum of what was taken", async () => {
+test("afterwards the balance is the sum of the accepted deposits", async () => {
   transactionIn(await alice.deposit("USD", "1.00", { wait: 20 }), 201);
-  let sum = 0;
-  let cursor: string | null = "";
-  while (cursor !== null) {
-    const page = await alice.history({ limit: "100", ...(cursor && { cursor }) });
-    for (const { amount } of page.data) sum += Number(amount);
-    cursor = page.nextCursor;
-  }
+  const sum = (await alice.fullHistory()).reduce((total, { amount }) => total + Number(amount), 0);
   expect(await alice.balance("USD")).toBe(sum.toFixed(2));
 });

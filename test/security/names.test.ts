@@ -6,7 +6,7 @@ import { attack, bearer, codeOf, isOurs, type RawResponse } from "./attacker.ts"
 const apiUrl = inject("apiUrl");
 const alice = new Client(apiUrl, newUser("alice"));
 const bob = new Client(apiUrl, newUser("bob"));
-/** No other wallet holds this. */
+/** Only bob's wallet holds this amount. */
 const BOBS_MONEY = "4242.42";
 const PROTOTYPE_NAMES = ["__proto__", "constructor", "toString", "valueOf", "hasOwnProperty", "prototype", "then"];
 let asAlice: Record<string, string>;
@@ -17,21 +17,22 @@ beforeAll(async () => {
   transactionIn(await alice.deposit("USD", "1.00", { wait: 10 }), 201);
 });
 
-/** Whatever was answered, it is no failure of ours, and it is at most alice's own. */
+/** The response is no server error, and shows at most alice's own data. */
 function expectHarmless(response: RawResponse): void {
   expect(response.status).toBeLessThan(500);
   expect(response.text).not.toContain(BOBS_MONEY);
   expect(response.text).not.toContain("secret");
-  if (response.status === 200 && isOurs(response)) expect(JSON.parse(response.body)).toMatchObject({ userId: alice.user });
+  if (response.status === 200 && isOurs(response))
+    expect(JSON.parse(response.body)).toMatchObject({ userId: alice.user });
 }
 
-describe("a path that plays tricks reaches nobody else's wallet:", () => {
+describe("a crafted path reaches no other user's wallet:", () => {
   const [a, b] = [alice.user, bob.user];
-  const full = (text: string) => [...text].map((letter) => encodeURIComponent(wide(letter))).join("");
-  const wide = (letter: string) => String.fromCodePoint(0xff00 + (letter.codePointAt(0) ?? 0x20) - 0x20);
+  const full = (text: string) => [...text].map((character) => encodeURIComponent(wide(character))).join("");
+  const wide = (character: string) => String.fromCodePoint(0xff00 + (character.codePointAt(0) ?? 0x20) - 0x20);
 
   test.each([
-    ["up from one's own", `/v1/users/${a}/../${b}/balances`],
+    ["up from the own wallet", `/v1/users/${a}/../${b}/balances`],
     ["up, encoded", `/v1/users/${a}/%2e%2e/${b}/balances`],
     ["up, encoded in capitals", `/v1/users/${a}/%2E%2E/${b}/balances`],
     ["up, half encoded", `/v1/users/${a}/.%2e/${b}/balances`],
@@ -43,34 +44,34 @@ describe("a path that plays tricks reaches nobody else's wallet:", () => {
     ["up, in overlong UTF-8", `/v1/users/${a}/%c0%ae%c0%ae/${b}/balances`],
     ["up, in overlong slashes", `/v1/users/${a}%c0%af${b}/balances`],
     ["up, in full-width dots", `/v1/users/${a}/${full("..")}/${b}/balances`],
-    ["up, far", `/v1/users/${a}${"/..".repeat(50)}/v1/users/${b}/balances`],
-    ["the other's name in full-width letters", `/v1/users/${full(b)}/balances`],
-    ["the other's name in capitals", `/v1/users/${b.toUpperCase()}/balances`],
+    ["up, many levels", `/v1/users/${a}${"/..".repeat(50)}/v1/users/${b}/balances`],
+    ["the other user in full-width characters", `/v1/users/${full(b)}/balances`],
+    ["the other user in upper case", `/v1/users/${b.toUpperCase()}/balances`],
     [
-      "the other's name, encoded",
-      `/v1/users/${[...b].map((letter) => `%${Buffer.from(letter).toString("hex")}`).join("")}/balances`,
+      "the other user, encoded",
+      `/v1/users/${[...b].map((character) => `%${Buffer.from(character).toString("hex")}`).join("")}/balances`,
     ],
-    ["a null byte behind the other's name", `/v1/users/${b}%00/balances`],
-    ["a null byte between the names", `/v1/users/${a}%00${b}/balances`],
-    ["a null byte behind the path", `/v1/users/${b}/balances%00`],
+    ["a null byte after the other user", `/v1/users/${b}%00/balances`],
+    ["a null byte between the users", `/v1/users/${a}%00${b}/balances`],
+    ["a null byte after the path", `/v1/users/${b}/balances%00`],
     ["a line break", `/v1/users/${b}%0d%0aX-User:%20${a}/balances`],
-    ["a dot behind the other's name", `/v1/users/${b}./balances`],
-    ["a space behind the other's name", `/v1/users/${b}%20/balances`],
+    ["a dot after the other user", `/v1/users/${b}./balances`],
+    ["a space after the other user", `/v1/users/${b}%20/balances`],
     ["a slash at the end", `/v1/users/${b}/balances/`],
     ["many slashes", `//v1//users//${b}//balances`],
     ["a fragment", `/v1/users/${b}/balances#/v1/users/${a}/balances`],
     ["an encoded question mark", `/v1/users/${b}%3fx/balances`],
-    ["another host", `http://localhost/v1/users/${b}/balances`],
-    ["another host of the path's", `//${a}/v1/users/${b}/balances`],
+    ["an absolute URL", `http://localhost/v1/users/${b}/balances`],
+    ["a second host", `//${a}/v1/users/${b}/balances`],
     ["the user in the query", `/v1/users/${a}/balances?userId=${b}&user=${b}`],
-    ["the user in a matrix", `/v1/users/${a};userId=${b}/balances`],
+    ["the user in a matrix parameter", `/v1/users/${a};userId=${b}/balances`],
     ["both users", `/v1/users/${a},${b}/balances`],
-    ["everybody", "/v1/users/*/balances"],
-    ["nobody", "/v1/users//balances"],
-    ["half an escape", `/v1/users/${b}%/balances`],
-    ["no escape", `/v1/users/${b}%zz/balances`],
-    ["no UTF-8", `/v1/users/%ff%fe/balances`],
-    ["letters beyond ASCII, as they are", `/v1/users/${"\u00e9"}/balances`],
+    ["every user", "/v1/users/*/balances"],
+    ["no user", "/v1/users//balances"],
+    ["an incomplete escape", `/v1/users/${b}%/balances`],
+    ["an invalid escape", `/v1/users/${b}%zz/balances`],
+    ["invalid UTF-8", `/v1/users/%ff%fe/balances`],
+    ["unencoded characters beyond ASCII", `/v1/users/${"\u00e9"}/balances`],
     ["very long", `/v1/users/${"a".repeat(9000)}/balances`],
     ["longer than Node's HTTP server reads", `/v1/users/${"a".repeat(20_000)}/balances`],
     ["a star", "*"],
@@ -95,7 +96,7 @@ describe("a path that plays tricks reaches nobody else's wallet:", () => {
   );
 
   test.each(["x-user-id", "x-forwarded-user", "x-amzn-oidc-identity", "x-http-method-override", "from"])(
-    "the header %s, that names the other user",
+    "the header %s with the other user",
     async (name) => {
       expect(codeOf(await attack("GET", `/v1/users/${bob.user}/balances`, { ...asAlice, [name]: bob.user }))).toBe(
         "403 forbidden",
@@ -104,9 +105,9 @@ describe("a path that plays tricks reaches nobody else's wallet:", () => {
   );
 });
 
-describe("names that every object has are names like any other:", () => {
-  test.each(PROTOTYPE_NAMES)("a user of the name %s has a wallet of its own", async (name) => {
-    // Such a user may have money of an earlier run: this test compares.
+describe("the names of object prototypes are ordinary names:", () => {
+  test.each(PROTOTYPE_NAMES)("the user %s has a wallet", async (name) => {
+    // The wallet may hold money from an earlier run.
     const user = new Client(apiUrl, name);
     const before = Number(await user.balance("JPY"));
     const { id } = transactionIn(await user.deposit("JPY", "5", { wait: 10 }), 201);
@@ -115,27 +116,27 @@ describe("names that every object has are names like any other:", () => {
     expect(problemIn(await alice.get("balances", name), 403).code).toBe("forbidden");
   });
 
-  test.each(PROTOTYPE_NAMES)("a currency of the name %s is unknown", async (name) => {
+  test.each(PROTOTYPE_NAMES)("the currency %s is unknown", async (name) => {
     expect(problemIn(await alice.deposit(name, "1.00"), 422).code).toBe("unknown_currency");
     const filtered = await alice.get(`transactions?currency=${name}`);
     expect(problemIn(filtered, 422).code).toBe("unknown_currency");
   });
 
-  test.each(PROTOTYPE_NAMES)("an Idempotency-Key of the name %s is a key", async (key) => {
+  test.each(PROTOTYPE_NAMES)("the Idempotency-Key %s works", async (key) => {
     const user = new Client(apiUrl, newUser());
     const { id } = transactionIn(await user.deposit("JPY", "5", { key, wait: 10 }), 201);
     expect(transactionIn(await user.deposit("JPY", "5", { key }), 202).id).toBe(id);
     expect(await user.balance("JPY")).toBe("5");
   });
 
-  test.each(PROTOTYPE_NAMES.slice(1))("metadata of the name %s is kept as it came", async (name) => {
+  test.each(PROTOTYPE_NAMES.slice(1))("metadata named %s is stored unchanged", async (name) => {
     const metadata = { [name]: "x", other: name };
     const { id } = transactionIn(await alice.deposit("JPY", "5", { metadata, wait: 10 }), 201);
     expect((await alice.transaction(id)).metadata).toEqual(metadata);
     expect((await alice.history({ limit: "1" })).data[0]?.metadata).toEqual(metadata);
   });
 
-  test.each(PROTOTYPE_NAMES)("a parameter of the name %s is unknown", async (name) => {
+  test.each(PROTOTYPE_NAMES)("the query parameter %s is unknown", async (name) => {
     for (const query of [`${name}=1`, `${name}[x]=1`, `limit[${name}]=1`, `limit=1&${name}.limit=2`]) {
       expect(codeOf(await attack("GET", `/v1/users/${alice.user}/transactions?${query}`, asAlice))).toBe(
         "422 validation_failed",
@@ -143,12 +144,12 @@ describe("names that every object has are names like any other:", () => {
     }
   });
 
-  test.each(PROTOTYPE_NAMES)("a header of the name %s means nothing", async (name) => {
+  test.each(PROTOTYPE_NAMES)("the header %s is ignored", async (name) => {
     const response = await attack("GET", `/v1/users/${alice.user}/balances`, { ...asAlice, [name]: "polluted" });
     expect(response.status).toBe(200);
   });
 
-  test("and after all of it a new user's wallet is as empty as any", async () => {
+  test("afterwards a new user's wallet is empty", async () => {
     const { userId, sequence, balances } = await new Client(apiUrl, newUser()).balances();
     expect(userId).toMatch(/^user-/);
     expect(sequence).toBe(0);
@@ -156,18 +157,18 @@ describe("names that every object has are names like any other:", () => {
   });
 });
 
-describe("a user's name that can't be one is refused, whatever the token says:", () => {
+describe("an invalid user id is refused, even when the token's subject is the same:", () => {
   test.each([
     ["a space", "a b"],
     ["a slash", "a/b"],
     ["a null byte", "a\0b"],
     ["a line break", "a\r\nb"],
-    ["letters beyond ASCII", "älice"],
-    ["a letter of no width", "ali\u200bce"],
-    ["writing from right to left", "\u202ealice"],
-    ["a picture", "😀"],
+    ["a character beyond ASCII", "älice"],
+    ["a zero-width space", "ali\u200bce"],
+    ["a right-to-left override", "\u202ealice"],
+    ["an emoji", "😀"],
     ["129 characters", "a".repeat(129)],
-    ["half an escape", "%"],
+    ["a percent sign", "%"],
     ["quotes", "a'b\"c"],
     ["JSON", '{"$ne":null}'],
     ["a path", "../../etc"],
@@ -180,8 +181,8 @@ describe("a user's name that can't be one is refused, whatever the token says:",
     }
   });
 
-  // A URL has no such names: whoever reads one takes them for steps in the path.
-  test.each([".", ".."])("%s reaches nothing", async (user) => {
+  // Every URL parser reads these as steps in the path.
+  test.each([".", ".."])("%s reaches no route", async (user) => {
     const headers = await bearer(user, "wallets:admin");
     for (const name of [user, user.replaceAll(".", "%2e")]) {
       expect(codeOf(await attack("GET", `/v1/users/${name}/balances`, headers))).toBe("404 not_found");
@@ -189,7 +190,7 @@ describe("a user's name that can't be one is refused, whatever the token says:",
   });
 });
 
-describe("an Idempotency-Key that can't be one is refused:", () => {
+describe("an invalid Idempotency-Key is refused:", () => {
   const body = JSON.stringify({ currency: "USD", amount: "1.00" });
   const post = (key: string) =>
     attack(
@@ -200,11 +201,11 @@ describe("an Idempotency-Key that can't be one is refused:", () => {
     );
 
   test.each([
-    ["letters beyond ASCII", "kl\u00e9"],
+    ["a character beyond ASCII", "kl\u00e9"],
     ["bytes of UTF-8", Buffer.from("ключ").toString("latin1")],
     ["a tab", "a\tb"],
     ["256 characters", "k".repeat(256)],
-    ["a comma, as of a header that is repeated", "a,b"],
+    ["a comma, as in a repeated header", "a,b"],
   ])("%s", async (_name, key) => {
     expect(codeOf(await post(key))).toBe("400 idempotency_key_invalid");
   });
@@ -213,7 +214,7 @@ describe("an Idempotency-Key that can't be one is refused:", () => {
     ["a null byte", "a\0b"],
     ["a line feed", "a\nb: c"],
     ["a carriage return", "a\rb"],
-    ["a delete", "a\x7fb"],
+    ["a DEL character", "a\x7fb"],
   ])("%s, by Node's HTTP server before our code", async (_name, key) => {
     const response = await post(key);
     expect([response.status, isOurs(response)]).toEqual([400, false]);
@@ -234,19 +235,19 @@ describe("a cursor", () => {
     ["in exponent form", of("v1:1e3")],
     ["hexadecimal", of("v1:0x10")],
     ["infinite", of("v1:Infinity")],
-    ["no number", of("v1:NaN")],
+    ["not a number", of("v1:NaN")],
     ["of 16 digits", of("v1:9007199254740993")],
-    ["of other digits", of("v1:١")],
+    ["in Arabic digits", of("v1:١")],
     ["with a space", of("v1: 1")],
-    ["with a line", of("v1:1\n")],
-    ["with more behind", of("v1:1,v1:2")],
+    ["with a line feed", of("v1:1\n")],
+    ["with a second position", of("v1:1,v1:2")],
     ["of another version", of("v2:1")],
     ["with another user", of("v1:1:bob")],
     ["of JSON", of('{"sequence":1}')],
     ["a prototype's name", "__proto__"],
-    ["a number as it is", "5"],
+    ["a plain number", "5"],
     ["empty", ""],
-    ["no base64", "%00%ff"],
+    ["not base64", "%00%ff"],
   ])("that is %s is refused", async (_name, cursor) => {
     expect(codeOf(await page(cursor))).toBe("400 invalid_cursor");
   });
@@ -255,13 +256,13 @@ describe("a cursor", () => {
     expect(codeOf(await page("A".repeat(65)))).toBe("422 validation_failed");
   });
 
-  test("beyond the end shows one's own newest, and no more", async () => {
+  test("beyond the end returns the newest page of the own history", async () => {
     const response = await page(of("v1:999999999999999"));
     const { data } = JSON.parse(response.body);
     expect(data).toEqual((await alice.history({ limit: "1" })).data);
   });
 
-  test("of another user shows one's own history", async () => {
+  test("of another user returns the own history", async () => {
     for (let step = 0; step < 3; step++) await bob.deposit("USD", "1.00", { key: `${step}-${randomUUID()}`, wait: 10 });
     const { nextCursor } = await bob.history({ limit: "1" });
     const response = await page(nextCursor ?? "");

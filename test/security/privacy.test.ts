@@ -5,8 +5,8 @@ import { Client, newUser, transactionIn } from "../../testkit/client.ts";
 import { attack, bearer, codeOf, type RawResponse } from "./attacker.ts";
 
 /**
- * Another user's data is not to be had: every route of the OpenAPI document that names a user, with every id that the
- * other user has. A test of the house makes sure that the document has every route.
+ * No user gets another user's data: every route of the OpenAPI document that names a user, with every id of the other
+ * user. test/conventions/openapi.test.ts proves that the document has every route.
  */
 const apiUrl = inject("apiUrl");
 const bob = new Client(apiUrl, newUser("bob"));
@@ -32,7 +32,7 @@ beforeAll(async () => {
     bobsKeys.push(key);
     bobsIds.push(transactionIn(await bob.deposit(currency, amount, { ...options, key }), 201).id);
   }
-  // One that was rejected, and one that is pending or just was.
+  // A rejected transaction, and one that is pending or was decided a moment ago.
   await bob.withdraw("GBP", "12.34", options);
   bobsIds.push(transactionIn(await bob.deposit("GBP", "12.34", texts), 202).id);
   for (const { id } of (await bob.history()).data) if (!bobsIds.includes(id)) bobsIds.push(id);
@@ -46,7 +46,7 @@ function call(method: string, path: string, headers: Record<string, string>): Pr
   return method === "POST" ? attack(method, path, { ...more, ...headers }, movement) : attack(method, path, headers);
 }
 
-/** The path with the user and with each id that could stand in it. */
+/** The path with the user and, if it has an id, with each id of bob. */
 function paths(template: string, user: string): string[] {
   const path = template.replace("{userId}", user);
   return path.includes("{id}") ? bobsIds.map((id) => path.replace("{id}", id)) : [path];
@@ -56,13 +56,13 @@ function expectNothingOfBob(response: RawResponse): void {
   for (const secret of [...SECRETS, ...bobsIds, bob.user]) expect(response.text).not.toContain(secret);
 }
 
-test("the attacks know every route, and ids to try", () => {
+test("the attacks have routes and ids to try", () => {
   expect(routes.length).toBeGreaterThanOrEqual(5);
   expect(bobsIds.length).toBeGreaterThanOrEqual(5);
 });
 
 describe.each(routes)("%s %s", (method, template) => {
-  test("of another user is forbidden with every id, and tells nothing", async () => {
+  test("of another user is forbidden with every id, and shows nothing", async () => {
     const { sequence } = await bob.balances();
     const headers = await bearer(mallory);
     for (const path of paths(template, bob.user)) {
@@ -73,7 +73,7 @@ describe.each(routes)("%s %s", (method, template) => {
     expect((await bob.balances()).sequence).toBe(sequence);
   });
 
-  test("of another user responses as that of one who does not exist", async () => {
+  test("of an existing user and of a user that does not exist get the same response", async () => {
     const headers = await bearer(mallory);
     const strip = ({ headers, body }: RawResponse) => {
       const { requestId: _, ...problem } = JSON.parse(body);
@@ -84,7 +84,7 @@ describe.each(routes)("%s %s", (method, template) => {
     expect(strip(await call(method, known, headers))).toEqual(strip(await call(method, unknown, headers)));
   });
 
-  test("of oneself shows nothing of another with every id", async () => {
+  test("of the own user, with another user's ids, shows nothing", async () => {
     const headers = await bearer(mallory);
     for (const path of paths(template, mallory)) {
       const response = await call(method, path, headers);
@@ -93,7 +93,7 @@ describe.each(routes)("%s %s", (method, template) => {
     }
   });
 
-  test("with the other's name, ids and cursor in the query shows nothing of the other", async () => {
+  test("with the other user, ids and cursor in the query shows nothing of the other user", async () => {
     const headers = await bearer(mallory);
     const [own = ""] = paths(template, mallory);
     const names = ["userId", "user", "sub", "owner", "id", "cursor", "account"];
@@ -104,7 +104,7 @@ describe.each(routes)("%s %s", (method, template) => {
     }
   });
 
-  test("without a token, or with one that is empty, is refused", async () => {
+  test("without a token, or with an empty one, is refused", async () => {
     for (const headers of [{}, { authorization: "" }, { authorization: "Bearer" }]) {
       for (const path of paths(template, bob.user)) {
         const response = await call(method, path, headers);
@@ -127,7 +127,7 @@ describe.each(routes)("%s %s", (method, template) => {
   });
 });
 
-test("the Idempotency-Key of another user makes a transaction of one's own", async () => {
+test("the Idempotency-Key of another user makes a new transaction of the own user", async () => {
   const { sequence } = await bob.balances();
   for (const key of bobsKeys) {
     const response = await call("POST", `/v1/users/${mallory}/deposits`, {
