@@ -12,11 +12,12 @@ import * as z from "zod";
 import { type Bundle, bundleFunctions } from "../../infra/bundle.ts";
 import { encodeMessage } from "../../lib/ledger/message.ts";
 import { issueToken, serveKeySet } from "../../localstack/identityProvider.ts";
-import { collect } from "../../testkit/stack.ts";
+import { httpEvent, sqsEvent } from "../../testkit/events.ts";
+import { collect, listen } from "../../testkit/stack.ts";
 
 const BYTES_MAX = 400_000;
 
-/** What a function has no use for: other ways to credentials than its environment, and other languages than ours. */
+/** Modules that no function needs: credential providers other than the environment, and languages other than English. */
 const UNWANTED = [
   /credential-provider-(?!node\/|env\/)/,
   /@aws-sdk\/(nested-clients|token-providers)\//,
@@ -24,7 +25,7 @@ const UNWANTED = [
   /zod\/v4\/locales\/(?!en\.js|index\.js)/,
 ];
 
-/** What each answers while SQS and DynamoDB fail. */
+/** The status that each function answers with while SQS and DynamoDB fail. */
 const STATUSES = {
   deposit: 503,
   withdraw: 503,
@@ -44,14 +45,15 @@ const CALL = `
   console.log(JSON.stringify(await handler(event, { awsRequestId: "test" })));
 `;
 
-const answer = z.object({ statusCode: z.number() });
+const response = z.object({ statusCode: z.number() });
 
-/** Outside of the repository: nothing but the bundle is there to be imported, as on Lambda. */
+/** Outside the repository, so that the bundle can import nothing else, as on Lambda. */
 let folder: string;
 let bundles: Map<string, Bundle>;
 let keySet: Awaited<ReturnType<typeof serveKeySet>>;
-/** In the place of SQS and DynamoDB: it fails every call, and keeps what came as its authorization. */
+/** The signatures that the stand-in for SQS and DynamoDB received. It fails every call. */
 let authorizations: string[] = [];
+let endpoint: string;
 const aws = createServer((request, response) => {
   authorizations.push(`${request.headers.authorization} ${request.headers["x-amz-security-token"]}`);
   response.writeHead(500).end("{}");
@@ -61,7 +63,7 @@ beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), "antler-bundles-"));
   bundles = new Map((await bundleFunctions(folder)).map((bundle) => [bundle.name, bundle]));
   keySet = await serveKeySet();
-  await once(aws.listen(0, "127.0.0.1"), "listening");
+  endpoint = `http://127.0.0.1:${await listen(aws)}`;
 }, 60_000);
 
 afterAll(() => {
@@ -70,11 +72,9 @@ afterAll(() => {
   rmSync(folder, { recursive: true });
 });
 
-/** Calls a function in a process of its own that has a Lambda function's environment and nothing else. */
+/** Calls a function in a separate process whose environment is that of a Lambda function. */
 async function call(name: string, event: unknown): Promise<{ result: unknown; output: string }> {
   authorizations = [];
-  const address = aws.address();
-  const endpoint = `http://127.0.0.1:${typeof address === "object" ? address?.port : ""}`;
   const file = pathToFileURL(bundles.get(name)?.file ?? "").href;
   const child = spawn(process.execPath, ["--input-type=module", "-e", CALL, file, JSON.stringify(event)], {
     cwd: folder,
@@ -104,7 +104,7 @@ async function call(name: string, event: unknown): Promise<{ result: unknown; ou
   return { result: JSON.parse(output().trim().split("\n").at(-1) ?? ""), output: output() };
 }
 
-/** The calls went out, signed with what the environment has. */
+/** The function called AWS with the environment's credentials. */
 function expectSignedCalls(): void {
   expect(authorizations.length).toBeGreaterThan(0);
   for (const authorization of authorizations) {
@@ -113,43 +113,39 @@ function expectSignedCalls(): void {
 }
 
 describe("the bundle of a function", { timeout: 30_000 }, () => {
-  test("is there for every function of serverless.yml", () => {
+  test("exists for every function of serverless.yml", () => {
     expect([...bundles.keys()].sort()).toEqual([...Object.keys(STATUSES), "consume"].sort());
   });
 
-  test.each([...Object.keys(STATUSES), "consume"])("of %s is small, and has in it what it needs", (name) => {
+  test.each([...Object.keys(STATUSES), "consume"])("of %s is small and complete", (name) => {
     const bundle = bundles.get(name);
-    if (!bundle) throw new Error(`There is no ${name}`);
+    if (!bundle) throw new Error(`There is no bundle of ${name}`);
     const sources = [...bundle.sources.keys()];
     expect(sources.filter((file) => UNWANTED.some((unwanted) => unwanted.test(file)))).toEqual([]);
     expect(bundle.needs.filter((path) => !isBuiltin(path))).toEqual([]);
     expect(bundle.bytes).toBeLessThanOrEqual(BYTES_MAX);
   });
 
-  test.each(Object.entries(STATUSES))("of %s starts, and answers %i where the cloud is down", async (name, status) => {
+  test.each(Object.entries(STATUSES))("of %s starts, and answers %i while AWS fails", async (name, status) => {
     const token = await issueToken({ subject: "alice", scope: undefined, issuer: "issuer", audience: "audience" });
-    const { result, output } = await call(name, {
-      routeKey: name,
-      rawPath: "/",
-      requestContext: { http: { method: "GET" } },
+    const event = httpEvent({
       pathParameters: { userId: "alice", id: `tx_${"x".repeat(43)}` },
       headers: { authorization: `Bearer ${token}`, "idempotency-key": "key", "content-type": "application/json" },
       body: JSON.stringify({ currency: "USD", amount: "1.00" }),
     });
-    expect(answer.parse(result).statusCode, output).toBe(status);
+    const { result, output } = await call(name, event);
+    expect(response.parse(result).statusCode, output).toBe(status);
     if (status === 503) expectSignedCalls();
   });
 
-  test("of consume starts, and gives its records back where the cloud is down", async () => {
+  test("of consume starts, and fails its records while AWS fails", async () => {
     const body = encodeMessage({
       command: { type: "deposit", id: "tx_1", userId: "alice", currency: "USD", amountMinor: 1n },
       fingerprint: "fingerprint",
       acceptedAt: new Date().toISOString(),
       requestId: randomUUID(),
     });
-    const { result } = await call("consume", {
-      Records: [{ messageId: "record", body, attributes: { MessageGroupId: "alice" } }],
-    });
+    const { result } = await call("consume", sqsEvent([{ recordId: "record", groupId: "alice", body }]));
     expect(result).toEqual({ batchItemFailures: [{ itemIdentifier: "record" }] });
     expectSignedCalls();
   });

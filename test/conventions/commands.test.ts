@@ -6,16 +6,19 @@ import { text } from "node:stream/consumers";
 import { describe, expect, test } from "vitest";
 import { freePorts } from "../../testkit/stack.ts";
 
-/** What every command does with its arguments and its settings before it does anything else. */
+/** How every command checks its arguments and settings. */
 const ROOT = join(import.meta.dirname, "../..");
 const TIMEOUT_MS = 60_000;
 
 const { scripts }: { scripts: Record<string, string> } = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8"));
-const ofNpm = Object.entries(scripts).flatMap(([name, line]) => {
+const npmScripts = Object.entries(scripts).flatMap(([name, line]) => {
   const file = /\bnode (\S+\.ts)$/.exec(line)?.[1];
-  return file ? [{ called: name === "start" ? "npm start" : `npm run (-s )?${name}`, file }] : [];
+  return file ? [{ invocation: name === "start" ? "npm start" : `npm run (-s )?${name}`, file }] : [];
 });
-const others = ["scripts/kill-rounds.ts", "scripts/dashboard.ts"].map((file) => ({ called: `npx node ${file}`, file }));
+const others = ["scripts/kill-rounds.ts", "scripts/dashboard.ts"].map((file) => ({
+  invocation: `npx node ${file}`,
+  file,
+}));
 
 async function call(file: string, args: readonly string[], environment: Readonly<Record<string, string>> = {}) {
   const child = spawn(process.execPath, [file, ...args], {
@@ -27,11 +30,11 @@ async function call(file: string, args: readonly string[], environment: Readonly
   return { code, stdout, stderr };
 }
 
-describe.concurrent.each([...ofNpm, ...others])("$file", { timeout: TIMEOUT_MS }, ({ called, file }) => {
-  test("prints its usage for --help, and only that line of it for an unknown option", async ({ expect }) => {
+describe.concurrent.each([...npmScripts, ...others])("$file", { timeout: TIMEOUT_MS }, ({ invocation, file }) => {
+  test("prints its usage for --help, and the first line of it for an unknown option", async ({ expect }) => {
     const { stdout, ...help } = await call(file, ["--help"]);
     expect(help).toEqual({ code: 0, stderr: "" });
-    expect(stdout).toMatch(new RegExp(`^Usage: ${called}( .*)?\\n\\n`));
+    expect(stdout).toMatch(new RegExp(`^Usage: ${invocation}( .*)?\\n\\n`));
     const [usageLine, ...description] = stdout.trimEnd().split("\n");
     expect(readFileSync(join(ROOT, file), "utf8")).toContain(`\n${description.join("\n")}\``);
 
@@ -78,13 +81,15 @@ test.concurrent.each([
   expect(stderr.split("\n")).toEqual([expect.stringMatching(sentence), ""]);
 });
 
-test("npm run load aims at API_URL, and without it at the stack of this API_PORT", {
+test("npm run load calls API_URL, or without it the local stack at API_PORT", {
   timeout: TIMEOUT_MS,
 }, async () => {
   const { API_PORT, OTHER } = await freePorts("API_PORT", "OTHER");
-  const aim = async (environment: Readonly<Record<string, string>>) =>
+  const errorOf = async (environment: Readonly<Record<string, string>>) =>
     (await call("artillery/load.ts", [], environment)).stderr;
-  expect(await aim({ API_PORT, API_URL: "" })).toContain(`There is no healthy Antler at http://localhost:${API_PORT}:`);
+  expect(await errorOf({ API_PORT, API_URL: "" })).toContain(
+    `There is no healthy Antler at http://localhost:${API_PORT}:`,
+  );
   const API_URL = `http://127.0.0.1:${OTHER}`;
-  expect(await aim({ API_PORT, API_URL })).toContain(`There is no healthy Antler at ${API_URL}:`);
+  expect(await errorOf({ API_PORT, API_URL })).toContain(`There is no healthy Antler at ${API_URL}:`);
 });

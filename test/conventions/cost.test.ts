@@ -8,7 +8,7 @@ import book from "../../bench/prices.json" with { type: "json" };
 import { sqs } from "../../lib/aws/clients.ts";
 import { dynamoStore } from "../../lib/aws/store.ts";
 
-describe("what a command asks of AWS", () => {
+describe("the AWS usage of a command", () => {
   let engines: CountedEngines;
   let ledger: Awaited<ReturnType<typeof openLedger>>;
 
@@ -16,7 +16,7 @@ describe("what a command asks of AWS", () => {
     engines = await startCountedEngines();
     for (const [name, value] of Object.entries(engines.environment)) vi.stubEnv(name, value);
     ledger = await openLedger();
-    // Reads the currencies and the key set, as a function does once.
+    // A function reads the currencies and the key set once.
     await passCommands({ commands: 1, batch: 1, users: 1 }, ledger.queueUrl);
   });
 
@@ -47,7 +47,7 @@ describe("what a command asks of AWS", () => {
     });
   });
 
-  test("a fold of ten: one read and one wallet for all of them", async () => {
+  test("ten commands in one batch: one wallet read and one wallet write", async () => {
     const used = await passCommands({ commands: 10, batch: 10, users: 1 }, ledger.queueUrl);
     expect(used.invocations).toBe(11);
     const { dynamo, readUnits, ...others } = engines.take();
@@ -75,7 +75,7 @@ describe("what a command asks of AWS", () => {
     });
   });
 
-  test("refused calls and receives that find nothing stand apart", async () => {
+  test("failed calls and empty receives are counted separately", async () => {
     const transaction = {
       ...({ id: "tx_1", userId: "alice", type: "deposit", currency: "USD", exponent: 2, amountMinor: 1n } as const),
       ...{ reference: undefined, metadata: undefined, fingerprint: "f", createdAt: "2026-11-23T09:30:00.000Z" },
@@ -93,7 +93,7 @@ describe("what a command asks of AWS", () => {
   });
 });
 
-describe("what it costs", () => {
+describe("the cost of a command", () => {
   const usage: Usage = {
     commands: 10,
     invocations: 11,
@@ -132,7 +132,7 @@ describe("what it costs", () => {
     platformLogBytes: 100,
   };
 
-  test("a million commands by line", () => {
+  test("the bill of a million commands", () => {
     const lines = bill(usage, prices, assumptions).map(
       ({ line, perCommand, dollarsPerMillion }) =>
         [line, Number(perCommand.toFixed(6)), Number(dollarsPerMillion.toFixed(6))] as const,
@@ -152,24 +152,24 @@ describe("what it costs", () => {
     ]);
   });
 
-  test("no write goes unbilled", () => {
+  test("every write unit is billed", () => {
     const writeUnits = { "UpdateItem wallets": 1, "BatchWriteItem statements": 2, "PutItem statements/byDay": 3 };
     const lines = bill({ ...usage, calls: { ...usage.calls, writeUnits } }, prices, assumptions);
     const billed = lines.filter(({ unit }) => unit === "write units").map(({ perCommand }) => perCommand);
     expect(billed.reduce((total, each) => total + each, 0)).toBeCloseTo(sum(writeUnits) / usage.commands);
   });
 
-  test("refuses a call whose latency is not assumed", () => {
+  test("a call without an assumed latency is refused", () => {
     const calls = { ...usage.calls, dynamo: { UpdateItem: 1 } };
     expect(() => bill({ ...usage, calls }, prices, assumptions)).toThrow("UpdateItem");
   });
 
-  test("storage is paid for in the table, in the index and in the recovery", () => {
+  test("storage is billed for the table, the index and the recovery", () => {
     // 300 and 100 bytes of overhead, a million times, are 0.4 GB.
     expect(storageDollars(300, prices)).toBeCloseTo(0.4 * (0.25 + 0.25 + 0.2));
   });
 
-  test("every monthly line has its price", () => {
+  test("every monthly line has a price", () => {
     for (const line of [...book.antlerMonth, ...book.postgresMonth]) {
       expect(monthDollars(line, book.prices), line.line).toBeGreaterThan(0);
     }
@@ -177,7 +177,7 @@ describe("what it costs", () => {
   });
 });
 
-test("an item's size is its names and values, as DynamoDB counts them", () => {
+test("an item has the size that DynamoDB bills", () => {
   const sizes: [Parameters<typeof itemBytes>[0], number][] = [
     [{ id: { S: "naïve" } }, 2 + 6],
     [{ n: { N: "0" } }, 1 + 1],

@@ -40,19 +40,19 @@ const ALLOWED_IMPORTS = [
 
 const FORBIDDEN_USES = ["new Date()", "Math.random()", "Number(1n)", "process.env", 'fetch("")'] as const;
 
-const importing = (target: string) => `import * as planted from "${target}";\n\nexport const used = planted;\n`;
+const importing = (target: string) => `import * as imported from "${target}";\n\nexport const used = imported;\n`;
 
-/** A tree like ours, under our linter's rules, in which every file breaks one rule or none. */
+/** A copy of our folders with our Biome configuration. Each file in it has one import or one use to check. */
 let tree: string;
 let rulesByFile: Map<string, string[]>;
 
 beforeAll(() => {
   tree = mkdtempSync(join(tmpdir(), "antler-fence-"));
   const config = JSON.parse(readFileSync(join(ROOT, "biome.json"), "utf8"));
-  plant("biome.json", JSON.stringify({ ...config, $schema: undefined, vcs: { enabled: false } }));
+  write("biome.json", JSON.stringify({ ...config, $schema: undefined, vcs: { enabled: false } }));
   for (const [folder, target] of [...FORBIDDEN_IMPORTS, ...ALLOWED_IMPORTS])
-    plant(fileOf(folder, target), importing(target));
-  for (const use of FORBIDDEN_USES) plant(fileOf("lib/domain", use), `export const used = () => ${use};\n`);
+    write(fileOf(folder, target), importing(target));
+  for (const use of FORBIDDEN_USES) write(fileOf("lib/domain", use), `export const used = () => ${use};\n`);
 
   const { stdout } = spawnSync(
     join(ROOT, "node_modules/.bin/biome"),
@@ -75,12 +75,12 @@ function fileOf(folder: string, subject: string): string {
   return `${folder}/${subject.replaceAll(/\W/g, "_")}.ts`;
 }
 
-function plant(file: string, content: string): void {
+function write(file: string, content: string): void {
   mkdirSync(dirname(join(tree, file)), { recursive: true });
   writeFileSync(join(tree, file), content);
 }
 
-describe("imports go one way: the linter", () => {
+describe("the import fence", () => {
   test.each(FORBIDDEN_IMPORTS)("refuses in %s an import of %s", (folder, target) => {
     expect(rulesByFile.get(fileOf(folder, target))).toContain("lint/style/noRestrictedImports");
   });
@@ -89,7 +89,7 @@ describe("imports go one way: the linter", () => {
     expect(rulesByFile.get(fileOf("lib/domain", use))).toContain("lint/style/noRestrictedGlobals");
   });
 
-  test.each(ALLOWED_IMPORTS)("takes in %s an import of %s", (folder, target) => {
+  test.each(ALLOWED_IMPORTS)("allows in %s an import of %s", (folder, target) => {
     expect(rulesByFile.get(fileOf(folder, target))).toBeUndefined();
   });
 });

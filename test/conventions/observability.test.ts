@@ -9,7 +9,7 @@ import { readPanels } from "../../localstack/dashboard.ts";
 
 const ROOT = join(import.meta.dirname, "../..");
 const read = (path: string) => readFileSync(join(ROOT, path), "utf8");
-/** The tags of CloudFormation mean nothing here. */
+/** CloudFormation's tags are ignored. */
 const readYaml = (path: string): unknown => parse(read(path), { logLevel: "silent", merge: true });
 
 const compose = z
@@ -35,7 +35,7 @@ const rules = z
 const panels = readPanels().filter(({ type }) => type !== "row");
 
 describe("docker-compose.yml", () => {
-  test("has every image in one version, our own built here", () => {
+  test("pins the version of every image, and builds our own", () => {
     for (const [name, { image, build }] of services) {
       if (build === undefined) expect(image, name).toMatch(/^[a-z]+\/[a-z]+:v?\d+\.\d+\.\d+$/);
       else expect(image, name).toBe("antler:local");
@@ -51,13 +51,13 @@ describe("docker-compose.yml", () => {
     expect(published.filter((port) => !port.startsWith("127.0.0.1:"))).toEqual([]);
   });
 
-  test("mounts what is there: files of this repository, or a volume of its own", () => {
+  test("mounts only files of this repository and declared volumes", () => {
     for (const source of services.flatMap(([, { volumes }]) => volumes.map((volume) => volume.split(":")[0] ?? ""))) {
       expect(source.startsWith("./") ? existsSync(join(ROOT, source)) : source in compose.volumes, source).toBe(true);
     }
   });
 
-  test("points its parts at each other by the names that they have", () => {
+  test("has service names that the configuration files refer to", () => {
     const hosts = services.flatMap(([, { environment }]) =>
       Object.values(environment).flatMap((value) => /^http:\/\/([^:/]+)/.exec(value)?.[1] ?? []),
     );
@@ -84,8 +84,8 @@ describe("docker-compose.yml", () => {
     for (const { title, datasource } of panels) expect(datasource?.uid, title).toBe(datasources[0]?.uid);
   });
 
-  test("takes into the image all that the start, the load and the verify service import", () => {
-    const kept = read(".dockerignore")
+  test("includes in the image every file that the start, the load and the verify service import", () => {
+    const included = read(".dockerignore")
       .split("\n")
       .filter((line) => line.startsWith("!"))
       .map((line) => line.slice(1));
@@ -98,14 +98,14 @@ describe("docker-compose.yml", () => {
       );
     for (const file of imported)
       expect(
-        kept.some((folder) => file === folder || file.startsWith(`${folder}/`)),
+        included.some((folder) => file === folder || file.startsWith(`${folder}/`)),
         file,
       ).toBe(true);
   });
 });
 
 describe("package-lock.json", () => {
-  test("has the packages of every platform, as npm ci in the image asks for", () => {
+  test("has the optional packages of every platform, which npm ci in the image needs", () => {
     const { packages } = z
       .object({
         packages: z.record(
@@ -116,19 +116,25 @@ describe("package-lock.json", () => {
       .parse(JSON.parse(read("package-lock.json")));
     const names = new Set(Object.keys(packages).map((path) => path.slice(path.lastIndexOf("node_modules/") + 13)));
     for (const [path, { optionalDependencies }] of Object.entries(packages)) {
-      for (const name of Object.keys(optionalDependencies)) expect(names, `${path} asks for ${name}`).toContain(name);
+      for (const name of Object.keys(optionalDependencies)) expect(names, `${path} needs ${name}`).toContain(name);
     }
   });
 });
 
 describe("the dashboard and the alerts for Prometheus", () => {
-  /** Every figure that the stack, the load client and `npm run verify` have, without the suffixes of histograms. */
-  const made = new Set([
-    ...["localstack/metrics.ts", "scripts/verify.ts"].flatMap((file) => read(file).match(/antler_\w+/g) ?? []),
-    ...Object.values(METRICS).map(({ prometheus }) => prometheus),
+  /** Each metric of the stack and of `npm run verify`, with the names that its series have in Prometheus. */
+  const seriesOf = new Map<string, readonly string[]>([
+    ...["localstack/metrics.ts", "scripts/verify.ts"].flatMap((file) =>
+      (read(file).match(/antler_\w+/g) ?? []).map((name) => [name, [name]] as const),
+    ),
+    ...Object.values(METRICS).map(({ prometheus: name, kind }) => {
+      const suffixes = kind === "histogram" ? ["_bucket", "_sum", "_count"] : [""];
+      return [name, suffixes.map((suffix) => name + suffix)] as const;
+    }),
   ]);
+  const namesIn = (expr: string) => expr.match(/\b(?:antler|artillery|process|nodejs)_\w+|\bup\b|\bALERTS\b/g) ?? [];
 
-  test("ask every panel for something, and lay them out side by side", () => {
+  test("have a query in every panel, and no overlapping panels", () => {
     expect(panels.length).toBeGreaterThan(20);
     const taken = new Set<string>();
     for (const { title, targets, gridPos } of panels) {
@@ -143,26 +149,29 @@ describe("the dashboard and the alerts for Prometheus", () => {
     }
   });
 
-  test("ask for nothing that no code makes", () => {
+  test("query only metrics that exist", () => {
     const expressions = [...panels.flatMap(({ targets }) => targets), ...rules].map(({ expr }) => expr);
     for (const expr of expressions) {
-      const used = expr.match(/\b(?:antler|artillery|process|nodejs)_\w+|\bup\b|\bALERTS\b/g) ?? [];
-      expect(used.length, expr).toBeGreaterThan(0);
-      for (const name of used.filter((each) => each.startsWith("antler_"))) {
-        expect(made, expr).toContain(name.replace(/_(?:bucket|sum|count)$/, ""));
+      expect(namesIn(expr).length, expr).toBeGreaterThan(0);
+      for (const name of namesIn(expr).filter((each) => each.startsWith("antler_"))) {
+        expect([...seriesOf.values()].flat(), expr).toContain(name);
       }
     }
   });
 
-  test("show everything that is recorded", () => {
-    const shown = panels.flatMap(({ targets }) => targets.map(({ expr }) => expr)).join("\n");
-    for (const name of made) expect(shown).toContain(name);
+  test("show every metric in a panel", () => {
+    const shown = new Set(panels.flatMap(({ targets }) => targets.flatMap(({ expr }) => namesIn(expr))));
+    for (const [name, series] of seriesOf)
+      expect(
+        series.some((each) => shown.has(each)),
+        name,
+      ).toBe(true);
   });
 
   const promtool = (...args: string[]) => spawnSync("promtool", args, { cwd: ROOT, encoding: "utf8" });
   const hasPromtool = promtool("--version").status === 0;
 
-  test.skipIf(!hasPromtool)("are what promtool takes, and fire when they should (needs promtool)", () => {
+  test.skipIf(!hasPromtool)("pass promtool, and the alerts fire when they should (needs promtool)", () => {
     for (const args of [
       ["check", "config", "localstack/prometheus/prometheus.yml"],
       ["test", "rules", "localstack/prometheus/alerts.test.yml"],
@@ -180,6 +189,7 @@ describe("the dashboard and the alerts for Prometheus", () => {
 });
 
 describe("the alarms and the dashboard on AWS", () => {
+  const topic = z.tuple([z.literal("HasAlarmTopic"), z.tuple([z.literal("AlarmTopicArn")]), z.literal("AWS::NoValue")]);
   const alarms = z
     .object({
       Resources: z.record(
@@ -190,8 +200,8 @@ describe("the alarms and the dashboard on AWS", () => {
             AlarmName: z.string(),
             AlarmDescription: z.string(),
             TreatMissingData: z.literal("notBreaching"),
-            AlarmActions: z.array(z.unknown()),
-            OKActions: z.array(z.unknown()),
+            AlarmActions: topic,
+            OKActions: topic,
           }),
         }),
       ),
@@ -204,7 +214,7 @@ describe("the alarms and the dashboard on AWS", () => {
     .object({ widgets: z.array(z.looseObject({ type: z.string(), properties: z.looseObject({}) })) })
     .parse(JSON.parse(body.replace(/(: )\$\{param:\w+\}/g, "$11")));
 
-  test("are told to a topic, when they begin and when they end", () => {
+  test("notify a topic when an alarm starts and when it ends, and are all on the dashboard", () => {
     expect(Object.keys(alarms).sort()).toEqual([
       "ConsumerErrorsAlarm",
       "DeadLettersAlarm",
@@ -216,7 +226,7 @@ describe("the alarms and the dashboard on AWS", () => {
     for (const name of Object.keys(alarms)) expect(body, name).toContain(`\${${name}.Arn}`);
   });
 
-  test("ask for our own metrics by the names and the dimensions that they are recorded with", () => {
+  test("query our metrics by their recorded names and dimensions", () => {
     const dimensionsOf = new Map<string, readonly string[]>(
       Object.entries(METRICS).map(([name, { labels }]) => [name, ["service", ...labels].sort()]),
     );
@@ -248,8 +258,8 @@ describe("the alarms and the dashboard on AWS", () => {
   });
 });
 
-describe("what ships", () => {
-  test("has nothing of Prometheus in it", () => {
+describe("the deployed code", () => {
+  test("does not import the Prometheus client", () => {
     for (const file of globSync("{functions,lib}/**/*.ts", { cwd: ROOT }))
       expect(read(file), file).not.toContain("prom-client");
   });

@@ -1,11 +1,11 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-// @ts-expect-error: it comes without types
+// @ts-expect-error: the package has no types
 import Lambda from "serverless-offline/lambda";
 import { afterEach, beforeEach, expect, test } from "vitest";
 
-// What patches/serverless-offline changes in the runner; without it the local API is slow under load.
+// The changes of patches/serverless-offline to its runner. Without them the local API is slow under load.
 let folder: string;
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), "antler-"));
@@ -41,7 +41,7 @@ test("an invocation that does not end is ended by its timeout", async () => {
   await expect(functionOf("never", 0.02).runHandler()).rejects.toThrow("Lambda timeout");
 });
 
-test("a function is looked for on the disk once, and not for every invocation", async () => {
+test("a function is read from disk once, not for every invocation", async () => {
   const handler = functionOf("handler", 20);
   expect(await handler.runHandler()).toBe("done");
   rmSync(join(folder, "one.mjs"));

@@ -9,7 +9,7 @@ import type { Resource } from "../../infra/serverless.ts";
 
 const ROOT = join(import.meta.dirname, "../..");
 
-/** The CloudFormation that a deploy of the stage would send, made as a deploy makes it, with no credentials. */
+/** The CloudFormation template that a deploy of the stage would send, packaged without credentials. */
 function packaged(stage: string): Record<string, Resource & { DeletionPolicy?: string }> {
   const out = mkdtempSync(join(tmpdir(), "antler-package-"));
   const build = `.antler/package-${randomUUID()}`;
@@ -54,7 +54,7 @@ function ofType(template: ReturnType<typeof packaged>, type: string) {
 }
 
 describe("the template of a deploy", () => {
-  test("bounds what a stage lets in and runs at once, and keeps its logs for its own time", () => {
+  test("limits the requests and the concurrency of a stage, and expires its logs", () => {
     const settings = (template: ReturnType<typeof packaged>) => ({
       api: template.HttpApiStage?.Properties.DefaultRouteSettings,
       consumers: ofType(template, "AWS::Lambda::EventSourceMapping")[0]?.[1].Properties.ScalingConfig,
@@ -75,7 +75,7 @@ describe("the template of a deploy", () => {
     });
   });
 
-  test("keeps what is in the tables: recovery to any point in time, and no deletion outside development", () => {
+  test("protects the tables: point-in-time recovery, and no deletion outside development", () => {
     expect(ofType(prod, "AWS::DynamoDB::Table")).toHaveLength(3);
     for (const [, table] of ofType(prod, "AWS::DynamoDB::Table")) {
       expect(table.DeletionPolicy).toBe("Retain");
@@ -91,7 +91,7 @@ describe("the template of a deploy", () => {
     }
   });
 
-  test("gives the consumer the time that the queue's visibility timeout allows for, and every command five tries", () => {
+  test("gives the queue six times the consumer's timeout as visibility timeout, and every message five receives", () => {
     expect(prod.CommandsQueue?.Properties).toMatchObject({
       FifoQueue: true,
       DeduplicationScope: "messageGroup",
@@ -104,7 +104,7 @@ describe("the template of a deploy", () => {
     expect(mapping?.Properties).toMatchObject({ BatchSize: 10, FunctionResponseTypes: ["ReportBatchItemFailures"] });
   });
 
-  test("runs every function on Node 24 and arm64, under a role of its own that names what it may touch", () => {
+  test("runs every function on Node 24 and arm64, under its own role with named resources", () => {
     const functions = ofType(prod, "AWS::Lambda::Function");
     expect(functions.length).toBeGreaterThan(8);
     for (const [name, { Properties }] of functions) {
@@ -112,7 +112,7 @@ describe("the template of a deploy", () => {
       expect(Properties.Role).toEqual({ "Fn::GetAtt": [name.replace("LambdaFunction", "Role"), "Arn"] });
     }
     const traces = ["xray:PutTraceSegments", "xray:PutTelemetryRecords"];
-    // X-Ray has no resources that a statement could name.
+    // A statement for X-Ray can name no resource.
     for (const [template, expected] of [[prod, []] as const, [dev, [traces]] as const]) {
       const roles = ofType(template, "AWS::IAM::Role");
       expect(roles).toHaveLength(functions.length);
