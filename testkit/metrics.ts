@@ -1,4 +1,4 @@
-/** The stack's figures by series, as `name{label="value"}`: labels in alphabetical order, `{}` left out. */
+/** The stack's metrics by series, such as `name{label="value"}`, with the labels in alphabetical order. */
 export async function readMetrics(port: string | undefined): Promise<Map<string, number>> {
   const text = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
   const lines = text.split("\n").filter((line) => line !== "" && !line.startsWith("#"));

@@ -9,8 +9,9 @@ import { dynamo } from "../../lib/aws/clients.ts";
 import { transactionId } from "../../lib/ledger/idempotency.ts";
 import { serveKeySet } from "../../localstack/identityProvider.ts";
 import { tokenOf } from "../../testkit/client.ts";
-import { type Engines, receive, recordOf, remove, sendRaw, startEngines } from "../../testkit/engines.ts";
+import { type Engines, startEngines } from "../../testkit/engines.ts";
 import { httpEvent, lambdaContext, sqsEvent } from "../../testkit/events.ts";
+import { receive, recordOf, remove, sendRaw } from "../../testkit/queue.ts";
 
 /** The functions' handlers on real engines. The test replaces API Gateway and the event source mapping. */
 let engines: Engines;

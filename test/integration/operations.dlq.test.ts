@@ -8,7 +8,8 @@ import { decodeMessage, encodeMessage } from "../../lib/ledger/message.ts";
 import { type DeadLetterQueue, redrive } from "../../lib/ledger/redrive.ts";
 import { submit } from "../../lib/ledger/submit.ts";
 import { newUser } from "../../testkit/client.ts";
-import { consumeAll, type Engines, receiveAll, recordOf, sendRaw, startEngines } from "../../testkit/engines.ts";
+import { type Engines, startEngines } from "../../testkit/engines.ts";
+import { consumeAll, receiveAll, recordOf, sendRaw } from "../../testkit/queue.ts";
 import { run } from "../../testkit/stack.ts";
 
 /** `npm run dlq` on real engines. */

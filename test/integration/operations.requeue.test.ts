@@ -8,7 +8,8 @@ import { TransientError } from "../../lib/ledger/ports.ts";
 import { requeue } from "../../lib/ledger/requeue.ts";
 import { submit } from "../../lib/ledger/submit.ts";
 import { newUser } from "../../testkit/client.ts";
-import { consumeAll, type Engines, startEngines } from "../../testkit/engines.ts";
+import { type Engines, startEngines } from "../../testkit/engines.ts";
+import { consumeAll } from "../../testkit/queue.ts";
 import { run } from "../../testkit/stack.ts";
 
 /** `npm run requeue` on real engines. */
