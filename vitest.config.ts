@@ -9,7 +9,7 @@ export default defineConfig({
       {
         test: {
           name: "unit",
-          include: ["{lib,functions,localstack,scripts}/**/*.test.ts", "test/house/*.test.ts"],
+          include: ["{lib,functions,localstack,scripts,testkit}/**/*.test.ts", "test/conventions/*.test.ts"],
         },
       },
       {
@@ -24,16 +24,16 @@ export default defineConfig({
         test: {
           name: "end-to-end",
           include: ["test/end-to-end/*.test.ts"],
-          globalSetup: "test/support/sharedStack.ts",
+          globalSetup: "testkit/sharedStack.ts",
           testTimeout: 120_000,
           hookTimeout: 60_000,
         },
       },
       {
         test: {
-          name: "attack",
-          include: ["test/attack/*.test.ts"],
-          globalSetup: "test/support/sharedStack.ts",
+          name: "security",
+          include: ["test/security/*.test.ts"],
+          globalSetup: "testkit/sharedStack.ts",
           testTimeout: 120_000,
           hookTimeout: 60_000,
         },

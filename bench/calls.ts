@@ -6,7 +6,7 @@ import { buffer } from "node:stream/consumers";
 import * as z from "zod";
 import { startDynamo, startSqs } from "../localstack/engines.ts";
 import { awsEnvironment, readSettings } from "../localstack/settings.ts";
-import { freePorts } from "../test/support/stack.ts";
+import { freePorts } from "../testkit/stack.ts";
 
 type Counts = Readonly<Record<string, number>>;
 

@@ -4,10 +4,10 @@ import { parentPort, Worker } from "node:worker_threads";
 import { DynamoDBClient, ScanCommand } from "@aws-sdk/client-dynamodb";
 import { handler as consume } from "../functions/consume.ts";
 import { handler as deposit } from "../functions/deposit.ts";
-import { httpEvent, lambdaContext } from "../lib/http/testEvents.ts";
 import { mapEventSource } from "../localstack/eventSourceMapping.ts";
 import { issueToken } from "../localstack/identityProvider.ts";
 import { readArguments } from "../scripts/command.ts";
+import { httpEvent, lambdaContext } from "../testkit/events.ts";
 import {
   bill,
   itemBytes,

@@ -2,7 +2,7 @@ import { openSync } from "node:fs";
 import { devNull } from "node:os";
 import { startDynamo, startSqs } from "../localstack/engines.ts";
 import { awsEnvironment, readSettings } from "../localstack/settings.ts";
-import { freePorts } from "../test/support/stack.ts";
+import { freePorts } from "../testkit/stack.ts";
 import { openLedger } from "./ledger.ts";
 
 /** The embedded engines with a ledger in them and nothing before them. */

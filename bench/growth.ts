@@ -15,7 +15,7 @@ import {
 import { join } from "node:path";
 import { writeCursor } from "../lib/http/cursor.ts";
 import { readArguments, someOf, wholeNumber } from "../scripts/command.ts";
-import { collect } from "../test/support/stack.ts";
+import { collect } from "../testkit/stack.ts";
 import { BenchClient } from "./client.ts";
 import { median } from "./figures.ts";
 import { HOT_USER, MEMORY_FOLDER, makeDatabase, type Put, putHistory } from "./history.ts";

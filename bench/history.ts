@@ -12,7 +12,7 @@ import type { Command } from "../lib/domain/command.ts";
 import type { Transaction } from "../lib/domain/transaction.ts";
 import { decide, emptyWallet, evolve } from "../lib/domain/wallet.ts";
 import { fingerprintOf, transactionId } from "../lib/ledger/idempotency.ts";
-import { template } from "../test/support/template.ts";
+import { template } from "../testkit/template.ts";
 
 /** A file system in memory, so that no disk is measured. */
 export const MEMORY_FOLDER = "/dev/shm";

@@ -1,7 +1,7 @@
 import { seedCurrencies } from "../infra/seed.ts";
 import { serveKeySet } from "../localstack/identityProvider.ts";
 import { provision, resolve } from "../localstack/provision.ts";
-import { template } from "../test/support/template.ts";
+import { template } from "../testkit/template.ts";
 
 /** Who issues the bench's tokens, and for whom: as the local stack has it. */
 export const TOKENS = { scope: undefined, issuer: "antler-local", audience: "antler" };

@@ -1,7 +1,7 @@
 import type { ChildProcess } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { setTimeout } from "node:timers/promises";
-import { commandOf, processesWith } from "../test/support/processes.ts";
+import { commandOf, processesWith } from "../testkit/processes.ts";
 
 /** CPU time is counted in ticks of 10 ms, on every Linux that Node runs on. */
 const TICK_MS = 10;

@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { run, startStack } from "../test/support/stack.ts";
+import { run, startStack } from "../testkit/stack.ts";
 import { Books } from "./books.ts";
 import { type ByPart, cpuMsOf, memoryMbOf } from "./processes.ts";
 import { Queue } from "./queue.ts";

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { httpEvent, lambdaContext } from "../lib/http/testEvents.ts";
+import { httpEvent, lambdaContext } from "../testkit/events.ts";
 import { handler as docs } from "./docs.ts";
 import { handler as notFound } from "./notFound.ts";
 

@@ -1,10 +1,10 @@
 import { expect, it, vi } from "vitest";
 import { problemSchema } from "../lib/http/schemas.ts";
-import { httpEvent, lambdaContext } from "../lib/http/testEvents.ts";
+import { httpEvent, lambdaContext } from "../testkit/events.ts";
 import { handler } from "./transactions.ts";
 
 vi.mock(import("../lib/aws/adapters.ts"), async () => ({
-  ports: (await import("../lib/ledger/testPorts.ts")).testPorts(),
+  ports: (await import("../testkit/inMemoryPorts.ts")).inMemoryPorts(),
 }));
 vi.mock(import("../lib/http/authenticate.ts"), async (original) => ({
   ...(await original()),

@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { createServer } from "node:net";
 import { expect, onTestFinished, test } from "vitest";
-import { freePorts } from "../test/support/stack.ts";
+import { freePorts } from "../testkit/stack.ts";
 import { describePortProblem, findPortProblem } from "./ports.ts";
 import { readSettings } from "./settings.ts";
 

@@ -4,7 +4,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { ADMIN_SCOPE } from "../lib/http/authenticate.ts";
 import { issueToken } from "../localstack/identityProvider.ts";
-import { startStack } from "../test/support/stack.ts";
+import { startStack } from "../testkit/stack.ts";
 import { readArguments } from "./command.ts";
 
 const USAGE = `Usage: npm run fuzz

@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { killRounds } from "../test/support/killRounds.ts";
+import { killRounds } from "../testkit/killRounds.ts";
 import { readArguments, wholeNumber } from "./command.ts";
 
 const USAGE = `Usage: npx node scripts/kill-rounds.ts [--rounds N] [--seed S]

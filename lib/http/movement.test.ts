@@ -1,13 +1,13 @@
 import { beforeEach, describe, expect, it } from "vitest";
+import { httpEvent, lambdaContext } from "../../testkit/events.ts";
+import { type InMemoryPorts, inMemoryPorts, recordOf } from "../../testkit/inMemoryPorts.ts";
 import type { Transaction } from "../domain/transaction.ts";
 import { consume } from "../ledger/consume.ts";
 import { type Submission, submit } from "../ledger/submit.ts";
-import { recordOf, type TestPorts, testPorts } from "../ledger/testPorts.ts";
 import { answerMovement, readMovement } from "./movement.ts";
 import { HttpProblem } from "./problem.ts";
 import { problemResponse, type Response } from "./response.ts";
 import { problemSchema, transactionSchema } from "./schemas.ts";
-import { httpEvent, lambdaContext } from "./testEvents.ts";
 
 const deposit: Submission = {
   userId: "auth0|alice",
@@ -21,9 +21,9 @@ const deposit: Submission = {
 };
 const withdrawal: Submission = { ...deposit, type: "withdrawal", idempotencyKey: "key-2" };
 
-let ports: TestPorts;
+let ports: InMemoryPorts;
 beforeEach(() => {
-  ports = testPorts();
+  ports = inMemoryPorts();
 });
 
 async function consumeAll() {

@@ -1,10 +1,10 @@
 import fc from "fast-check";
 import { describe, expect, it, onTestFinished } from "vitest";
 import * as z from "zod";
+import { httpEvent } from "../../testkit/events.ts";
 import { type FieldError, HttpProblem } from "./problem.ts";
 import { readIdempotencyKey, readJson, readQuery, readUserId, readWaitSeconds } from "./request.ts";
 import { historyQuery, movementBody } from "./schemas.ts";
-import { httpEvent } from "./testEvents.ts";
 
 const BODY = '{"currency":"USD","amount":"12.34"}';
 

@@ -1,5 +1,6 @@
 import type { MockInstance } from "vitest";
 import { beforeEach, describe, expect, it, vi } from "vitest";
+import { httpEvent, lambdaContext } from "../../testkit/events.ts";
 import { TransientError } from "../ledger/ports.ts";
 import { logger } from "../runtime/telemetry.ts";
 import type { Caller } from "./authenticate.ts";
@@ -7,7 +8,6 @@ import { HttpProblem } from "./problem.ts";
 import { jsonResponse, type Response } from "./response.ts";
 import { publicRoute, userRoute } from "./route.ts";
 import { problemSchema } from "./schemas.ts";
-import { httpEvent, lambdaContext } from "./testEvents.ts";
 
 /** Tokens have their own tests; here one is `subject scope scope`, and no token is none. */
 vi.mock(import("./authenticate.ts"), async (original) => ({

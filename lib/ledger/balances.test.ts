@@ -1,10 +1,10 @@
 import { beforeEach, describe, expect, it } from "vitest";
+import { type InMemoryPorts, inMemoryPorts } from "../../testkit/inMemoryPorts.ts";
 import { readBalances } from "./balances.ts";
-import { type TestPorts, testPorts } from "./testPorts.ts";
 
-let ports: TestPorts;
+let ports: InMemoryPorts;
 beforeEach(() => {
-  ports = testPorts();
+  ports = inMemoryPorts();
 });
 
 async function read(userId: string) {

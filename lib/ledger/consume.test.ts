@@ -1,15 +1,15 @@
 import { beforeEach, describe, expect, it } from "vitest";
+import { type InMemoryPorts, inMemoryPorts, recordOf } from "../../testkit/inMemoryPorts.ts";
 import { MINOR_UNITS_MAX } from "../domain/money.ts";
 import type { Wallet } from "../domain/wallet.ts";
 import { consume } from "./consume.ts";
 import { type QueueRecord, TransientError, UnsupportedMessage } from "./ports.ts";
 import { submit } from "./submit.ts";
-import { recordOf, type TestPorts, testPorts } from "./testPorts.ts";
 
-let ports: TestPorts;
+let ports: InMemoryPorts;
 let commands: number;
 beforeEach(() => {
-  ports = testPorts();
+  ports = inMemoryPorts();
   commands = 0;
 });
 

@@ -1,10 +1,10 @@
 import { beforeEach, describe, expect, it } from "vitest";
+import { type InMemoryPorts, inMemoryPorts, recordOf } from "../../testkit/inMemoryPorts.ts";
 import type { Transaction } from "../domain/transaction.ts";
 import { consume } from "./consume.ts";
 import { fingerprintOf, transactionId } from "./idempotency.ts";
 import { TransientError } from "./ports.ts";
 import { awaitOutcome, type Submission, submit } from "./submit.ts";
-import { recordOf, type TestPorts, testPorts } from "./testPorts.ts";
 
 const deposit: Submission = {
   userId: "alice",
@@ -17,9 +17,9 @@ const deposit: Submission = {
   requestId: "request-1",
 };
 
-let ports: TestPorts;
+let ports: InMemoryPorts;
 beforeEach(() => {
-  ports = testPorts();
+  ports = inMemoryPorts();
 });
 
 /** Decides everything that was sent, each time that it was sent. */

@@ -4,14 +4,14 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { type Program, startProgram } from "../../localstack/process.ts";
-import { collect } from "../support/stack.ts";
+import { collect } from "../../testkit/stack.ts";
 
 const MINISTACK_VERSION = "1.5.33";
 const VENV = join(import.meta.dirname, "../../.venv-deploy");
 const PYTHON = join(VENV, "bin/python");
 const READY_TIMEOUT_MS = 60_000;
 
-/** Makes the Python environment that the emulator runs in, unless it is there. */
+/** Creates the Python environment of the emulator unless it exists. */
 export async function installEmulator(): Promise<void> {
   if (await isInstalled()) return;
   await succeed("python3", ["-m", "venv", "--clear", VENV]);
@@ -28,8 +28,8 @@ async function isInstalled(): Promise<boolean> {
 /**
  * Starts the emulator on the loopback interface and waits until it answers.
  *
- * @param environment all that it gets: the functions get it too
- * @param log file descriptor that takes its output and the functions'
+ * @param environment the whole environment of the emulator, which passes it on to the functions
+ * @param log file descriptor for the output of the emulator and the functions
  */
 export async function startEmulator(
   port: number,
@@ -43,10 +43,10 @@ export async function startEmulator(
       ...environment,
       BIND_HOST: "127.0.0.1",
       GATEWAY_PORT: String(port),
-      // In the queues' URLs; the SDK connects to what they say.
+      // The host of the queues' URLs, which the SDK connects to.
       MINISTACK_HOST: "127.0.0.1",
       LAMBDA_EXECUTOR: "local",
-      // Listeners on fixed ports that nobody asked for.
+      // Disables listeners on fixed ports.
       IOT_MTLS_ENABLED: "0",
       SFTP_ENABLED: "0",
     },
@@ -58,8 +58,8 @@ export async function startEmulator(
   });
   for (const deadline = Date.now() + READY_TIMEOUT_MS; Date.now() < deadline; await setTimeout(100)) {
     if (ended) throw new Error(ended);
-    const answer = await fetch(`http://127.0.0.1:${port}/_ministack/health`).catch(() => undefined);
-    if (answer?.ok) return program;
+    const response = await fetch(`http://127.0.0.1:${port}/_ministack/health`).catch(() => undefined);
+    if (response?.ok) return program;
   }
   await program.stop();
   throw new Error(`The emulator is not ready after ${READY_TIMEOUT_MS / 1000} s`);

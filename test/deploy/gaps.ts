@@ -1,8 +1,8 @@
 import type { Resource } from "../../infra/serverless.ts";
 
 /**
- * What the emulator can't do and a deploy asks for. Everything else of the template is deployed, and every test of the
- * API runs. Its slowness is no gap but is spared: see {@link REQUESTS_AT_ONCE}.
+ * Resources of the template that the emulator does not support. Everything else is deployed, and every test of the API
+ * runs.
  */
 export const GAPS: readonly {
   readonly reason: string;
@@ -15,7 +15,7 @@ export const GAPS: readonly {
 ];
 
 /**
- * The emulator starts a Node process for each request at once that a function gets: 50 cold starts at once take so long on
- * a small machine that the functions' own calls run into their 1.5 s and the API answers 503, as it should.
+ * The emulator starts a Node process for each concurrent request to a function. On a small machine 50 concurrent cold
+ * starts take so long that the functions' own calls exceed their timeout of 1.5 s and the API answers 503.
  */
 export const REQUESTS_AT_ONCE = 6;

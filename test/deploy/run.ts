@@ -6,23 +6,23 @@ import { tmpdir } from "node:os";
 import { dirname, join, relative } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { DescribeTableCommand, ResourceNotFoundException } from "@aws-sdk/client-dynamodb";
-import { SendMessageCommand } from "@aws-sdk/client-sqs";
 import { UpdateCommand } from "@aws-sdk/lib-dynamodb";
 import type { Resource } from "../../infra/serverless.ts";
-import { dynamo, sqs } from "../../lib/aws/clients.ts";
+import { dynamo } from "../../lib/aws/clients.ts";
 import { serveKeySet } from "../../localstack/identityProvider.ts";
 import { startProgram } from "../../localstack/process.ts";
 import { readArguments } from "../../scripts/command.ts";
 import { aimAtQueues } from "../../scripts/target.ts";
-import { Client, newUser, transactionIn } from "../support/client.ts";
-import { freePorts } from "../support/stack.ts";
+import { Client, newUser, transactionIn } from "../../testkit/client.ts";
+import { sendRaw } from "../../testkit/queue.ts";
+import { freePorts } from "../../testkit/stack.ts";
 import { installEmulator, startEmulator } from "./emulator.ts";
 import { GAPS, REQUESTS_AT_ONCE } from "./gaps.ts";
 
 const USAGE = `Usage: npm run test:deploy
 
 Deploys the service with the serverless CLI to an emulator of AWS that runs without Docker, tests it there, deploys it again,
-and removes it. Leaves nothing running, however it ends. Needs Python 3.`;
+and removes it. No process keeps running when it ends. Needs Python 3.`;
 
 readArguments({ usage: USAGE });
 const ROOT = join(import.meta.dirname, "../..");
@@ -31,7 +31,7 @@ const LOG_TAIL_CHARACTERS = 4000;
 
 const { PORT } = await freePorts("PORT");
 const home = join(ROOT, ".antler", `deploy-${PORT}`);
-/** Outside of the repository, whose package.json would make modules of the emulator's scripts. */
+/** Outside the repository, whose package.json would turn the emulator's scripts into ES modules. */
 const temporary = mkdtempSync(join(tmpdir(), "antler-deploy-"));
 const endpoint = `http://127.0.0.1:${PORT}`;
 const emulatorLog = join(home, "emulator.log");
@@ -40,7 +40,7 @@ const startedAtMs = performance.now();
 const stops: (() => unknown)[] = [];
 let stopping = false;
 
-/** Nothing of the caller's environment reaches the emulator and the CLI but where the programs are. */
+/** The emulator and the CLI inherit nothing but the path from the caller's environment. */
 const bare = {
   PATH: `${dirname(process.execPath)}:${process.env.PATH}`,
   HOME: temporary,
@@ -87,11 +87,11 @@ async function main(): Promise<void> {
     );
     return /Tests .*/.exec(output)?.[0];
   });
-  await step("set a message aside, list it, redrive it, requeue", () => operate(deployment));
+  await step("dead-letter a message, list it, redrive it, requeue", () => operate(deployment));
 
   const user = new Client(apiUrl, newUser());
   const key = randomUUID();
-  const before = await step("change two currencies as an operator, and fill a wallet", async () => {
+  const before = await step("change two currencies as an operator, and deposit", async () => {
     await changeCurrency("USD", "name", "The operator's dollar");
     await changeCurrency("KWD", "enabled", false);
     transactionIn(await user.deposit("USD", "12.34", { key, wait: 20 }), 201);
@@ -99,7 +99,7 @@ async function main(): Promise<void> {
     return user.history();
   });
   await step("deploy again, with other settings", () => deploy("second-deploy", { ...deployment, LOG_LEVEL: "WARN" }));
-  await step("find the address, the currencies and the wallet as they were", async () => {
+  await step("check that the address, the currencies and the wallet are unchanged", async () => {
     assert.equal(await findApi(deployment), apiUrl);
     const { data } = await user.currencies();
     assert.equal(data.find(({ code }) => code === "USD")?.name, "The operator's dollar");
@@ -128,27 +128,27 @@ async function main(): Promise<void> {
   });
 }
 
-/** Packages the service, leaves out what the emulator can't do, and deploys the rest. */
+/** Packages the service, removes what the emulator does not support, and deploys the rest. */
 async function deploy(name: string, environment: Readonly<Record<string, string>>): Promise<string> {
   await serverless(`${name}-package`, ["package", "--package", packageFolder], environment);
-  const leftOut = leaveOutGaps(join(packageFolder, "serverless-state.json"));
+  const removed = removeGaps(join(packageFolder, "serverless-state.json"));
   const output = await serverless(name, ["deploy", "--package", packageFolder], environment);
   assert.match(output, /makes, or brings up to date, the stage dev in us-east-1/);
   assert.match(output, /The API's address is https:/);
-  return leftOut.join("\n");
+  return removed.join("\n");
 }
 
-function leaveOutGaps(stateFile: string): string[] {
+function removeGaps(stateFile: string): string[] {
   const state: DeployState = JSON.parse(readFileSync(stateFile, "utf8"));
   const { Resources } = state.service.provider.compiledCloudFormationTemplate;
-  const leftOut = Object.entries(Resources).flatMap(([logicalId, resource]) => {
+  const removed = Object.entries(Resources).flatMap(([logicalId, resource]) => {
     const gap = GAPS.find(({ leavesOut }) => leavesOut(resource));
     if (!gap) return [];
     delete Resources[logicalId];
     return [`without ${logicalId}: ${gap.reason}`];
   });
   writeFileSync(stateFile, JSON.stringify(state));
-  return leftOut;
+  return removed;
 }
 
 interface DeployState {
@@ -164,17 +164,10 @@ async function findApi(environment: Readonly<Record<string, string>>): Promise<s
   return `${endpoint}/_aws/execute-api/${id}`;
 }
 
-/** The way of a message that nobody can understand, and back, by the tools that a person has. */
+/** Sends a message that can't be parsed, and uses the operator's tools on it. */
 async function operate(environment: Readonly<Record<string, string>>): Promise<void> {
   await aimAtQueues(STAGE);
-  await sqs.send(
-    new SendMessageCommand({
-      QueueUrl: process.env.COMMANDS_QUEUE_URL,
-      MessageGroupId: "nobody",
-      MessageDeduplicationId: randomUUID(),
-      MessageBody: "{not json",
-    }),
-  );
+  await sendRaw(process.env.COMMANDS_QUEUE_URL ?? "", "alice", "{not json");
   const tool = (name: string, ...args: string[]) =>
     program(name, [`scripts/${name}.ts`, ...args, "--stage", STAGE], environment);
   await eventually(async () =>
@@ -237,7 +230,7 @@ async function program(
   return output;
 }
 
-/** Does one step and tells how long it took, and what it has to say. */
+/** Runs a step and prints its duration and its result. */
 async function step<T>(title: string, work: () => Promise<T>): Promise<T> {
   const beganAtMs = performance.now();
   const result = await work().catch((error: unknown) => {
@@ -251,7 +244,7 @@ async function step<T>(title: string, work: () => Promise<T>): Promise<T> {
 
 const seconds = (sinceMs: number) => `${((performance.now() - sinceMs) / 1000).toFixed(1).padStart(6)} s`;
 
-/** Ends what was started, the last first. */
+/** Stops what was started, in reverse order. */
 async function stopAll(): Promise<void> {
   stopping = true;
   for (const stop of stops.reverse()) await stop();
@@ -270,7 +263,7 @@ function tail(file: string): string {
   try {
     return readFileSync(file, "utf8").slice(-LOG_TAIL_CHARACTERS);
   } catch {
-    return "(it never started)";
+    return "(the emulator did not start)";
   }
 }
 

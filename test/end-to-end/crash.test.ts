@@ -1,16 +1,16 @@
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { expect, onTestFinished, test } from "vitest";
-import { killRounds } from "../support/killRounds.ts";
+import { expect, test } from "vitest";
+import { killRounds } from "../../testkit/killRounds.ts";
+import { folderForTest } from "../../testkit/perTest.ts";
 
-// scripts/kill-rounds.ts does twenty. A command that was in flight comes back after 60 s, hence the time.
+// scripts/kill-rounds.ts runs twenty rounds. A message that was in flight is delivered again after 60 s, hence the timeout.
 test.runIf(process.platform === "linux")(
-  "kill -9 of the queue, of the database and of the API in the middle of a load loses and doubles nothing",
+  "kill -9 of the queue, the database and the API during a load loses no command and doubles none",
   async () => {
-    const folder = mkdtempSync(join(tmpdir(), "antler-"));
-    onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
-    const { kills, commands, posted, rejected, retried } = await killRounds({ rounds: 3, seed: 1, folder });
+    const { kills, commands, posted, rejected, retried } = await killRounds({
+      rounds: 3,
+      seed: 1,
+      folder: folderForTest(),
+    });
     expect(kills).toEqual({ stack: 1, database: 1, api: 1, start: 0 });
     expect(commands).toBeGreaterThan(100);
     expect(posted + rejected).toBe(commands);

@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { describe, expect, inject, test } from "vitest";
-import { Client, newUser, problemIn, transactionIn } from "../support/client.ts";
+import { Client, newUser, problemIn, transactionIn } from "../../testkit/client.ts";
 
 const apiUrl = inject("apiUrl");
 const alice = new Client(apiUrl, newUser("alice"));
@@ -30,43 +30,43 @@ describe("privacy", () => {
     for (const user of [bob, newUser("nobody")]) {
       const body = method === "POST" ? JSON.stringify(valid) : undefined;
       const headers = { "content-type": "application/json", "idempotency-key": randomUUID() };
-      const answer = await alice.request(method, `/v1/users/${user}/${path}`, body, headers);
-      expect(problemIn(answer, 403).code).toBe("forbidden");
+      const response = await alice.request(method, `/v1/users/${user}/${path}`, body, headers);
+      expect(problemIn(response, 403).code).toBe("forbidden");
     }
   });
 
-  test("a transaction of another user is not found below one's own wallet", async () => {
+  test("a transaction of another user is not found in the own wallet", async () => {
     const owner = new Client(apiUrl, bob);
     const { id } = transactionIn(await owner.deposit("USD", "5.00"), 202);
     expect(problemIn(await alice.get(`transactions/${id}`), 404).code).toBe("not_found");
   });
 
-  test("the scope wallets:admin acts for any user", async () => {
+  test("a token with the scope wallets:admin may act for any user", async () => {
     const service = new Client(apiUrl, "decision-service", "other wallets:admin");
-    const answer = await service.request("POST", `/v1/users/${bob}/deposits`, JSON.stringify(valid), {
+    const response = await service.request("POST", `/v1/users/${bob}/deposits`, JSON.stringify(valid), {
       "content-type": "application/json",
       "idempotency-key": randomUUID(),
       prefer: "wait=10",
     });
-    expect(transactionIn(answer, 201).userId).toBe(bob);
+    expect(transactionIn(response, 201).userId).toBe(bob);
   });
 
-  test("a token that is missing or made up is refused with a challenge", async () => {
+  test("a missing or forged token is refused with a challenge", async () => {
     for (const authorization of ["", "Bearer x.y.z", "Basic YTpi"]) {
-      const answer = await alice.request("GET", `/v1/users/${alice.user}/balances`, undefined, { authorization });
-      expect(problemIn(answer, 401).code).toBe("unauthorized");
-      expect(answer.headers.get("www-authenticate")).toContain("Bearer");
+      const response = await alice.request("GET", `/v1/users/${alice.user}/balances`, undefined, { authorization });
+      expect(problemIn(response, 401).code).toBe("unauthorized");
+      expect(response.headers.get("www-authenticate")).toContain("Bearer");
     }
   });
 });
 
-describe("a request that is wrong", () => {
+describe("an invalid request", () => {
   test.each([
     ["malformed JSON", "{", 400, "malformed_json"],
     ["no body", "", 400, "malformed_json"],
     ["an array", "[]", 422, "validation_failed"],
-    ["a field that is missing", JSON.stringify({ currency: "USD" }), 422, "validation_failed"],
-    ["a field that is unknown", JSON.stringify({ ...valid, user: "bob" }), 422, "validation_failed"],
+    ["a missing field", JSON.stringify({ currency: "USD" }), 422, "validation_failed"],
+    ["an unknown field", JSON.stringify({ ...valid, user: "bob" }), 422, "validation_failed"],
     ["a JSON number for the amount", '{"currency":"USD","amount":1}', 422, "validation_failed"],
     ["an unknown currency", JSON.stringify({ ...valid, currency: "XXX" }), 422, "unknown_currency"],
     ["more decimals than the currency", JSON.stringify({ ...valid, amount: "1.001" }), 422, "amount_scale"],
@@ -75,7 +75,7 @@ describe("a request that is wrong", () => {
     ["an amount in exponent form", JSON.stringify({ ...valid, amount: "1e2" }), 422, "amount_invalid"],
     ["an amount over the limit", JSON.stringify({ ...valid, amount: "9".repeat(37) }), 422, "amount_limit"],
     ["a body over 16 KB", JSON.stringify({ ...valid, reference: "x".repeat(16_384) }), 413, "payload_too_large"],
-  ])("with %s is refused and stored nowhere", async (_name, body, status, code) => {
+  ])("with %s is refused, and nothing is stored", async (_name, body, status, code) => {
     const key = randomUUID();
     expect(problemIn(await post(body, { "idempotency-key": key }), status).code).toBe(code);
     const retried = await post(JSON.stringify(valid), { "idempotency-key": key });
@@ -83,14 +83,14 @@ describe("a request that is wrong", () => {
     transactionIn(retried, 202);
   });
 
-  test("names the field by a pointer", async () => {
+  test("gets a JSON pointer to each wrong field", async () => {
     const { errors } = problemIn(await post('{"currency":"USD","amount":1,"metadata":{"a":2}}'), 422);
     expect(errors?.map(({ pointer }) => pointer)).toEqual(["/amount", "/metadata/a"]);
   });
 
   test("with another content type is refused", async () => {
-    const answer = await post(JSON.stringify(valid), { "content-type": "text/plain" });
-    expect(problemIn(answer, 415).code).toBe("unsupported_media_type");
+    const response = await post(JSON.stringify(valid), { "content-type": "text/plain" });
+    expect(problemIn(response, 415).code).toBe("unsupported_media_type");
   });
 
   test("without an Idempotency-Key, or with one that is too long, is refused", async () => {
@@ -102,7 +102,7 @@ describe("a request that is wrong", () => {
     );
   });
 
-  test("for a page that can't be is refused", async () => {
+  test("for an invalid page is refused", async () => {
     for (const query of [
       ...["limit=0", "limit=101", "limit=x", "limit=0x10", "limit=1e1", "limit=%201", "limit=%2B1", "limit="],
       ...["status=pending", "unknown=1"],
@@ -113,29 +113,29 @@ describe("a request that is wrong", () => {
     expect(problemIn(await alice.get("transactions?currency=XXX"), 422).code).toBe("unknown_currency");
   });
 
-  test("for a path or an id that is not there is not found", async () => {
+  test("for an unknown path or id gets 404", async () => {
     expect(problemIn(await alice.request("GET", "/v1/nothing"), 404).code).toBe("not_found");
     expect(problemIn(await alice.get("transactions/tx_x"), 404).code).toBe("not_found");
     expect(problemIn(await alice.get(`transactions/tx_${"a".repeat(43)}`), 404).code).toBe("not_found");
   });
 
-  test("carries the request's id", async () => {
-    const answer = await alice.request("GET", "/v1/nothing");
-    expect(problemIn(answer, 404).requestId).toBe(answer.headers.get("x-request-id"));
+  test("gets the request's id", async () => {
+    const response = await alice.request("GET", "/v1/nothing");
+    expect(problemIn(response, 404).requestId).toBe(response.headers.get("x-request-id"));
   });
 });
 
-describe("open to all", () => {
+describe("without a token", () => {
   const get = (path: string) => fetch(`${apiUrl}${path}`);
 
-  test("health, currencies and the OpenAPI document need no token", async () => {
+  test("health, currencies and the OpenAPI document can be read", async () => {
     expect(await (await get("/v1/health")).json()).toEqual({ status: "ok" });
     expect((await get("/v1/currencies")).status).toBe(200);
     const document = await (await get("/openapi.json")).json();
     expect(document).toMatchObject({ openapi: expect.stringMatching(/^3\.1/) });
   });
 
-  test("the documentation page brings all that it needs with it", async () => {
+  test("the documentation page and all its assets can be read", async () => {
     const page = await (await get("/docs")).text();
     const assets = [...page.matchAll(/(?:src|href)="([^"]+)"/g)].map(([, path]) => path);
     expect(assets.length).toBeGreaterThan(0);
@@ -145,8 +145,8 @@ describe("open to all", () => {
     }
   });
 
-  test("the documentation page is reached with a slash at the end, too", async () => {
-    const answer = await get("/docs/");
-    expect([answer.status, answer.url]).toEqual([200, `${apiUrl}/docs`]);
+  test("/docs/ redirects to /docs", async () => {
+    const response = await get("/docs/");
+    expect([response.status, response.url]).toEqual([200, `${apiUrl}/docs`]);
   });
 });

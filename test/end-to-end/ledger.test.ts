@@ -1,15 +1,15 @@
 import { randomUUID } from "node:crypto";
 import { describe, expect, inject, test } from "vitest";
-import { Client, newUser, problemIn, transactionIn } from "../support/client.ts";
+import { Client, newUser, problemIn, transactionIn } from "../../testkit/client.ts";
 
 const apiUrl = inject("apiUrl");
 const aUser = () => new Client(apiUrl, newUser());
 
 describe("a deposit", () => {
-  test("is accepted at once, is never unknown after that, and ends posted", async () => {
+  test("is accepted, can be read at once, and is posted", async () => {
     const alice = aUser();
-    const answer = await alice.deposit("USD", "12.34", { reference: "invoice 4711", metadata: { order: "A-1" } });
-    const accepted = transactionIn(answer, 202);
+    const response = await alice.deposit("USD", "12.34", { reference: "invoice 4711", metadata: { order: "A-1" } });
+    const accepted = transactionIn(response, 202);
     expect(accepted).toMatchObject({
       userId: alice.user,
       type: "deposit",
@@ -23,7 +23,7 @@ describe("a deposit", () => {
       metadata: { order: "A-1" },
       rejection: null,
     });
-    const location = answer.headers.get("location") ?? "";
+    const location = response.headers.get("location") ?? "";
     expect((await alice.request("GET", location)).status).toBe(200);
 
     const posted = await alice.decided(accepted.id);
@@ -37,11 +37,11 @@ describe("a deposit", () => {
     expect(await alice.balance("USD")).toBe("12.34");
   });
 
-  test("that is waited for answers 201 with the outcome", async () => {
+  test("with a wait gets 201 and the outcome", async () => {
     const alice = aUser();
-    const answer = await alice.deposit("JPY", "500", { wait: 10 });
-    expect(transactionIn(answer, 201)).toMatchObject({ status: "posted", balanceAfter: "500", sequence: 1 });
-    expect(answer.headers.get("preference-applied")).toBe("wait=10");
+    const response = await alice.deposit("JPY", "500", { wait: 10 });
+    expect(transactionIn(response, 201)).toMatchObject({ status: "posted", balanceAfter: "500", sequence: 1 });
+    expect(response.headers.get("preference-applied")).toBe("wait=10");
   });
 
   test.each([
@@ -52,7 +52,7 @@ describe("a deposit", () => {
       "99999999999999999999.999999999999999998",
       "99999999999999999999.999999999999999999",
     ],
-  ])("moves 38 digits of %s exactly, and not one more", async (currency, smallest, most, all) => {
+  ])("moves 38 digits of %s exactly, and refuses more", async (currency, smallest, most, all) => {
     const alice = aUser();
     transactionIn(await alice.deposit(currency, most, { wait: 10 }), 201);
     expect(transactionIn(await alice.deposit(currency, smallest, { wait: 10 }), 201).balanceAfter).toBe(all);
@@ -64,7 +64,7 @@ describe("a deposit", () => {
 });
 
 describe("a withdrawal", () => {
-  test("beyond the balance is refused, is recorded, and moves nothing", async () => {
+  test("over the balance is rejected and recorded, and moves no money", async () => {
     const alice = aUser();
     await alice.deposit("EUR", "10.00", { wait: 10 });
     const problem = problemIn(await alice.withdraw("EUR", "10.01", { wait: 10 }), 422);
@@ -81,7 +81,7 @@ describe("a withdrawal", () => {
     expect((await alice.history()).data.map(({ status }) => status)).toEqual(["rejected", "posted"]);
   });
 
-  test("takes only its own currency", async () => {
+  test("does not use another currency's balance", async () => {
     const alice = aUser();
     await alice.deposit("USD", "5.00", { wait: 10 });
     problemIn(await alice.withdraw("EUR", "1.00", { wait: 10 }), 422);
@@ -90,11 +90,11 @@ describe("a withdrawal", () => {
 });
 
 describe("a race", () => {
-  test("of 50 withdrawals of 7.00 for 100.00 posts 14, rejects 36 and leaves 2.00", async () => {
+  test("of 50 withdrawals of 7.00 from 100.00 posts 14, rejects 36 and leaves 2.00", async () => {
     const alice = aUser();
     await alice.deposit("USD", "100.00", { wait: 10 });
     const accepted = await Promise.all(Array.from({ length: 50 }, () => alice.withdraw("USD", "7.00")));
-    const decided = await Promise.all(accepted.map((answer) => alice.decided(transactionIn(answer, 202).id)));
+    const decided = await Promise.all(accepted.map((response) => alice.decided(transactionIn(response, 202).id)));
     const count = (status: string) => decided.filter((transaction) => transaction.status === status).length;
     expect({ posted: count("posted"), rejected: count("rejected") }).toEqual({ posted: 14, rejected: 36 });
     expect(await alice.balances()).toMatchObject({ sequence: 51 });
@@ -104,12 +104,12 @@ describe("a race", () => {
   test("of one Idempotency-Key 20 times at once has one effect", async () => {
     const alice = aUser();
     const key = randomUUID();
-    const answers = await Promise.all(
+    const responses = await Promise.all(
       Array.from({ length: 20 }, () => alice.deposit("USD", "3.00", { key, wait: 10 })),
     );
-    const ids = new Set(answers.map((answer) => transactionIn(answer, 201).id));
+    const ids = new Set(responses.map((response) => transactionIn(response, 201).id));
     expect(ids.size).toBe(1);
-    expect(answers.filter(({ headers }) => headers.get("idempotency-replayed") === "true")).toHaveLength(19);
+    expect(responses.filter(({ headers }) => headers.get("idempotency-replayed") === "true")).toHaveLength(19);
     expect(await alice.balances()).toMatchObject({ sequence: 1 });
     expect(await alice.balance("USD")).toBe("3.00");
   });
@@ -131,7 +131,7 @@ describe("a race", () => {
 });
 
 describe("an Idempotency-Key", () => {
-  test("met again with the same content answers with the transaction as it stands", async () => {
+  test("sent again with the same content gets the transaction", async () => {
     const alice = aUser();
     const key = "the key; 1";
     const first = transactionIn(await alice.deposit("USD", "1.00", { key, wait: 10 }), 201);
@@ -141,7 +141,7 @@ describe("an Idempotency-Key", () => {
     expect(await alice.balance("USD")).toBe("1.00");
   });
 
-  test("met again with other content is refused", async () => {
+  test("sent again with other content is refused", async () => {
     const alice = aUser();
     const key = randomUUID();
     await alice.deposit("USD", "1.00", { key, wait: 10 });
@@ -157,7 +157,7 @@ describe("an Idempotency-Key", () => {
     expect(await alice.balance("USD")).toBe("1.00");
   });
 
-  test("is each user's own", async () => {
+  test("of another user is independent", async () => {
     const [alice, bob] = [aUser(), aUser()];
     const key = randomUUID();
     await alice.deposit("USD", "1.00", { key, wait: 10 });
@@ -168,7 +168,7 @@ describe("an Idempotency-Key", () => {
 });
 
 describe("balances", () => {
-  test("of a new user show every enabled currency at zero", async () => {
+  test("of a new user are zero in every enabled currency", async () => {
     const alice = aUser();
     const { data } = await alice.currencies();
     const { sequence, balances } = await alice.balances();
@@ -179,23 +179,14 @@ describe("balances", () => {
 });
 
 describe("the history", () => {
-  test("pages by cursor, newest first, without a gap, and filters", async () => {
+  test("pages by cursor, newest first, without a gap, and filters by status and currency", async () => {
     const alice = aUser();
     for (let step = 1; step <= 4; step++) await alice.deposit("USD", `${step}.00`, { wait: 10 });
     for (let step = 1; step <= 3; step++) await alice.deposit("EUR", `${step}.00`, { wait: 10 });
     await alice.withdraw("USD", "999.00", { wait: 10 });
 
-    const sequences: (number | null)[] = [];
-    let cursor: string | null = "";
-    let pages = 0;
-    while (cursor !== null) {
-      const page = await alice.history({ limit: "3", ...(cursor && { cursor }) });
-      sequences.push(...page.data.map(({ sequence }) => sequence));
-      cursor = page.nextCursor;
-      pages++;
-    }
-    expect(sequences).toEqual([8, 7, 6, 5, 4, 3, 2, 1]);
-    expect(pages).toBe(3);
+    const history = await alice.fullHistory(3);
+    expect(history.map(({ sequence }) => sequence)).toEqual([8, 7, 6, 5, 4, 3, 2, 1]);
 
     const rejected = await alice.history({ status: "rejected" });
     expect(rejected.data.map(({ sequence, balanceAfter }) => [sequence, balanceAfter])).toEqual([[8, "10.00"]]);

@@ -2,7 +2,7 @@ import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, inject, test } from "vitest";
-import { newUser } from "../support/client.ts";
+import { newUser } from "../../testkit/client.ts";
 
 const ROOT = join(import.meta.dirname, "../..");
 const README_API_URL = "http://localhost:4000";

@@ -1,68 +1,47 @@
 import { spawnSync } from "node:child_process";
 import { randomUUID } from "node:crypto";
 import { once } from "node:events";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { createServer as createHttpServer } from "node:http";
-import { createServer, type Server } from "node:net";
-import { networkInterfaces, tmpdir } from "node:os";
+import { createServer } from "node:net";
+import { networkInterfaces } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { PutCommand } from "@aws-sdk/lib-dynamodb";
 import { describe, expect, inject, onTestFinished, test } from "vitest";
 import { dynamo } from "../../lib/aws/clients.ts";
-import { Client, newUser, transactionIn } from "../support/client.ts";
-import { startFrontOf } from "../support/front.ts";
-import { commandOf, processesWith, refusedStart, untilNoProcessWith } from "../support/processes.ts";
-import { collect, freePorts, freeStackPorts, launch, run, type Stack, startStack } from "../support/stack.ts";
+import { awsEnvironment, readSettings } from "../../localstack/settings.ts";
+import { Client, newUser, transactionIn } from "../../testkit/client.ts";
+import { awsProxyForTest, folderForTest, listenForTest, stackForTest } from "../../testkit/perTest.ts";
+import { commandOf, processesWith, refusedStart, untilNoProcessWith } from "../../testkit/processes.ts";
+import { collect, freePorts, freeStackPorts, launch, run, type Stack } from "../../testkit/stack.ts";
 
 const ROOT = join(import.meta.dirname, "../..");
 const onLinux = process.platform === "linux";
 const hasIPv6 = Object.values(networkInterfaces()).some((each) => each?.some(({ address }) => address === "::1"));
 const hasJava = spawnSync("java", ["-version"]).status === 0;
 
-/** A stack that does not outlive its test. */
-async function ownStack(environment: Readonly<Record<string, string>> = {}): Promise<Stack> {
-  const stack = await startStack(environment);
-  onTestFinished(() => stack.stop().then(() => {}));
-  return stack;
-}
-
-/** @returns free ports, and the marker by which the processes of a stack are found */
-async function ownEnvironment(marker: string): Promise<Record<string, string>> {
-  return { ...(await freeStackPorts()), ANTLER_TEST: marker.slice("ANTLER_TEST=".length) };
-}
-
-function dataDir(): string {
-  const folder = mkdtempSync(join(tmpdir(), "antler-"));
-  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
-  return folder;
-}
-
-/** @returns the port on which the server listens until the test ends */
-async function listen(server: Server): Promise<string> {
-  await once(server.listen(0, "127.0.0.1"), "listening");
-  onTestFinished(() => {
-    server.close();
-  });
-  const address = server.address();
-  return String(typeof address === "object" ? address?.port : "");
+/** @returns what starts a stack, and finds the processes of that stack */
+function marked(environment: Readonly<Record<string, string>> = {}) {
+  const ANTLER_TEST = randomUUID();
+  return { marker: `ANTLER_TEST=${ANTLER_TEST}`, environment: { ANTLER_TEST, ...environment } };
 }
 
 /** Runs the requests that a stack prints. */
-function pasteRequests(stack: Stack): void {
+function runPrintedRequests(stack: Stack): void {
   const lines = stack.output().split("\n");
-  const pasted = lines.slice(
+  const commands = lines.slice(
     lines.findIndex((line) => line.includes("TOKEN=")),
     lines.indexOf("Ctrl-C stops everything."),
   );
-  const { stdout } = spawnSync("sh", ["-c", pasted.join("\n")], { cwd: ROOT, encoding: "utf8" });
+  const { stdout } = spawnSync("sh", ["-c", commands.join("\n")], { cwd: ROOT, encoding: "utf8" });
   expect(stdout).toMatch(/"status":"posted".*"balanceAfter":"100\.00"/);
   expect(stdout).toContain('{"currency":"USD","amount":"100.00"}]');
 }
 
-describe("npm start refuses, in one clear line and with exit code 1,", () => {
+describe("npm start refuses, in one line and with exit code 1,", () => {
   test("a port that is taken", async () => {
-    const port = await listen(createServer());
+    const port = String(await listenForTest(createServer()));
     for (const name of ["API_PORT", "AWS_PORT", "DYNAMODB_PORT", "METRICS_PORT"]) {
       expect(await refusedStart({ [name]: port })).toEqual({
         code: 1,
@@ -89,7 +68,7 @@ describe("npm start refuses, in one clear line and with exit code 1,", () => {
   });
 
   test.each(onLinux ? ["/dev/null/antler", "/proc/antler/data"] : ["/dev/null/antler"])(
-    "a DATA_DIR that can't be made: %s",
+    "a DATA_DIR that can't be created: %s",
     async (folder) => {
       expect(await refusedStart({ DATA_DIR: folder })).toEqual({
         code: 1,
@@ -98,7 +77,7 @@ describe("npm start refuses, in one clear line and with exit code 1,", () => {
     },
   );
 
-  test("a checkout in which it can't write", async () => {
+  test("a checkout that it can't write to", async () => {
     const { FOLDER, LOG } = await freePorts("FOLDER", "LOG");
     const folder = join(ROOT, ".antler", `api-${FOLDER}`);
     const home = join(ROOT, ".antler", `api-${LOG}`);
@@ -117,7 +96,7 @@ describe("npm start refuses, in one clear line and with exit code 1,", () => {
     });
   });
 
-  test("two settings of one port, and the last port as the first of two", async () => {
+  test("two settings with one port, and an AWS_PORT with no port after it", async () => {
     const { PORT } = await freePorts("PORT");
     expect(await refusedStart({ API_PORT: PORT, METRICS_PORT: PORT })).toEqual({
       code: 1,
@@ -131,7 +110,7 @@ describe("npm start refuses, in one clear line and with exit code 1,", () => {
 
   test("the second of two that start at once on the same ports", async () => {
     const ports = await freeStackPorts();
-    const starts = await Promise.allSettled([ownStack(ports), ownStack(ports)]);
+    const starts = await Promise.allSettled([stackForTest(ports), stackForTest(ports)]);
     expect(starts.map(({ status }) => status).sort()).toEqual(["fulfilled", "rejected"]);
     expect(starts.flatMap((start) => (start.status === "rejected" ? [String(start.reason)] : []))).toEqual([
       `Error: The stack ended with 1: Port ${ports.API_PORT} is taken: set API_PORT to a free one\n`,
@@ -140,11 +119,11 @@ describe("npm start refuses, in one clear line and with exit code 1,", () => {
 });
 
 describe("a stack", () => {
-  test("prints first requests that work as they are pasted", async () => {
-    await pasteRequests(await ownStack());
+  test("prints requests that work when they are pasted", async () => {
+    runPrintedRequests(await stackForTest());
   });
 
-  test("gets ready on another address, prints it, and sends nothing through a proxy", async () => {
+  test("listens on the address that is set, prints it, and sends nothing through a proxy", async () => {
     const proxied: unknown[] = [];
     const proxy = createHttpServer(({ url }, response) => {
       proxied.push(url);
@@ -154,25 +133,25 @@ describe("a stack", () => {
       proxied.push(url);
       socket.destroy();
     });
-    const stack = await ownStack({
+    const stack = await stackForTest({
       API_HOST: hasIPv6 ? "::1" : "0.0.0.0",
       METRICS_HOST: "0.0.0.0",
       NODE_USE_ENV_PROXY: "1",
-      HTTP_PROXY: `http://127.0.0.1:${await listen(proxy)}`,
+      HTTP_PROXY: `http://127.0.0.1:${await listenForTest(proxy)}`,
       NO_PROXY: "example.com",
       no_proxy: "",
     });
-    await pasteRequests(stack);
+    runPrintedRequests(stack);
     const [, metrics = ""] = /Metrics +(\S+)/.exec(stack.output()) ?? [];
     expect((await fetch(metrics)).status).toBe(200);
     expect(proxied).toEqual([]);
   });
 
-  test("uses the SQS and DynamoDB that AWS_ENDPOINT_URL names, and starts none", async () => {
-    const owner = await ownStack();
-    const endpoint = await startFrontOf(owner);
-    const marker = `ANTLER_TEST=${randomUUID()}`;
-    const guest = await ownStack({ AWS_ENDPOINT_URL: endpoint, ANTLER_TEST: marker.slice("ANTLER_TEST=".length) });
+  test("uses the SQS and DynamoDB at AWS_ENDPOINT_URL and starts none", async () => {
+    const owner = await stackForTest();
+    const { url } = await awsProxyForTest(owner);
+    const { marker, environment } = marked({ AWS_ENDPOINT_URL: url });
+    const guest = await stackForTest(environment);
     const user = newUser();
     transactionIn(await new Client(guest.apiUrl, user).deposit("USD", "1.00", { wait: 10 }), 201);
     expect(await new Client(owner.apiUrl, user).balance("USD")).toBe("1.00");
@@ -181,27 +160,27 @@ describe("a stack", () => {
         expect.arrayContaining([expect.stringMatching(/\/dynoxide$/)]),
       );
     }
-    expect(await run("scripts/verify.ts", [], { AWS_ENDPOINT_URL: endpoint })).toMatchObject({ code: 0 });
+    expect(await run("scripts/verify.ts", [], { AWS_ENDPOINT_URL: url })).toMatchObject({ code: 0 });
   });
 
-  test("runs beside another one on other ports, with data of its own", async () => {
-    const [one, other] = await Promise.all([ownStack(), ownStack()]);
+  test("runs beside another one on other ports, with separate data", async () => {
+    const [one, other] = await Promise.all([stackForTest(), stackForTest()]);
     const user = newUser();
     transactionIn(await new Client(one.apiUrl, user).deposit("USD", "1.00", { wait: 10 }), 201);
     expect(await new Client(other.apiUrl, user).balance("USD")).toBe("0.00");
   });
 
   test.runIf(onLinux)("leaves no process behind after Ctrl-C", async () => {
-    const marker = `ANTLER_TEST=${randomUUID()}`;
-    const stack = await ownStack({ ANTLER_TEST: marker.slice("ANTLER_TEST=".length) });
+    const { marker, environment } = marked();
+    const stack = await stackForTest(environment);
     expect(processesWith(marker).length).toBeGreaterThan(2);
     expect(await stack.stop()).toBe(0);
     await untilNoProcessWith(marker);
   });
 
   test.runIf(onLinux)("leaves no process behind after SIGTERM to npm", async () => {
-    const marker = `ANTLER_TEST=${randomUUID()}`;
-    const npm = launch(await ownEnvironment(marker), ["npm", "start", "--ignore-scripts"]);
+    const { marker, environment } = marked(await freeStackPorts());
+    const npm = launch(environment, ["npm", "start", "--ignore-scripts"]);
     const output = collect(npm);
     while (!output().includes("Antler is ready")) await once(npm.stdout, "data");
     npm.kill("SIGTERM");
@@ -209,28 +188,23 @@ describe("a stack", () => {
     await untilNoProcessWith(marker);
   });
 
-  test.runIf(onLinux)("leaves no process behind when the reader of its output has ended", async () => {
-    const marker = `ANTLER_TEST=${randomUUID()}`;
-    const pipeline = launch(await ownEnvironment(marker), [
-      "sh",
-      "-c",
-      '"$0" localstack/start.ts | head -n 3',
-      process.execPath,
-    ]);
+  test.runIf(onLinux)("leaves no process behind when the reader of its output ends", async () => {
+    const { marker, environment } = marked(await freeStackPorts());
+    const pipeline = launch(environment, ["sh", "-c", '"$0" localstack/start.ts | head -n 3', process.execPath]);
     expect(await text(pipeline.stdout)).toBe("\nAntler is ready.\n\n");
     await untilNoProcessWith(marker);
   });
 
   test.runIf(onLinux)("leaves no process behind when it is killed", async () => {
-    const marker = `ANTLER_TEST=${randomUUID()}`;
-    const stack = await ownStack({ ANTLER_TEST: marker.slice("ANTLER_TEST=".length) });
+    const { marker, environment } = marked();
+    const stack = await stackForTest(environment);
     stack.process.kill("SIGKILL");
     await untilNoProcessWith(marker);
   });
 
-  test.runIf(onLinux)("ends as a whole, and says why, when its database dies", async () => {
-    const marker = `ANTLER_TEST=${randomUUID()}`;
-    const stack = await ownStack({ ANTLER_TEST: marker.slice("ANTLER_TEST=".length) });
+  test.runIf(onLinux)("ends, and prints the reason, when its database dies", async () => {
+    const { marker, environment } = marked();
+    const stack = await stackForTest(environment);
     const database = processesWith(marker).find((pid) => commandOf(pid)[0]?.endsWith("/dynoxide"));
     process.kill(Number(database), "SIGKILL");
     expect((await once(stack.process, "exit"))[0]).toBe(1);
@@ -238,17 +212,17 @@ describe("a stack", () => {
     await untilNoProcessWith(marker);
   });
 
-  test.runIf(hasJava)("runs on DynamoDB Local too", async () => {
-    const stack = await ownStack({ DYNAMODB_ENGINE: "dynamodb-local" });
+  test.runIf(hasJava)("runs on DynamoDB Local", async () => {
+    const stack = await stackForTest({ DYNAMODB_ENGINE: "dynamodb-local" });
     const alice = new Client(stack.apiUrl, newUser());
     transactionIn(await alice.deposit("ETH", "1.000000000000000001", { wait: 20 }), 201);
     expect(await alice.balance("ETH")).toBe("1.000000000000000001");
   });
 
   test.each(hasJava ? ["dynoxide", "dynamodb-local"] : ["dynoxide"])(
-    "keeps everything in DATA_DIR from one start to the next on %s",
+    "keeps its data in DATA_DIR across restarts on %s",
     async (engine) => {
-      const first = await ownStack({ DATA_DIR: dataDir(), DYNAMODB_ENGINE: engine });
+      const first = await stackForTest({ DATA_DIR: folderForTest(), DYNAMODB_ENGINE: engine });
       const user = newUser();
       transactionIn(await new Client(first.apiUrl, user).deposit("USD", "7.00", { wait: 20 }), 201);
       expect(await refusedStart({ DATA_DIR: first.environment.DATA_DIR ?? "" })).toEqual({
@@ -256,15 +230,15 @@ describe("a stack", () => {
         output: `DATA_DIR=${first.environment.DATA_DIR}: another stack uses it\n`,
       });
       await first.stop();
-      const second = await ownStack(first.environment);
+      const second = await stackForTest(first.environment);
       expect(await new Client(second.apiUrl, user).balance("USD")).toBe("7.00");
     },
   );
 });
 
 describe("npm run verify", () => {
-  test("passes on books that are right, and names the user and the difference when they are not", async () => {
-    const stack = await ownStack();
+  test("passes on a correct ledger, and names the user and the discrepancy otherwise", async () => {
+    const stack = await stackForTest();
     const alice = new Client(stack.apiUrl, newUser("alice"));
     await alice.deposit("USD", "10.00", { wait: 10 });
     await alice.withdraw("USD", "3.00", { wait: 10 });
@@ -273,12 +247,7 @@ describe("npm run verify", () => {
       output: "1 wallets, 2 posted, 0 rejected, 0 pending\n  USD  7.00\nEvery wallet is the fold of its history.\n",
     });
 
-    process.env.AWS_ENDPOINT_URL_DYNAMODB = `http://127.0.0.1:${stack.environment.DYNAMODB_PORT}`;
-    Object.assign(process.env, {
-      AWS_REGION: "us-east-1",
-      AWS_ACCESS_KEY_ID: "local",
-      AWS_SECRET_ACCESS_KEY: "local",
-    });
+    Object.assign(process.env, awsEnvironment(readSettings(stack.environment)));
     const item = { userId: alice.user, sequence: 2, balances: { USD: 7_000n }, updatedAt: new Date().toISOString() };
     await dynamo.send(new PutCommand({ TableName: "antler-local-wallets", Item: item }));
     const { code, output } = await run("scripts/verify.ts", [], stack.environment);
@@ -287,7 +256,7 @@ describe("npm run verify", () => {
     expect(output).toContain("difference 6300");
   });
 
-  test("says in one line that there is no stack to read", async () => {
+  test("reports in one line that no stack runs", async () => {
     const { code, output } = await run("scripts/verify.ts", [], await freePorts("AWS_PORT", "DYNAMODB_PORT"));
     expect(code).toBe(1);
     expect(output).toMatch(/^The ledger can't be read: .+\n$/);
@@ -295,11 +264,11 @@ describe("npm run verify", () => {
 });
 
 describe("npm run token", () => {
-  test("prints a token that the stack takes", async () => {
+  test("prints a token that the stack accepts", async () => {
     const { output } = await run("localstack/token.ts", ["alice"], {});
-    const answer = await fetch(`${inject("apiUrl")}/v1/users/alice/balances`, {
+    const response = await fetch(`${inject("apiUrl")}/v1/users/alice/balances`, {
       headers: { authorization: `Bearer ${output.trim()}` },
     });
-    expect(answer.status).toBe(200);
+    expect(response.status).toBe(200);
   });
 });

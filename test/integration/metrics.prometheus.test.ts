@@ -1,16 +1,16 @@
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { cpSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { describe, expect, onTestFinished, test } from "vitest";
 import * as z from "zod";
 import { readPanel, readPanels } from "../../localstack/dashboard.ts";
-import { Client, newUser, problemIn, transactionIn } from "../support/client.ts";
-import { freePorts, run, startStack } from "../support/stack.ts";
+import { Client, newUser, problemIn, transactionIn } from "../../testkit/client.ts";
+import { folderForTest, stackForTest } from "../../testkit/perTest.ts";
+import { freePorts, run } from "../../testkit/stack.ts";
 
-/** Prometheus and its push gateway as Debian packages them; without them this test can't run. */
+/** Debian's packages of Prometheus and its push gateway. Without them this test is skipped. */
 const installed = ["prometheus", "prometheus-pushgateway"].every(
   (program) => spawnSync(program, ["--version"]).status === 0,
 );
@@ -33,7 +33,7 @@ async function untilReady(url: string): Promise<void> {
   await expect.poll(async () => (await fetch(`${url}/-/ready`)).status, { timeout: 20_000, interval: 200 }).toBe(200);
 }
 
-/** Our configuration, with the addresses of this test's stack, and in a hurry. */
+/** Our configuration with the addresses of this test's stack and a scrape interval of a second. */
 function configure(folder: string, addresses: Readonly<Record<string, string>>): string {
   cpSync(CONFIG, folder, { recursive: true });
   const file = join(folder, "prometheus.yml");
@@ -44,14 +44,12 @@ function configure(folder: string, addresses: Readonly<Record<string, string>>):
 }
 
 describe.skipIf(!installed)("a real Prometheus (needs Debian's prometheus and prometheus-pushgateway)", () => {
-  test("finds data for every panel of the dashboard, and counts as the stack does", async () => {
-    const stack = await startStack();
-    onTestFinished(() => stack.stop().then(() => {}));
+  test("has data for every panel of the dashboard, and the stack's counts", async () => {
+    const stack = await stackForTest();
     const ports = await freePorts("prometheus", "gateway");
     const gatewayUrl = `http://127.0.0.1:${ports.gateway}`;
     const prometheusUrl = `http://127.0.0.1:${ports.prometheus}`;
-    const folder = mkdtempSync(join(tmpdir(), "antler-prometheus-"));
-    onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+    const folder = folderForTest();
     const config = configure(folder, {
       "api:9464": `127.0.0.1:${stack.environment.METRICS_PORT}`,
       "pushgateway:9091": `127.0.0.1:${ports.gateway}`,
@@ -74,7 +72,7 @@ describe.skipIf(!installed)("a real Prometheus (needs Debian's prometheus and pr
     for (let second = 1; second <= 6; second++) {
       transactionIn(await alice.deposit("USD", "2.00", { wait: 10 }), 201);
       problemIn(await alice.withdraw("USD", "99.00", { wait: 10 }), 422);
-      await leaveClientFigures(gatewayUrl, second);
+      await pushClientMetrics(gatewayUrl, second);
       await setTimeout(1000);
     }
     const verified = await run("scripts/verify.ts", [], { ...stack.environment, PUSHGATEWAY_URL: gatewayUrl });
@@ -99,8 +97,8 @@ describe.skipIf(!installed)("a real Prometheus (needs Debian's prometheus and pr
   }, 120_000);
 });
 
-/** What Artillery's publish-metrics leaves, by the names that it has there. */
-async function leaveClientFigures(gatewayUrl: string, second: number): Promise<void> {
+/** Pushes metrics under the names that Artillery's publish-metrics uses. */
+async function pushClientMetrics(gatewayUrl: string, second: number): Promise<void> {
   const lines = [
     "# TYPE artillery_counters counter",
     ...["http_requests", "http_responses"].map((metric) => `artillery_counters{metric="${metric}"} ${second * 2}`),

@@ -1,16 +1,16 @@
-import { randomUUID } from "node:crypto";
-import { SendMessageCommand, type Message as SqsMessage } from "@aws-sdk/client-sqs";
+import type { Message as SqsMessage } from "@aws-sdk/client-sqs";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { ports } from "../../lib/aws/adapters.ts";
-import { sqs } from "../../lib/aws/clients.ts";
 import { type ReceivedDeadLetter, sqsDeadLetters } from "../../lib/aws/deadLetters.ts";
 import { consume } from "../../lib/ledger/consume.ts";
 import { fingerprintOf, transactionId } from "../../lib/ledger/idempotency.ts";
 import { decodeMessage, encodeMessage } from "../../lib/ledger/message.ts";
 import { type DeadLetterQueue, redrive } from "../../lib/ledger/redrive.ts";
 import { submit } from "../../lib/ledger/submit.ts";
-import { type Engines, receive, remove, startEngines } from "../support/engines.ts";
-import { run } from "../support/stack.ts";
+import { newUser } from "../../testkit/client.ts";
+import { type Engines, startEngines } from "../../testkit/engines.ts";
+import { consumeAll, receiveAll, recordOf, sendRaw } from "../../testkit/queue.ts";
+import { run } from "../../testkit/stack.ts";
 
 /** `npm run dlq` on real engines. */
 let engines: Engines;
@@ -27,31 +27,8 @@ beforeEach(async () => {
 afterAll(() => engines.stop());
 
 const dlq = (...args: string[]) => run("scripts/dlq.ts", [...args, "--stage", "test"], {});
-const newUser = () => `user-${randomUUID()}`;
 
-/** What the queue hands out next, taken out of it. */
-async function takeOut(queueUrl: string): Promise<SqsMessage[]> {
-  const messages = await receive(queueUrl);
-  await remove(
-    queueUrl,
-    messages.map(({ ReceiptHandle }) => ReceiptHandle),
-  );
-  return messages;
-}
-
-async function takeOutAll(queueUrl: string): Promise<SqsMessage[]> {
-  const all: SqsMessage[] = [];
-  for (let next = await takeOut(queueUrl); next.length > 0; next = await takeOut(queueUrl)) all.push(...next);
-  return all;
-}
-
-const toRecord = ({ MessageId = "", Body = "", Attributes }: SqsMessage) => ({
-  recordId: MessageId,
-  groupId: Attributes?.MessageGroupId ?? "",
-  body: Body,
-});
-
-/** Accepts commands and puts them among the dead letters, as a consumer that fails for ever would. */
+/** @returns the ids of the accepted commands, whose messages are in the queue */
 async function accept(userId: string, count: number): Promise<string[]> {
   const ids: string[] = [];
   for (let step = 1; step <= count; step++) {
@@ -73,28 +50,10 @@ async function accept(userId: string, count: number): Promise<string[]> {
   return ids;
 }
 
-async function setAllAside(): Promise<void> {
-  for (const message of await takeOutAll(engines.queueUrl)) {
-    await ports.queue.sendToDeadLetters(toRecord(message), "invalid_write");
+async function deadLetterAll(): Promise<void> {
+  for (const message of await receiveAll(engines.queueUrl)) {
+    await ports.queue.sendToDeadLetters(recordOf(message), "invalid_write");
   }
-}
-
-function setAsideRaw(userId: string, body: string) {
-  return sqs.send(
-    new SendMessageCommand({
-      QueueUrl: engines.deadLetterQueueUrl,
-      MessageGroupId: userId,
-      MessageDeduplicationId: randomUUID(),
-      MessageBody: body,
-    }),
-  );
-}
-
-/** Runs the consumer on all that waits. */
-async function consumeAll(): Promise<void> {
-  const observer = { committed() {}, retried() {}, deadLettered() {}, failed() {} };
-  const records = (await takeOutAll(engines.queueUrl)).map(toRecord);
-  expect(await consume(records, { ...ports, observer })).toEqual([]);
 }
 
 const idsOf = (messages: readonly SqsMessage[], userId: string) =>
@@ -103,21 +62,21 @@ const idsOf = (messages: readonly SqsMessage[], userId: string) =>
     .map(({ Body = "" }) => decodeMessage(Body)?.command.id ?? Body);
 
 describe("npm run dlq -- list and show", () => {
-  test("say that there is nothing", async () => {
+  test("report an empty dead-letter queue", async () => {
     expect(await dlq("list")).toEqual({ code: 0, output: "Dead letters: 0\n" });
     expect(await dlq("redrive")).toEqual({ code: 0, output: "Sent back: 0\n" });
-    const { code, output } = await dlq("show", "nothing");
+    const { code, output } = await dlq("show", "missing-id");
     expect({ code, lines: output.trim().split("\n") }).toEqual({
       code: 1,
-      lines: [expect.stringContaining("No dead letter nothing")],
+      lines: [expect.stringContaining("No dead letter missing-id")],
     });
   });
 
-  test("tell who, what and why, and give everything back in its order", async () => {
+  test("show the user, the command and the reason, and leave every message in the queue, in order", async () => {
     const alice = newUser();
     const [first = "", second = ""] = await accept(alice, 2);
-    await setAllAside();
-    await setAsideRaw("nobody", "{not json");
+    await deadLetterAll();
+    await sendRaw(engines.deadLetterQueueUrl, "nobody", "{not json");
 
     for (let time = 1; time <= 2; time++) {
       const { code, output } = await dlq("list");
@@ -137,18 +96,18 @@ describe("npm run dlq -- list and show", () => {
     const [, messageId = ""] = /message +(\S+)/.exec(shown.output) ?? [];
     expect((await dlq("show", messageId)).output).toBe(shown.output);
 
-    const left = await takeOutAll(engines.deadLetterQueueUrl);
+    const left = await receiveAll(engines.deadLetterQueueUrl);
     expect(idsOf(left, alice)).toEqual([first, second]);
     expect(left).toHaveLength(3);
   });
 
-  test("escape what a message says, so that it can neither start a line nor control the terminal", async () => {
+  test("escape the text of a message, so that it can neither start a line nor control the terminal", async () => {
     const command = { type: "deposit", currency: "US\nD", amountMinor: 100n } as const;
     const forged = { ...command, id: "tx\u202e", userId: "mallory\x1b[2K\nDead letters: 0" };
     const message = { fingerprint: "print", acceptedAt: new Date().toISOString(), requestId: "request\t\\" };
     const record = { recordId: "1", groupId: "mallory", body: encodeMessage({ command: forged, ...message }) };
     await ports.queue.sendToDeadLetters(record, "malformed");
-    await setAsideRaw("nobody", "{not\njson\t\\");
+    await sendRaw(engines.deadLetterQueueUrl, "nobody", "{not\njson\t\\");
 
     const listed = (await dlq("list")).output;
     expect(listed).toMatch(/^[ -~\n]+$/);
@@ -170,49 +129,49 @@ describe("npm run dlq -- list and show", () => {
 });
 
 describe("npm run dlq -- redrive", () => {
-  test("sends everything back in each user's order, minutes after it was first sent too", async () => {
+  test("resends every message in each user's order, also within SQS's deduplication interval of five minutes", async () => {
     const [alice, bob] = [newUser(), newUser()];
     const ofAlice = await accept(alice, 23);
     const ofBob = await accept(bob, 2);
-    await setAllAside();
+    await deadLetterAll();
 
     const { code, output } = await dlq("redrive");
     expect(code).toBe(0);
     expect(output).toContain("Sent back: 25\n");
     for (const id of [...ofAlice, ...ofBob]) expect(output).toContain(id);
-    expect(await takeOutAll(engines.deadLetterQueueUrl)).toEqual([]);
-    const waiting = await takeOutAll(engines.queueUrl);
+    expect(await receiveAll(engines.deadLetterQueueUrl)).toEqual([]);
+    const waiting = await receiveAll(engines.queueUrl);
     expect(idsOf(waiting, alice)).toEqual(ofAlice);
     expect(idsOf(waiting, bob)).toEqual(ofBob);
   });
 
-  test("--user sends back this user's only; the others keep their places and are not hidden", async () => {
+  test("--user resends only this user's messages; the others stay visible and in order", async () => {
     const [alice, bob] = [newUser(), newUser()];
     const ofAlice = await accept(alice, 12);
     const ofBob = await accept(bob, 3);
-    await setAllAside();
+    await deadLetterAll();
 
     expect((await dlq("redrive", "--user", bob)).output).toContain("Sent back: 3\n");
-    expect(idsOf(await takeOutAll(engines.queueUrl), bob)).toEqual(ofBob);
-    expect(idsOf(await takeOutAll(engines.deadLetterQueueUrl), alice)).toEqual(ofAlice);
+    expect(idsOf(await receiveAll(engines.queueUrl), bob)).toEqual(ofBob);
+    expect(idsOf(await receiveAll(engines.deadLetterQueueUrl), alice)).toEqual(ofAlice);
     expect((await dlq("redrive", "--user", "nobody")).output).toBe("Sent back: 0\n");
   });
 
-  test("of what was decided meanwhile moves nothing, and of what was not decides it", async () => {
+  test("decides the commands that are pending and changes nothing for those that are decided", async () => {
     const alice = newUser();
     await accept(alice, 2);
-    const messages = await takeOutAll(engines.queueUrl);
-    for (const message of messages) await ports.queue.sendToDeadLetters(toRecord(message), "invalid_write");
+    const messages = await receiveAll(engines.queueUrl);
+    for (const message of messages) await ports.queue.sendToDeadLetters(recordOf(message), "invalid_write");
     const observer = { committed() {}, retried() {}, deadLettered() {}, failed() {} };
-    await consume(messages.slice(0, 1).map(toRecord), { ...ports, observer });
+    await consume(messages.slice(0, 1).map(recordOf), { ...ports, observer });
     expect(await ports.store.readWallet(alice)).toEqual({ sequence: 1, balances: new Map([["USD", 100n]]) });
 
     expect((await dlq("redrive")).output).toContain("Sent back: 2\n");
-    await consumeAll();
+    await consumeAll(engines.queueUrl);
     expect(await ports.store.readWallet(alice)).toEqual({ sequence: 2, balances: new Map([["USD", 300n]]) });
   });
 
-  test("of a forged message posts what was accepted, also where SQS dropped the true message", async () => {
+  test("of a forged message posts the accepted command, also when SQS dropped the genuine message", async () => {
     const alice = newUser();
     const accepted = {
       userId: alice,
@@ -227,51 +186,51 @@ describe("npm run dlq -- redrive", () => {
     const content = { ...accepted, amountMinor: 100n };
     const id = transactionId(alice, "key-1");
     const command = { type: "deposit", id, userId: alice, currency: "USD", amountMinor: 999_999_999n } as const;
-    // The attacker knows the key, and sends first, under the deduplication id of the true message.
+    // The attacker knows the key, and sends first, under the deduplication id of the genuine message.
     await ports.queue.send({
       command,
       fingerprint: fingerprintOf(content),
       acceptedAt: "2026-11-23T09:30:00.000Z",
       requestId: "forged",
     });
-    await consumeAll();
+    await consumeAll(engines.queueUrl);
     expect((await dlq("list")).output).toMatch(new RegExp(`${id}  unknown_transaction`));
     expect(await submit(accepted, ports)).toMatchObject({ accepted: true });
-    await consumeAll();
+    await consumeAll(engines.queueUrl);
     expect(await ports.store.readWallet(alice)).toBeUndefined();
     const { output } = await dlq("show", id);
     expect(output).toMatch(/command +deposit 9999999\.99 USD/);
     expect(output).toMatch(/stored +pending deposit 1\.00 USD/);
 
     expect((await dlq("redrive")).output).toContain("Sent back: 1\n");
-    await consumeAll();
+    await consumeAll(engines.queueUrl);
     expect(await ports.store.readWallet(alice)).toEqual({ sequence: 1, balances: new Map([["USD", 100n]]) });
-    expect(await takeOutAll(engines.deadLetterQueueUrl)).toEqual([]);
+    expect(await receiveAll(engines.deadLetterQueueUrl)).toEqual([]);
   });
 
-  test("that is killed after it sent and before it removed is made good by the next", async () => {
+  test("that is killed between the resend and the delete is completed by the next one", async () => {
     const alice = newUser();
     await accept(alice, 3);
-    await setAllAside();
+    await deadLetterAll();
     const real = sqsDeadLetters(30);
     const killed: DeadLetterQueue<ReceivedDeadLetter> = {
       ...real,
       remove: () => Promise.reject(new Error("killed")),
     };
     await expect(redrive(killed, ports.store, undefined, () => {})).rejects.toThrow("killed");
-    await consumeAll();
+    await consumeAll(engines.queueUrl);
     expect(await ports.store.readWallet(alice)).toMatchObject({ sequence: 1 });
 
     expect((await dlq("redrive")).output).toContain("Sent back: 3\n");
-    await consumeAll();
+    await consumeAll(engines.queueUrl);
     expect(await ports.store.readWallet(alice)).toEqual({ sequence: 3, balances: new Map([["USD", 600n]]) });
-    expect(await takeOutAll(engines.deadLetterQueueUrl)).toEqual([]);
+    expect(await receiveAll(engines.deadLetterQueueUrl)).toEqual([]);
   });
 
-  test("that can't send stops there, so that nothing goes ahead of it", async () => {
+  test("that can't resend a message stops there, so that no later message overtakes it", async () => {
     const alice = newUser();
     const ids = await accept(alice, 3);
-    await setAllAside();
+    await deadLetterAll();
     const real = sqsDeadLetters(30);
     let sends = 0;
     const failing: DeadLetterQueue<ReceivedDeadLetter> = {
@@ -280,22 +239,22 @@ describe("npm run dlq -- redrive", () => {
         ++sends === 2 ? Promise.reject(new Error("no connection")) : real.resend(message, body),
     };
     await expect(redrive(failing, ports.store, undefined, () => {})).rejects.toThrow("no connection");
-    expect(idsOf(await takeOutAll(engines.queueUrl), alice)).toEqual(ids.slice(0, 1));
-    expect(idsOf(await takeOutAll(engines.deadLetterQueueUrl), alice)).toEqual(ids.slice(1));
+    expect(idsOf(await receiveAll(engines.queueUrl), alice)).toEqual(ids.slice(0, 1));
+    expect(idsOf(await receiveAll(engines.deadLetterQueueUrl), alice)).toEqual(ids.slice(1));
   });
 
-  test("of poison that comes back at once ends, and leaves it there", async () => {
-    await setAsideRaw("nobody", "{not json");
+  test("of a message that is dead-lettered again at once ends, and leaves it in the dead-letter queue", async () => {
+    await sendRaw(engines.deadLetterQueueUrl, "nobody", "{not json");
     const real = sqsDeadLetters(30);
     const busy: DeadLetterQueue<ReceivedDeadLetter> = {
       ...real,
-      async remove(letter) {
-        await real.remove(letter);
-        await consumeAll();
+      async remove(message) {
+        await real.remove(message);
+        await consumeAll(engines.queueUrl);
       },
     };
     expect(await redrive(busy, ports.store, undefined, () => {})).toEqual({ returned: 1 });
-    expect(idsOf(await takeOutAll(engines.deadLetterQueueUrl), "nobody")).toEqual(["{not json"]);
+    expect(idsOf(await receiveAll(engines.deadLetterQueueUrl), "nobody")).toEqual(["{not json"]);
   });
 });
 
@@ -308,7 +267,7 @@ describe("npm run dlq", () => {
     [["show"], "ID is missing"],
     [["redrive", "--user", ""], "--user '': must not be empty"],
     [["list", "--all"], "Unknown option '--all'"],
-  ])("with the arguments %j says what is wrong and how it is used", async (args, sentence) => {
+  ])("with the arguments %j prints the error and the usage", async (args, sentence) => {
     const { code, output } = await run("scripts/dlq.ts", args, {});
     expect({ code, lines: output.trim().split("\n") }).toEqual({
       code: 2,
@@ -316,7 +275,7 @@ describe("npm run dlq", () => {
     });
   });
 
-  test("says in one line that there is no such stage, or no local stack", async () => {
+  test("reports in one line that the stage is unknown, or that no local stack runs", async () => {
     const elsewhere = await run("scripts/dlq.ts", ["list", "--stage", "elsewhere"], {});
     expect(elsewhere).toEqual({ code: 1, output: expect.stringMatching(/^There is no queue antler-elsewhere-.*\n$/) });
     const stopped = await run("scripts/dlq.ts", ["list"], { AWS_PORT: "1", AWS_ENDPOINT_URL: "" });

@@ -3,13 +3,14 @@ import { PutCommand } from "@aws-sdk/lib-dynamodb";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { ports } from "../../lib/aws/adapters.ts";
 import { dynamo } from "../../lib/aws/clients.ts";
-import { consume } from "../../lib/ledger/consume.ts";
 import { fingerprintOf, transactionId } from "../../lib/ledger/idempotency.ts";
 import { TransientError } from "../../lib/ledger/ports.ts";
 import { requeue } from "../../lib/ledger/requeue.ts";
 import { submit } from "../../lib/ledger/submit.ts";
-import { type Engines, receive, remove, startEngines } from "../support/engines.ts";
-import { run } from "../support/stack.ts";
+import { newUser } from "../../testkit/client.ts";
+import { type Engines, startEngines } from "../../testkit/engines.ts";
+import { consumeAll } from "../../testkit/queue.ts";
+import { run } from "../../testkit/stack.ts";
 
 /** `npm run requeue` on real engines. */
 let engines: Engines;
@@ -26,11 +27,10 @@ beforeEach(async () => {
 afterAll(() => engines.stop());
 
 const MINUTE_MS = 60_000;
-const tool = (...args: string[]) => run("scripts/requeue.ts", [...args, "--stage", "test"], {});
-const newUser = () => `user-${randomUUID()}`;
+const requeueTool = (...args: string[]) => run("scripts/requeue.ts", [...args, "--stage", "test"], {});
 
-/** A deposit that was stored as pending so long ago, and whose message is nowhere. */
-async function lose(userId: string, amountMinor: bigint, ageMs: number) {
+/** Stores a pending deposit of this age whose message was never sent. */
+async function putUnsent(userId: string, amountMinor: bigint, ageMs: number) {
   const content = {
     type: "deposit" as const,
     currency: "USD",
@@ -51,26 +51,6 @@ async function lose(userId: string, amountMinor: bigint, ageMs: number) {
   return transaction;
 }
 
-/** Runs the consumer on all that waits. */
-async function consumeAll(): Promise<number> {
-  const observer = { committed() {}, retried() {}, deadLettered() {}, failed() {} };
-  for (let count = 0; ; ) {
-    const messages = await receive(engines.queueUrl);
-    if (messages.length === 0) return count;
-    const records = messages.map(({ MessageId = "", Body = "", Attributes }) => ({
-      recordId: MessageId,
-      groupId: Attributes?.MessageGroupId ?? "",
-      body: Body,
-    }));
-    expect(await consume(records, { ...ports, observer })).toEqual([]);
-    await remove(
-      engines.queueUrl,
-      messages.map(({ ReceiptHandle }) => ReceiptHandle),
-    );
-    count += messages.length;
-  }
-}
-
 async function amountsOf(userId: string): Promise<bigint[]> {
   const { transactions } = await ports.store.readHistory(userId, {
     limit: 100,
@@ -82,14 +62,14 @@ async function amountsOf(userId: string): Promise<bigint[]> {
 }
 
 describe("npm run requeue", () => {
-  test("says that there is nothing", async () => {
-    expect(await tool("--older-than", "10m")).toEqual({
+  test("reports that no transaction is pending", async () => {
+    expect(await requeueTool("--older-than", "10m")).toEqual({
       code: 0,
       output: "Pending for longer than 10m and sent again: 0 (users: 0)\n",
     });
   });
 
-  test("completes what was put and never sent", async () => {
+  test("completes a command that was stored and never sent", async () => {
     const alice = newUser();
     await engines.stopSqs();
     const submission = {
@@ -105,56 +85,56 @@ describe("npm run requeue", () => {
     await expect(submit(submission, ports)).rejects.toThrow(TransientError);
     await engines.restartSqs();
 
-    expect((await tool("--older-than", "0s")).output).toContain("sent again: 1 (users: 1)");
-    await consumeAll();
+    expect((await requeueTool("--older-than", "0s")).output).toContain("sent again: 1 (users: 1)");
+    await consumeAll(engines.queueUrl);
     expect(await ports.store.readWallet(alice)).toEqual({ sequence: 1, balances: new Map([["USD", 500n]]) });
     expect(await submit(submission, ports)).toMatchObject({ accepted: true, replayed: true });
-    expect(await consumeAll()).toBe(0);
+    expect(await consumeAll(engines.queueUrl)).toBe(0);
   });
 
-  test("sends each user's in the order in which they were made, and leaves younger ones alone", async () => {
+  test("sends each user's commands in the order of their creation, and skips younger ones", async () => {
     const [alice, bob] = [newUser(), newUser()];
-    for (const minutes of [30, 90, 60, 120, 11]) await lose(alice, BigInt(minutes), minutes * MINUTE_MS);
-    for (const minutes of [20, 40]) await lose(bob, BigInt(minutes), minutes * MINUTE_MS);
-    const young = await lose(alice, 1n, 9 * MINUTE_MS);
+    for (const minutes of [30, 90, 60, 120, 11]) await putUnsent(alice, BigInt(minutes), minutes * MINUTE_MS);
+    for (const minutes of [20, 40]) await putUnsent(bob, BigInt(minutes), minutes * MINUTE_MS);
+    const young = await putUnsent(alice, 1n, 9 * MINUTE_MS);
 
-    expect((await tool("--older-than", "10m")).output).toContain("sent again: 7 (users: 2)");
-    expect(await consumeAll()).toBe(7);
+    expect((await requeueTool("--older-than", "10m")).output).toContain("sent again: 7 (users: 2)");
+    expect(await consumeAll(engines.queueUrl)).toBe(7);
     expect(await amountsOf(alice)).toEqual([120n, 90n, 60n, 30n, 11n]);
     expect(await amountsOf(bob)).toEqual([40n, 20n]);
     expect(await ports.store.findTransaction(alice, young.id)).toMatchObject({ decision: undefined });
   });
 
-  test("twice, or of what still waits in the queue, moves no money twice and changes no order", async () => {
+  test("run twice, or with the message still in the queue, moves no money twice and keeps the order", async () => {
     const alice = newUser();
-    const first = await lose(alice, 100n, 30 * MINUTE_MS);
-    const second = await lose(alice, 50n, 20 * MINUTE_MS);
+    const first = await putUnsent(alice, 100n, 30 * MINUTE_MS);
+    const second = await putUnsent(alice, 50n, 20 * MINUTE_MS);
     for (const { id, userId, type, currency, amountMinor, fingerprint, createdAt } of [first, second]) {
       const command = { id, userId, type, currency, amountMinor };
       await ports.queue.send({ command, fingerprint, acceptedAt: createdAt, requestId: "request-1" });
     }
-    await tool("--older-than", "10m");
-    await tool("--older-than", "10m");
-    await consumeAll();
-    await tool("--older-than", "10m");
-    await consumeAll();
+    await requeueTool("--older-than", "10m");
+    await requeueTool("--older-than", "10m");
+    await consumeAll(engines.queueUrl);
+    await requeueTool("--older-than", "10m");
+    await consumeAll(engines.queueUrl);
     expect(await amountsOf(alice)).toEqual([100n, 50n]);
     expect(await ports.store.readWallet(alice)).toEqual({ sequence: 2, balances: new Map([["USD", 150n]]) });
   });
 
-  test("sends nothing of a user ahead of what could not be sent", async () => {
+  test("sends no later command of a user after one that could not be sent", async () => {
     const [alice, bob] = [newUser(), newUser()];
-    const lost = [await lose(alice, 1n, 3), await lose(alice, 2n, 2), await lose(bob, 3n, 1)];
+    const unsent = [await putUnsent(alice, 1n, 3), await putUnsent(alice, 2n, 2), await putUnsent(bob, 3n, 1)];
     const sent: string[] = [];
     const queue = {
       ...ports.queue,
       async send({ command }: Parameters<typeof ports.queue.send>[0]) {
-        if (command.id === lost[0]?.id) throw new TransientError("no connection");
+        if (command.id === unsent[0]?.id) throw new TransientError("no connection");
         sent.push(command.userId);
       },
     };
     async function* pending() {
-      yield* lost;
+      yield* unsent;
     }
     expect(await requeue(pending(), queue)).toMatchObject({
       transactions: 1,
@@ -164,11 +144,11 @@ describe("npm run requeue", () => {
     expect(sent).toEqual([bob]);
   });
 
-  test("escapes what the tables say, and so does npm run verify", async () => {
+  test("escapes text from the tables, and so does npm run verify", async () => {
     // The queue accepts no U+FFFE.
     const userId = "mallory\x1b[2K\n\ufffe";
-    await lose(userId, 1n, 2 * 24 * 60 * MINUTE_MS);
-    expect(await tool("--older-than", "1d")).toEqual({
+    await putUnsent(userId, 1n, 2 * 24 * 60 * MINUTE_MS);
+    expect(await requeueTool("--older-than", "1d")).toEqual({
       code: 1,
       output: expect.stringMatching(/\nNot sent, of user mallory\\x1b\[2K\\n\\u\{fffe\}: 1 \([ -~]+\)\n$/),
     });
@@ -186,7 +166,7 @@ describe("npm run requeue", () => {
     [["--older-than", "10"], "--older-than '10': must be a count of s, m, h or d, such as 10m"],
     [["--older-than", "ten minutes"], "--older-than 'ten minutes': must be a count of s, m, h or d, such as 10m"],
     [["--older-than", "10m", "--user", "alice"], "Unknown option '--user'"],
-  ])("with the arguments %j says what is wrong and how it is used", async (args, sentence) => {
+  ])("with the arguments %j prints the error and the usage", async (args, sentence) => {
     const { code, output } = await run("scripts/requeue.ts", args, {});
     expect({ code, lines: output.trim().split("\n") }).toEqual({
       code: 2,

@@ -1,8 +1,6 @@
 import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import { once } from "node:events";
-import { mkdtemp, rm } from "node:fs/promises";
 import { connect, Socket } from "node:net";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -20,20 +18,21 @@ import {
 } from "@aws-sdk/client-sqs";
 import { type FauxqsServer, startFauxqs } from "fauxqs";
 import { describe, expect, onTestFinished, test } from "vitest";
+import { folderForTest } from "../../testkit/perTest.ts";
 
-/** What the ledger needs of SQS and `patches/fauxqs+2.4.1.patch` adds to the local one. */
+/** Behaviour of SQS that the ledger needs and `patches/fauxqs+2.4.1.patch` adds to the local engine. */
 
 const HIGH_THROUGHPUT = { DeduplicationScope: "messageGroup", FifoThroughputLimit: "perMessageGroupId" };
 
 describe("A message group", () => {
-  test("is handed out in order, as many messages as a receive asks for.", async () => {
+  test("is received in order, up to the number that the receive allows", async () => {
     const queue = await createQueue(await startEngine());
     await queue.send("1", "2", "3", "4");
 
     expect(bodies(await queue.receive({ MaxNumberOfMessages: 3 }))).toEqual(["1", "2", "3"]);
   });
 
-  test("fills a receive together with the next group.", async () => {
+  test("shares a receive with the next group", async () => {
     const queue = await createQueue(await startEngine());
     await queue.send("1", "2");
     await queue.sendTo("another group", "3", "4");
@@ -41,7 +40,7 @@ describe("A message group", () => {
     expect(bodies(await queue.receive({ MaxNumberOfMessages: 3 }))).toEqual(["1", "2", "3"]);
   });
 
-  test("stays locked until the last of its messages in flight is done, and locks no other group.", async () => {
+  test("is locked until the last of its messages in flight is deleted, and locks no other group", async () => {
     const queue = await createQueue(await startEngine());
     await queue.send("1", "2", "3");
     const [first, second] = await queue.receive({ MaxNumberOfMessages: 2 });
@@ -54,17 +53,17 @@ describe("A message group", () => {
     expect(bodies(await queue.receive())).toEqual(["3"]);
   });
 
-  test("is handed out again in order, before later messages, when its messages are given back.", async () => {
+  test("is received again in order, before later messages, when its messages are released", async () => {
     const queue = await createQueue(await startEngine());
     await queue.send("1", "2", "3", "4");
     const [first, second, third] = await queue.receive({ MaxNumberOfMessages: 3 });
 
-    for (const message of [second, first, third]) await queue.giveBack(message);
+    for (const message of [second, first, third]) await queue.release(message);
 
     expect(bodies(await queue.receive())).toEqual(["1", "2", "3", "4"]);
   });
 
-  test("is handed out again in order, before later messages, when their visibility timeout runs out.", async () => {
+  test("is received again in order, before later messages, when their visibility timeout ends", async () => {
     const queue = await createQueue(await startEngine());
     await queue.send("1", "2", "3", "4");
     await queue.receive({ MaxNumberOfMessages: 3, VisibilityTimeout: 1 });
@@ -74,10 +73,10 @@ describe("A message group", () => {
 });
 
 describe("A dead-letter queue", () => {
-  test("takes the message received too often, and the rest of its group goes on at once.", async () => {
+  test("gets a message that was received too often, and the rest of its group is available at once", async () => {
     const { queue, deadLetters } = await createQueueWithDeadLetters(await startEngine());
     await queue.send("poison", "2", "3");
-    await queue.giveBack(...(await queue.receive({ MaxNumberOfMessages: 1 })));
+    await queue.release(...(await queue.receive({ MaxNumberOfMessages: 1 })));
 
     const rest = await queue.receive();
     expect(bodies(rest)).toEqual(["2", "3"]);
@@ -86,26 +85,26 @@ describe("A dead-letter queue", () => {
     expect(poison).toMatchObject({ Body: "poison", Attributes: { MessageGroupId: "group" } });
   });
 
-  test("keeps the order in which messages reached it, moved there or sent there.", async () => {
+  test("keeps the order in which messages reached it, moved there or sent there", async () => {
     const { queue, deadLetters } = await createQueueWithDeadLetters(await startEngine());
     await queue.sendTo("another group", "so that the next number is high");
     await queue.receive();
     await queue.send("moved");
-    await queue.giveBack(...(await queue.receive()));
+    await queue.release(...(await queue.receive()));
     await queue.receive();
     await deadLetters.send("sent");
 
-    await deadLetters.giveBack(...(await deadLetters.receive()));
+    await deadLetters.release(...(await deadLetters.receive()));
 
     expect(bodies(await deadLetters.receive())).toEqual(["moved", "sent"]);
   });
 
-  test("loses no message when the engine dies while it moves one.", async () => {
-    const dataDir = await temporaryDirectory();
+  test("loses no message when the engine dies while it moves one", async () => {
+    const dataDir = folderForTest();
     const engine = await startEngine(dataDir);
     const { queue } = await createQueueWithDeadLetters(engine);
     await queue.send("poison");
-    await queue.giveBack(...(await queue.receive()));
+    await queue.release(...(await queue.receive()));
     const repair = breakStorage(dataDir);
     await expect(queue.receive()).rejects.toThrow();
     await engine.stop();
@@ -119,7 +118,7 @@ describe("A dead-letter queue", () => {
 });
 
 describe("A long poll", () => {
-  test("waits on when it is woken for a message of a locked group.", async () => {
+  test("keeps waiting when a message arrives in a locked group", async () => {
     const queue = await createQueue(await startEngine());
     await queue.send("1");
     const [first] = await queue.receive();
@@ -131,7 +130,7 @@ describe("A long poll", () => {
     expect(bodies(await received)).toEqual(["2"]);
   });
 
-  test("comes back empty after its wait time.", async () => {
+  test("returns no message after its wait time", async () => {
     const queue = await createQueue(await startEngine());
     const startedAt = performance.now();
 
@@ -139,7 +138,7 @@ describe("A long poll", () => {
     expect(performance.now() - startedAt).toBeGreaterThan(950);
   });
 
-  test("takes no message for a client that hung up.", async () => {
+  test("takes no message for a client that has hung up", async () => {
     const engine = await startEngine();
     const queue = await createQueue(engine);
     const hangUp = new AbortController();
@@ -154,7 +153,7 @@ describe("A long poll", () => {
     expect(bodies(await queue.receive())).toEqual(["1"]);
   });
 
-  test("ends with its queue.", async () => {
+  test("ends with its queue", async () => {
     const engine = await startEngine();
     const { received } = await startPoll(await createQueue(engine));
 
@@ -164,7 +163,7 @@ describe("A long poll", () => {
     expect(await Promise.race([received, late])).toEqual([]);
   });
 
-  test("ends with the engine and leaves no timer behind.", async () => {
+  test("ends with the engine and leaves no timer behind", async () => {
     const before = timers();
     const engine = await startEngine();
     const { received } = await startPoll(await createQueue(engine));
@@ -179,7 +178,7 @@ describe("A long poll", () => {
 });
 
 describe("Deduplication", () => {
-  test("is by group and id if the queue's scope is the message group.", async () => {
+  test("is by group and id if the queue's scope is the message group", async () => {
     const queue = await createQueue(await startEngine(), HIGH_THROUGHPUT);
     await queue.sendOnce({ group: "a", id: "same", body: "1" });
     await queue.sendOnce({ group: "b", id: "same", body: "2" });
@@ -189,7 +188,7 @@ describe("Deduplication", () => {
     expect(bodies(await queue.receive())).toEqual(["1", "2", "5"]);
   });
 
-  test("is by id alone if the queue's scope is the queue.", async () => {
+  test("is by id alone if the queue's scope is the queue", async () => {
     const queue = await createQueue(await startEngine());
     await queue.sendOnce({ group: "a", id: "same", body: "1" });
     await queue.sendOnce({ group: "b", id: "same", body: "2" });
@@ -197,8 +196,8 @@ describe("Deduplication", () => {
     expect(bodies(await queue.receive())).toEqual(["1"]);
   });
 
-  test("lets the retry of a failed send through.", async () => {
-    const dataDir = await temporaryDirectory();
+  test("does not drop the retry of a failed send", async () => {
+    const dataDir = folderForTest();
     const queue = await createQueue(await startEngine(dataDir));
     const one = { group: "a", id: "1", body: "one" };
     const two = { group: "a", id: "2", body: "two" };
@@ -215,15 +214,15 @@ describe("Deduplication", () => {
 });
 
 describe("A queue", () => {
-  test("takes every character that SQS takes.", async () => {
+  test("accepts every character that SQS accepts", async () => {
     const queue = await createQueue(await startEngine());
     await queue.send("\u{1F98C}");
 
     expect(bodies(await queue.receive())).toEqual(["\u{1F98C}"]);
   });
 
-  test("has the attributes that it was created with, and can be created again with them after a restart.", async () => {
-    const dataDir = await temporaryDirectory();
+  test("has the attributes that it was created with, and can be created again with them after a restart", async () => {
+    const dataDir = folderForTest();
     const engine = await startEngine(dataDir);
     const attributes = { ...HIGH_THROUGHPUT, VisibilityTimeout: "60" };
     const queue = await createQueue(engine, attributes);
@@ -236,8 +235,8 @@ describe("A queue", () => {
     expect(bodies(await again.receive())).toEqual(["1"]);
   });
 
-  test("keeps its messages when the server's own createQueue meets it again.", async () => {
-    const dataDir = await temporaryDirectory();
+  test("keeps its messages when the server's own createQueue creates it again", async () => {
+    const dataDir = folderForTest();
     const engine = await startEngine(dataDir);
     await (await createQueue(engine)).send("1");
     await engine.stop();
@@ -251,8 +250,8 @@ describe("A queue", () => {
 });
 
 describe("A restart", () => {
-  test("keeps the order of a group, wherever its messages lie in the storage.", async () => {
-    const dataDir = await temporaryDirectory();
+  test("keeps the order of a group, in whatever order its messages are stored", async () => {
+    const dataDir = folderForTest();
     const engine = await startEngine(dataDir);
     await (await createQueue(engine)).send("1", "2", "3");
     await engine.stop();
@@ -263,8 +262,8 @@ describe("A restart", () => {
     expect(bodies(await queue.receive())).toEqual(["1", "2", "3"]);
   });
 
-  test("keeps messages in flight, their group locked and their receipt handles valid.", async () => {
-    const dataDir = await temporaryDirectory();
+  test("keeps messages in flight, their group locked and their receipt handles valid", async () => {
+    const dataDir = folderForTest();
     const engine = await startEngine(dataDir);
     const before = await createQueue(engine);
     await before.send("1", "2", "3");
@@ -275,19 +274,19 @@ describe("A restart", () => {
     expect(await queue.receive()).toEqual([]);
     await queue.delete(first);
     expect(await queue.receive()).toEqual([]);
-    await queue.giveBack(second);
+    await queue.release(second);
 
     const rest = await queue.receive();
     expect(bodies(rest)).toEqual(["2", "3"]);
     expect(rest.map(receiveCount)).toEqual([2, 1]);
   });
 
-  test("keeps a message that was given back, and how often it was received.", async () => {
-    const dataDir = await temporaryDirectory();
+  test("keeps a released message, and how often it was received", async () => {
+    const dataDir = folderForTest();
     const engine = await startEngine(dataDir);
     const before = await createQueue(engine);
     await before.send("1", "2");
-    await before.giveBack(...(await before.receive({ MaxNumberOfMessages: 1 })));
+    await before.release(...(await before.receive({ MaxNumberOfMessages: 1 })));
     await engine.stop();
 
     const messages = await (await createQueue(await startEngine(dataDir))).receive();
@@ -298,7 +297,7 @@ describe("A restart", () => {
 });
 
 describe("The engine", () => {
-  test("listens on the given address only.", async () => {
+  test("listens only on the address that is set", async () => {
     const { server } = await startEngine();
     const elsewhere = connect({ host: "127.0.0.2", port: server.port });
     onTestFinished(() => void elsewhere.destroy());
@@ -313,7 +312,7 @@ interface Engine {
   stop: () => Promise<void>;
 }
 
-/** Starts an engine on a free port, in memory unless given a directory; it stops with the test at the latest. */
+/** Starts an engine on a free port, in memory unless it gets a folder. It stops when the test ends. */
 async function startEngine(dataDir?: string): Promise<Engine> {
   const server = await startFauxqs({
     port: 0,
@@ -383,7 +382,7 @@ async function createQueue({ sqs }: Engine, attributes: Record<string, string> =
     },
     delete: (message: Message | undefined) =>
       sqs.send(new DeleteMessageCommand({ QueueUrl, ReceiptHandle: message?.ReceiptHandle })),
-    giveBack: async (...messages: (Message | undefined)[]) => {
+    release: async (...messages: (Message | undefined)[]) => {
       for (const message of messages) {
         await sqs.send(
           new ChangeMessageVisibilityCommand({ QueueUrl, ReceiptHandle: message?.ReceiptHandle, VisibilityTimeout: 0 }),
@@ -397,7 +396,7 @@ async function createQueue({ sqs }: Engine, attributes: Record<string, string> =
   };
 }
 
-/** A queue that hands a message out once; a second receive moves it to the dead-letter queue. */
+/** A queue whose messages can be received once; a second receive moves them to the dead-letter queue. */
 async function createQueueWithDeadLetters(engine: Engine): Promise<{ queue: Queue; deadLetters: Queue }> {
   const deadLetters = await createQueue(engine, {}, "dead-letters.fifo");
   const { QueueArn } = await deadLetters.attributes();
@@ -434,12 +433,6 @@ function bodies(messages: Message[]): (string | undefined)[] {
 
 function receiveCount(message: Message): number {
   return Number(message.Attributes?.ApproximateReceiveCount);
-}
-
-async function temporaryDirectory(): Promise<string> {
-  const directory = await mkdtemp(join(tmpdir(), "antler-sqs-"));
-  onTestFinished(() => rm(directory, { recursive: true }));
-  return directory;
 }
 
 /** Makes the engine fail to store a message, as a full disk does, until the returned function is called. */

@@ -1,3 +1,3 @@
-import { describeStoreOn } from "./storeSuite.ts";
+import { describeStoreOn } from "./dynamoStore.ts";
 
 describeStoreOn("dynamodb-local");

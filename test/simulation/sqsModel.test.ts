@@ -10,7 +10,7 @@ import {
 import fc from "fast-check";
 import { startFauxqs } from "fauxqs";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { freePorts } from "../support/stack.ts";
+import { freePorts } from "../../testkit/stack.ts";
 import { SqsModel } from "./sqs/model.ts";
 
 const RECEIVES_MAX = 2;

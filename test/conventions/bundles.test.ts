@@ -1,0 +1,152 @@
+import { spawn } from "node:child_process";
+import { randomUUID } from "node:crypto";
+import { once } from "node:events";
+import { mkdtempSync, rmSync } from "node:fs";
+import { createServer } from "node:http";
+import { isBuiltin } from "node:module";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import * as z from "zod";
+import { type Bundle, bundleFunctions } from "../../infra/bundle.ts";
+import { encodeMessage } from "../../lib/ledger/message.ts";
+import { issueToken, serveKeySet } from "../../localstack/identityProvider.ts";
+import { httpEvent, sqsEvent } from "../../testkit/events.ts";
+import { collect, listen } from "../../testkit/stack.ts";
+
+const BYTES_MAX = 400_000;
+
+/** Modules that no function needs: credential providers other than the environment, and languages other than English. */
+const UNWANTED = [
+  /credential-provider-(?!node\/|env\/)/,
+  /@aws-sdk\/(nested-clients|token-providers)\//,
+  /event-streams/,
+  /zod\/v4\/locales\/(?!en\.js|index\.js)/,
+];
+
+/** The status that each function answers with while SQS and DynamoDB fail. */
+const STATUSES = {
+  deposit: 503,
+  withdraw: 503,
+  balances: 503,
+  transactions: 503,
+  transaction: 503,
+  currencies: 503,
+  health: 503,
+  openapi: 200,
+  docs: 200,
+  notFound: 404,
+};
+
+const CALL = `
+  const { handler } = await import(process.argv[1]);
+  const event = JSON.parse(process.argv[2]);
+  console.log(JSON.stringify(await handler(event, { awsRequestId: "test" })));
+`;
+
+const response = z.object({ statusCode: z.number() });
+
+/** Outside the repository, so that the bundle can import nothing else, as on Lambda. */
+let folder: string;
+let bundles: Map<string, Bundle>;
+let keySet: Awaited<ReturnType<typeof serveKeySet>>;
+/** The signatures that the stand-in for SQS and DynamoDB received. It fails every call. */
+let authorizations: string[] = [];
+let endpoint: string;
+const aws = createServer((request, response) => {
+  authorizations.push(`${request.headers.authorization} ${request.headers["x-amz-security-token"]}`);
+  response.writeHead(500).end("{}");
+});
+
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), "antler-bundles-"));
+  bundles = new Map((await bundleFunctions(folder)).map((bundle) => [bundle.name, bundle]));
+  keySet = await serveKeySet();
+  endpoint = `http://127.0.0.1:${await listen(aws)}`;
+}, 60_000);
+
+afterAll(() => {
+  keySet.stop();
+  aws.close();
+  rmSync(folder, { recursive: true });
+});
+
+/** Calls a function in a separate process whose environment is that of a Lambda function. */
+async function call(name: string, event: unknown): Promise<{ result: unknown; output: string }> {
+  authorizations = [];
+  const file = pathToFileURL(bundles.get(name)?.file ?? "").href;
+  const child = spawn(process.execPath, ["--input-type=module", "-e", CALL, file, JSON.stringify(event)], {
+    cwd: folder,
+    env: {
+      AWS_LAMBDA_FUNCTION_NAME: name,
+      AWS_EXECUTION_ENV: "AWS_Lambda_nodejs24.x",
+      AWS_REGION: "eu-west-1",
+      AWS_ACCESS_KEY_ID: "KEY-OF-THE-ROLE",
+      AWS_SECRET_ACCESS_KEY: "secret",
+      AWS_SESSION_TOKEN: "TOKEN-OF-THE-ROLE",
+      AWS_ENDPOINT_URL: endpoint,
+      POWERTOOLS_METRICS_NAMESPACE: "Antler",
+      CURRENCIES_TABLE: "currencies",
+      WALLETS_TABLE: "wallets",
+      TRANSACTIONS_TABLE: "transactions",
+      COMMANDS_QUEUE_URL: `${endpoint}/1/commands.fifo`,
+      DEAD_LETTER_QUEUE_URL: `${endpoint}/1/dead-letters.fifo`,
+      JWT_JWKS_URL: keySet.url,
+      JWT_ISSUER: "issuer",
+      JWT_AUDIENCE: "audience",
+    },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  const output = collect(child);
+  const [code] = await once(child, "close");
+  if (code !== 0) throw new Error(output());
+  return { result: JSON.parse(output().trim().split("\n").at(-1) ?? ""), output: output() };
+}
+
+/** The function called AWS with the environment's credentials. */
+function expectSignedCalls(): void {
+  expect(authorizations.length).toBeGreaterThan(0);
+  for (const authorization of authorizations) {
+    expect(authorization).toMatch(/^AWS4-HMAC-SHA256 Credential=KEY-OF-THE-ROLE\/.* TOKEN-OF-THE-ROLE$/);
+  }
+}
+
+describe("the bundle of a function", { timeout: 30_000 }, () => {
+  test("exists for every function of serverless.yml", () => {
+    expect([...bundles.keys()].sort()).toEqual([...Object.keys(STATUSES), "consume"].sort());
+  });
+
+  test.each([...Object.keys(STATUSES), "consume"])("of %s is small and complete", (name) => {
+    const bundle = bundles.get(name);
+    if (!bundle) throw new Error(`There is no bundle of ${name}`);
+    const sources = [...bundle.sources.keys()];
+    expect(sources.filter((file) => UNWANTED.some((unwanted) => unwanted.test(file)))).toEqual([]);
+    expect(bundle.needs.filter((path) => !isBuiltin(path))).toEqual([]);
+    expect(bundle.bytes).toBeLessThanOrEqual(BYTES_MAX);
+  });
+
+  test.each(Object.entries(STATUSES))("of %s starts, and answers %i while AWS fails", async (name, status) => {
+    const token = await issueToken({ subject: "alice", scope: undefined, issuer: "issuer", audience: "audience" });
+    const event = httpEvent({
+      pathParameters: { userId: "alice", id: `tx_${"x".repeat(43)}` },
+      headers: { authorization: `Bearer ${token}`, "idempotency-key": "key", "content-type": "application/json" },
+      body: JSON.stringify({ currency: "USD", amount: "1.00" }),
+    });
+    const { result, output } = await call(name, event);
+    expect(response.parse(result).statusCode, output).toBe(status);
+    if (status === 503) expectSignedCalls();
+  });
+
+  test("of consume starts, and fails its records while AWS fails", async () => {
+    const body = encodeMessage({
+      command: { type: "deposit", id: "tx_1", userId: "alice", currency: "USD", amountMinor: 1n },
+      fingerprint: "fingerprint",
+      acceptedAt: new Date().toISOString(),
+      requestId: randomUUID(),
+    });
+    const { result } = await call("consume", sqsEvent([{ recordId: "record", groupId: "alice", body }]));
+    expect(result).toEqual({ batchItemFailures: [{ itemIdentifier: "record" }] });
+    expectSignedCalls();
+  });
+});

@@ -1,0 +1,95 @@
+import { spawnSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+
+const ROOT = join(import.meta.dirname, "../..");
+
+const FORBIDDEN_IMPORTS = [
+  ["lib/domain", "@aws-sdk/client-sqs"],
+  ["lib/domain", "node:crypto"],
+  ["lib/domain", "zod"],
+  ["lib/domain", "../ledger/ports.ts"],
+  ["lib/domain", "../aws/store.ts"],
+  ["lib/ledger", "@aws-sdk/lib-dynamodb"],
+  ["lib/ledger", "../aws/store.ts"],
+  ["lib/ledger", "../http/route.ts"],
+  ["lib/ledger", "../runtime/config.ts"],
+  ["lib/aws", "../http/route.ts"],
+  ["lib/aws", "../../localstack/engines.ts"],
+  ["lib/http", "../aws/store.ts"],
+  ["lib/http", "@aws-sdk/client-sqs"],
+  ["functions", "../localstack/engines.ts"],
+  ["functions", "fauxqs"],
+  ["functions", "../testkit/events.ts"],
+  ["lib/domain", "../../testkit/events.ts"],
+  ["lib/ledger", "../../testkit/inMemoryPorts.ts"],
+  ["lib/aws", "../../testkit/engines.ts"],
+  ["lib/http", "../../testkit/events.ts"],
+  ["lib/runtime", "../../testkit/metrics.ts"],
+] as const;
+
+const ALLOWED_IMPORTS = [
+  ["lib/domain", "./money.ts"],
+  ["lib/ledger", "../domain/money.ts"],
+  ["lib/aws", "../ledger/ports.ts"],
+  ["lib/aws", "@aws-sdk/client-sqs"],
+  ["functions", "../lib/aws/adapters.ts"],
+] as const;
+
+const FORBIDDEN_USES = ["new Date()", "Math.random()", "Number(1n)", "process.env", 'fetch("")'] as const;
+
+const importing = (target: string) => `import * as imported from "${target}";\n\nexport const used = imported;\n`;
+
+/** A copy of our folders with our Biome configuration. Each file in it has one import or one use to check. */
+let tree: string;
+let rulesByFile: Map<string, string[]>;
+
+beforeAll(() => {
+  tree = mkdtempSync(join(tmpdir(), "antler-fence-"));
+  const config = JSON.parse(readFileSync(join(ROOT, "biome.json"), "utf8"));
+  write("biome.json", JSON.stringify({ ...config, $schema: undefined, vcs: { enabled: false } }));
+  for (const [folder, target] of [...FORBIDDEN_IMPORTS, ...ALLOWED_IMPORTS])
+    write(fileOf(folder, target), importing(target));
+  for (const use of FORBIDDEN_USES) write(fileOf("lib/domain", use), `export const used = () => ${use};\n`);
+
+  const { stdout } = spawnSync(
+    join(ROOT, "node_modules/.bin/biome"),
+    ["lint", "--reporter=json", "--max-diagnostics=none"],
+    {
+      cwd: tree,
+      encoding: "utf8",
+    },
+  );
+  rulesByFile = new Map();
+  for (const { category, location } of JSON.parse(stdout).diagnostics) {
+    const file: string = location.path.file ?? location.path;
+    rulesByFile.set(file, [...(rulesByFile.get(file) ?? []), category]);
+  }
+});
+
+afterAll(() => rmSync(tree, { recursive: true }));
+
+function fileOf(folder: string, subject: string): string {
+  return `${folder}/${subject.replaceAll(/\W/g, "_")}.ts`;
+}
+
+function write(file: string, content: string): void {
+  mkdirSync(dirname(join(tree, file)), { recursive: true });
+  writeFileSync(join(tree, file), content);
+}
+
+describe("the import fence", () => {
+  test.each(FORBIDDEN_IMPORTS)("refuses in %s an import of %s", (folder, target) => {
+    expect(rulesByFile.get(fileOf(folder, target))).toContain("lint/style/noRestrictedImports");
+  });
+
+  test.each(FORBIDDEN_USES)("refuses in lib/domain the use of %s", (use) => {
+    expect(rulesByFile.get(fileOf("lib/domain", use))).toContain("lint/style/noRestrictedGlobals");
+  });
+
+  test.each(ALLOWED_IMPORTS)("allows in %s an import of %s", (folder, target) => {
+    expect(rulesByFile.get(fileOf(folder, target))).toBeUndefined();
+  });
+});

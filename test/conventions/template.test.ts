@@ -1,0 +1,126 @@
+import { spawnSync } from "node:child_process";
+import { randomUUID } from "node:crypto";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { beforeAll, describe, expect, test } from "vitest";
+import * as z from "zod";
+import type { Resource } from "../../infra/serverless.ts";
+
+const ROOT = join(import.meta.dirname, "../..");
+
+/** The CloudFormation template that a deploy of the stage would send, packaged without credentials. */
+function packaged(stage: string): Record<string, Resource & { DeletionPolicy?: string }> {
+  const out = mkdtempSync(join(tmpdir(), "antler-package-"));
+  const build = `.antler/package-${randomUUID()}`;
+  const serverless = join(ROOT, "node_modules/serverless/bin/serverless.js");
+  const { status, stdout, stderr } = spawnSync(
+    process.execPath,
+    [serverless, "package", "--stage", stage, "--package", out],
+    {
+      cwd: ROOT,
+      env: { PATH: process.env.PATH, HOME: out, ANTLER_BUILD_DIR: build },
+      encoding: "utf8",
+    },
+  );
+  try {
+    if (status !== 0) throw new Error(stdout + stderr);
+    return JSON.parse(readFileSync(join(out, "cloudformation-template-update-stack.json"), "utf8")).Resources;
+  } finally {
+    for (const folder of [out, join(ROOT, build)]) rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+test("a stage whose name is invalid is refused in one sentence", () => {
+  expect(() => packaged("Bad Stage!")).toThrow(
+    /^Error:\nInvalid stage name\. Stage names may contain only ASCII letters, numbers, and hyphens\.\n/,
+  );
+});
+
+const policies = z.tuple([
+  z.object({ PolicyDocument: z.object({ Statement: z.array(z.looseObject({ Action: z.array(z.string()) })) }) }),
+]);
+
+let prod: ReturnType<typeof packaged>;
+let dev: ReturnType<typeof packaged>;
+
+beforeAll(() => {
+  prod = packaged("prod");
+  dev = packaged("dev");
+}, 120_000);
+
+function ofType(template: ReturnType<typeof packaged>, type: string) {
+  return Object.entries(template).filter(([, resource]) => resource.Type === type);
+}
+
+describe("the template of a deploy", () => {
+  test("limits the requests and the concurrency of a stage, and expires its logs", () => {
+    const settings = (template: ReturnType<typeof packaged>) => ({
+      api: template.HttpApiStage?.Properties.DefaultRouteSettings,
+      consumers: ofType(template, "AWS::Lambda::EventSourceMapping")[0]?.[1].Properties.ScalingConfig,
+      logDays: new Set(ofType(template, "AWS::Logs::LogGroup").map(([, { Properties }]) => Properties.RetentionInDays)),
+      traced: ofType(template, "AWS::Lambda::Function").every(([, { Properties }]) => "TracingConfig" in Properties),
+    });
+    expect(settings(prod)).toEqual({
+      api: { DetailedMetricsEnabled: true, ThrottlingRateLimit: 1000, ThrottlingBurstLimit: 2000 },
+      consumers: { MaximumConcurrency: 50 },
+      logDays: new Set([90]),
+      traced: false,
+    });
+    expect(settings(dev)).toEqual({
+      api: { DetailedMetricsEnabled: false, ThrottlingRateLimit: 100, ThrottlingBurstLimit: 200 },
+      consumers: { MaximumConcurrency: 10 },
+      logDays: new Set([7]),
+      traced: true,
+    });
+  });
+
+  test("protects the tables: point-in-time recovery, and no deletion outside development", () => {
+    expect(ofType(prod, "AWS::DynamoDB::Table")).toHaveLength(3);
+    for (const [, table] of ofType(prod, "AWS::DynamoDB::Table")) {
+      expect(table.DeletionPolicy).toBe("Retain");
+      expect(table.Properties).toMatchObject({
+        BillingMode: "PAY_PER_REQUEST",
+        DeletionProtectionEnabled: true,
+        PointInTimeRecoverySpecification: { PointInTimeRecoveryEnabled: true },
+      });
+    }
+    for (const [, table] of ofType(dev, "AWS::DynamoDB::Table")) {
+      expect(table.DeletionPolicy).toBe("Delete");
+      expect(table.Properties).toMatchObject({ DeletionProtectionEnabled: false });
+    }
+  });
+
+  test("gives the queue six times the consumer's timeout as visibility timeout, and every message five receives", () => {
+    expect(prod.CommandsQueue?.Properties).toMatchObject({
+      FifoQueue: true,
+      DeduplicationScope: "messageGroup",
+      FifoThroughputLimit: "perMessageGroupId",
+      RedrivePolicy: { maxReceiveCount: 5 },
+    });
+    const timeout = Number(prod.ConsumeLambdaFunction?.Properties.Timeout);
+    expect(Number(prod.CommandsQueue?.Properties.VisibilityTimeout)).toBeGreaterThanOrEqual(6 * timeout);
+    const [[, mapping] = []] = ofType(prod, "AWS::Lambda::EventSourceMapping");
+    expect(mapping?.Properties).toMatchObject({ BatchSize: 10, FunctionResponseTypes: ["ReportBatchItemFailures"] });
+  });
+
+  test("runs every function on Node 24 and arm64, under its own role with named resources", () => {
+    const functions = ofType(prod, "AWS::Lambda::Function");
+    expect(functions.length).toBeGreaterThan(8);
+    for (const [name, { Properties }] of functions) {
+      expect(Properties).toMatchObject({ Runtime: "nodejs24.x", Architectures: ["arm64"] });
+      expect(Properties.Role).toEqual({ "Fn::GetAtt": [name.replace("LambdaFunction", "Role"), "Arn"] });
+    }
+    const traces = ["xray:PutTraceSegments", "xray:PutTelemetryRecords"];
+    // A statement for X-Ray can name no resource.
+    for (const [template, expected] of [[prod, []] as const, [dev, [traces]] as const]) {
+      const roles = ofType(template, "AWS::IAM::Role");
+      expect(roles).toHaveLength(functions.length);
+      for (const [, role] of roles) {
+        const [{ PolicyDocument }] = policies.parse(role.Properties.Policies);
+        const wide = PolicyDocument.Statement.filter((statement) => JSON.stringify(statement).includes("*"));
+        expect(wide.map(({ Action }) => Action)).toEqual(expected);
+      }
+    }
+  });
+});

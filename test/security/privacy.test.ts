@@ -1,0 +1,142 @@
+import { randomUUID } from "node:crypto";
+import { beforeAll, describe, expect, inject, test } from "vitest";
+import document from "../../docs/reference/openapi.json" with { type: "json" };
+import { Client, newUser, transactionIn } from "../../testkit/client.ts";
+import { attack, bearer, codeOf, type RawResponse } from "./attacker.ts";
+
+/**
+ * No user gets another user's data: every route of the OpenAPI document that names a user, with every id of the other
+ * user. test/conventions/openapi.test.ts proves that the document has every route.
+ */
+const apiUrl = inject("apiUrl");
+const bob = new Client(apiUrl, newUser("bob"));
+const mallory = newUser("mallory");
+const SECRETS = ["98765.43", "12.34", "bob's invoice", "bob's order"];
+const bobsIds: string[] = [];
+const bobsKeys: string[] = [];
+const bobsCursors: string[] = [];
+
+const routes = Object.entries(document.paths).flatMap(([path, operations]) =>
+  path.includes("{userId}") ? Object.keys(operations).map((method) => [method.toUpperCase(), path] as const) : [],
+);
+
+beforeAll(async () => {
+  const texts = { reference: "bob's invoice", metadata: { order: "bob's order" } };
+  const options = { ...texts, wait: 10 };
+  for (const [currency, amount] of [
+    ["USD", "98765.43"],
+    ["EUR", "12.34"],
+    ["JPY", "7"],
+  ] as const) {
+    const key = randomUUID();
+    bobsKeys.push(key);
+    bobsIds.push(transactionIn(await bob.deposit(currency, amount, { ...options, key }), 201).id);
+  }
+  // A rejected transaction, and one that is pending or was decided a moment ago.
+  await bob.withdraw("GBP", "12.34", options);
+  bobsIds.push(transactionIn(await bob.deposit("GBP", "12.34", texts), 202).id);
+  for (const { id } of (await bob.history()).data) if (!bobsIds.includes(id)) bobsIds.push(id);
+  bobsCursors.push((await bob.history({ limit: "1" })).nextCursor ?? "");
+});
+
+const movement = JSON.stringify({ currency: "USD", amount: "1.00" });
+
+function call(method: string, path: string, headers: Record<string, string>): Promise<RawResponse> {
+  const more = { "content-type": "application/json", "idempotency-key": randomUUID(), prefer: "wait=5" };
+  return method === "POST" ? attack(method, path, { ...more, ...headers }, movement) : attack(method, path, headers);
+}
+
+/** The path with the user and, if it has an id, with each id of bob. */
+function paths(template: string, user: string): string[] {
+  const path = template.replace("{userId}", user);
+  return path.includes("{id}") ? bobsIds.map((id) => path.replace("{id}", id)) : [path];
+}
+
+function expectNothingOfBob(response: RawResponse): void {
+  for (const secret of [...SECRETS, ...bobsIds, bob.user]) expect(response.text).not.toContain(secret);
+}
+
+test("the attacks have routes and ids to try", () => {
+  expect(routes.length).toBeGreaterThanOrEqual(5);
+  expect(bobsIds.length).toBeGreaterThanOrEqual(5);
+});
+
+describe.each(routes)("%s %s", (method, template) => {
+  test("of another user is forbidden with every id, and shows nothing", async () => {
+    const { sequence } = await bob.balances();
+    const headers = await bearer(mallory);
+    for (const path of paths(template, bob.user)) {
+      const response = await call(method, path, headers);
+      expect(codeOf(response)).toBe("403 forbidden");
+      expectNothingOfBob(response);
+    }
+    expect((await bob.balances()).sequence).toBe(sequence);
+  });
+
+  test("of an existing user and of a user that does not exist get the same response", async () => {
+    const headers = await bearer(mallory);
+    const strip = ({ headers, body }: RawResponse) => {
+      const { requestId: _, ...problem } = JSON.parse(body);
+      return { problem, names: [...headers.keys()], length: body.length };
+    };
+    const [known = ""] = paths(template, bob.user);
+    const [unknown = ""] = paths(template, newUser("bob"));
+    expect(strip(await call(method, known, headers))).toEqual(strip(await call(method, unknown, headers)));
+  });
+
+  test("of the own user, with another user's ids, shows nothing", async () => {
+    const headers = await bearer(mallory);
+    for (const path of paths(template, mallory)) {
+      const response = await call(method, path, headers);
+      expectNothingOfBob(response);
+      if (template.includes("{id}")) expect(codeOf(response)).toBe("404 not_found");
+    }
+  });
+
+  test("with the other user, ids and cursor in the query shows nothing of the other user", async () => {
+    const headers = await bearer(mallory);
+    const [own = ""] = paths(template, mallory);
+    const names = ["userId", "user", "sub", "owner", "id", "cursor", "account"];
+    for (const name of names) {
+      for (const value of [bob.user, ...bobsIds, ...bobsCursors]) {
+        expectNothingOfBob(await call(method, `${own}?${name}=${value}`, headers));
+      }
+    }
+  });
+
+  test("without a token, or with an empty one, is refused", async () => {
+    for (const headers of [{}, { authorization: "" }, { authorization: "Bearer" }]) {
+      for (const path of paths(template, bob.user)) {
+        const response = await call(method, path, headers);
+        expect(codeOf(response)).toBe("401 unauthorized");
+        expectNothingOfBob(response);
+      }
+    }
+  });
+
+  test("by any other method shows nothing", async () => {
+    const headers = await bearer(mallory);
+    for (const other of ["GET", "HEAD", "OPTIONS", "PUT", "PATCH", "DELETE", "TRACE", "PROPFIND"]) {
+      for (const path of paths(template, bob.user)) {
+        const response = await attack(other, path, headers);
+        expect(response.status).toBeGreaterThanOrEqual(400);
+        expect(response.status).toBeLessThan(500);
+        expectNothingOfBob(response);
+      }
+    }
+  });
+});
+
+test("the Idempotency-Key of another user makes a new transaction of the own user", async () => {
+  const { sequence } = await bob.balances();
+  for (const key of bobsKeys) {
+    const response = await call("POST", `/v1/users/${mallory}/deposits`, {
+      ...(await bearer(mallory)),
+      "idempotency-key": key,
+    });
+    expect(response.status).toBe(201);
+    expect(response.headers.has("idempotency-replayed")).toBe(false);
+    expectNothingOfBob(response);
+  }
+  expect((await bob.balances()).sequence).toBe(sequence);
+});

@@ -1,0 +1,285 @@
+import type { Currency } from "../lib/domain/currency.ts";
+import { statusOf, type Transaction } from "../lib/domain/transaction.ts";
+import { balanceOf, type Decision, emptyWallet, type Wallet } from "../lib/domain/wallet.ts";
+import { contentOf, encodeMessage, type Message, messageOf } from "../lib/ledger/message.ts";
+import {
+  type Clock,
+  type CommandQueue,
+  type Commit,
+  type CommitResult,
+  type ConsumerObserver,
+  type CurrencyList,
+  type DeadLetterReason,
+  type LedgerStore,
+  type QueueRecord,
+  type RetryCause,
+  TransientError,
+} from "../lib/ledger/ports.ts";
+
+/**
+ * The ledger's ports in memory, for unit tests: the conditions of lib/aws/store.ts, a clock that no one waits for, and
+ * calls that fail before or after their effect.
+ */
+
+type Operation =
+  | "putPending"
+  | "findTransaction"
+  | "readWallet"
+  | "readWallets"
+  | "commit"
+  | "readHistory"
+  | "send"
+  | "sendToDeadLetters"
+  | "listCurrencies";
+
+interface Intervention {
+  readonly operation: Operation;
+  readonly at: "before" | "after";
+  /** The call's user, or one of them; any if absent. */
+  readonly userId?: string;
+  /** 1 unless told. */
+  readonly times?: number;
+  /** What happens; an error that it throws is the call's. */
+  readonly act: () => void;
+}
+
+const CURRENCIES: readonly Currency[] = [
+  { code: "EUR", name: "Euro", exponent: 2, enabled: true },
+  { code: "JPY", name: "Yen", exponent: 0, enabled: true },
+  { code: "USD", name: "US dollar", exponent: 2, enabled: true },
+  { code: "XOF", name: "CFA franc", exponent: 0, enabled: false },
+];
+
+export function inMemoryPorts() {
+  const clock = virtualClock();
+  const currencies = [...CURRENCIES];
+  const transactions = new Map<string, Transaction>();
+  const wallets = new Map<string, Wallet>();
+  /** Ids of transactions that the store will never write. */
+  const invalidWriteIds = new Set<string>();
+  const sent: Message[] = [];
+  const deadLetters: { record: QueueRecord; reason: DeadLetterReason }[] = [];
+  const calls: string[] = [];
+  const interventions: { intervention: Intervention; left: number }[] = [];
+  let latencyMs = 0;
+
+  function intervene(at: Intervention["at"], operation: Operation, userIds: readonly string[]) {
+    for (const entry of interventions) {
+      const { intervention } = entry;
+      const applies = intervention.at === at && intervention.operation === operation;
+      const concerns = intervention.userId === undefined || userIds.includes(intervention.userId);
+      if (!applies || entry.left === 0 || !concerns) continue;
+      entry.left--;
+      intervention.act();
+    }
+  }
+
+  /** One call over a network that is not there: others run in between, and it may fail on either side of its effect. */
+  async function during<T>(operation: Operation, who: string | readonly string[], effect: () => T): Promise<T> {
+    const userIds = [who].flat();
+    calls.push([operation, ...userIds].join(" "));
+    await Promise.resolve();
+    clock.advance(latencyMs);
+    intervene("before", operation, userIds);
+    const result = effect();
+    intervene("after", operation, userIds);
+    return result;
+  }
+
+  const keyOf = (userId: string, id: string) => JSON.stringify([userId, id]);
+
+  function commit(commits: readonly Commit[]): CommitResult {
+    const decided = commits.flatMap(({ userId, decided }) =>
+      decided.map(({ message, decision: { id } }) => ({ userId, id, message })),
+    );
+    const keys = new Set(decided.map(({ userId, id }) => keyOf(userId, id)));
+    if (keys.size < decided.length) return { kind: "invalid_write", detail: "several operations on one item" };
+    const refused = decided.find(({ id }) => invalidWriteIds.has(id));
+    if (refused) return { kind: "invalid_write", detail: `the store does not take ${refused.id}` };
+
+    const alreadyDecided = new Set<string>();
+    const notAccepted = new Map<string, DeadLetterReason>();
+    for (const { userId, id, message } of decided) {
+      const stored = transactions.get(keyOf(userId, id));
+      if (!stored) notAccepted.set(id, "unknown_transaction");
+      else if (contentOf(messageOf(stored, "")) !== contentOf(message)) notAccepted.set(id, "content_mismatch");
+      else if (stored.decision) alreadyDecided.add(id);
+    }
+    if (alreadyDecided.size > 0 || notAccepted.size > 0) {
+      return { kind: "precondition_failed", alreadyDecided, notAccepted };
+    }
+
+    for (const { userId, before, requiredMinor } of commits) {
+      const current = wallets.get(userId);
+      const asRead = before ? current?.sequence === before.sequence : current === undefined;
+      const covered = [...requiredMinor].every(
+        ([currency, minor]) => balanceOf(current ?? emptyWallet, currency) >= minor,
+      );
+      if (!asRead || !covered) return { kind: "conflict", detail: "ConditionalCheckFailed" };
+    }
+
+    for (const { userId, wallet, decided, decidedAt } of commits) {
+      for (const { decision } of decided) decideTransaction(userId, decision, decidedAt);
+      wallets.set(userId, wallet);
+    }
+    return { kind: "committed" };
+  }
+
+  function decideTransaction(userId: string, decision: Decision, decidedAt: Date) {
+    const { id, sequence, balanceAfterMinor, outcome } = decision;
+    const stored = transactions.get(keyOf(userId, id));
+    if (!stored) throw new Error(`No transaction ${id} to decide`);
+    transactions.set(keyOf(userId, id), {
+      ...stored,
+      decision: {
+        sequence,
+        balanceAfterMinor,
+        outcome: outcome.status === "posted" ? { status: "posted", postedAt: decidedAt.toISOString() } : outcome,
+      },
+    });
+  }
+
+  const store: LedgerStore = {
+    putPending: (transaction) =>
+      during("putPending", transaction.userId, () => {
+        const key = keyOf(transaction.userId, transaction.id);
+        const existing = transactions.get(key);
+        if (!existing) transactions.set(key, transaction);
+        return existing;
+      }),
+    findTransaction: (userId, id) => during("findTransaction", userId, () => transactions.get(keyOf(userId, id))),
+    readWallet: (userId) => during("readWallet", userId, () => wallets.get(userId)),
+    readWallets: (userIds) =>
+      during(
+        "readWallets",
+        userIds,
+        () =>
+          new Map(
+            userIds.flatMap((userId) => {
+              const wallet = wallets.get(userId);
+              return wallet ? [[userId, wallet] as const] : [];
+            }),
+          ),
+      ),
+    commit: (commits) =>
+      during(
+        "commit",
+        commits.map(({ userId }) => userId),
+        () => commit(commits),
+      ),
+    readHistory: (userId, { limit, beforeSequence = Number.POSITIVE_INFINITY, currency, status }) =>
+      during("readHistory", userId, () => {
+        const sequenceOf = (transaction: Transaction) => transaction.decision?.sequence ?? Number.POSITIVE_INFINITY;
+        const found = [...transactions.values()]
+          .filter((transaction) => transaction.userId === userId && sequenceOf(transaction) < beforeSequence)
+          .filter((transaction) => currency === undefined || transaction.currency === currency)
+          .filter((transaction) => status === undefined || statusOf(transaction) === status)
+          .sort((a, b) => sequenceOf(b) - sequenceOf(a));
+        const page = found.slice(0, limit);
+        const last = page.at(-1);
+        return { transactions: page, nextBeforeSequence: last && found.length > limit ? sequenceOf(last) : undefined };
+      }),
+  };
+
+  const queue: CommandQueue = {
+    send: (message) => during("send", message.command.userId, () => void sent.push(message)),
+    sendToDeadLetters: (record, reason) =>
+      during("sendToDeadLetters", record.groupId, () => void deadLetters.push({ record, reason })),
+  };
+
+  const currencyList: CurrencyList = { list: () => during("listCurrencies", [], () => currencies) };
+
+  const observed = {
+    committed: [] as { message: Message; decision: Decision }[][],
+    retried: [] as string[],
+    retryCauses: [] as RetryCause[],
+    deadLettered: [] as string[],
+    failed: [] as { recordIds: readonly string[]; error: unknown }[],
+  };
+  const observer: ConsumerObserver = {
+    committed: (decided) => void observed.committed.push([...decided]),
+    retried(userId, { cause }) {
+      observed.retried.push(userId);
+      observed.retryCauses.push(cause);
+    },
+    deadLettered: (record, reason) => void observed.deadLettered.push(`${record.recordId} ${reason}`),
+    failed: (recordIds, error) => void observed.failed.push({ recordIds, error }),
+  };
+
+  return {
+    store,
+    queue,
+    currencies: currencyList,
+    clock,
+    observer,
+
+    observed,
+    transactions,
+    wallets,
+    invalidWriteIds,
+    sent,
+    deadLetters,
+    calls,
+    /** Makes something happen in a call. */
+    intervene(intervention: Intervention) {
+      interventions.push({ intervention, left: intervention.times ?? 1 });
+    },
+    /** Makes a call fail as a service does that is down (`before`), or that does not say what it did (`after`). */
+    fail(
+      operation: Operation,
+      at: Intervention["at"],
+      options: { userId?: string; times?: number; error?: Error } = {},
+    ) {
+      const { error = new TransientError(`${operation} failed`), ...rest } = options;
+      const act = () => {
+        throw error;
+      };
+      interventions.push({ intervention: { operation, at, act, ...rest }, left: options.times ?? 1 });
+    },
+    setLatency(milliseconds: number) {
+      latencyMs = milliseconds;
+    },
+    setEnabled(code: string, enabled: boolean) {
+      const index = currencies.findIndex((currency) => currency.code === code);
+      const found = currencies[index];
+      if (found) currencies[index] = { ...found, enabled };
+    },
+  };
+}
+
+export type InMemoryPorts = ReturnType<typeof inMemoryPorts>;
+
+/** A clock that moves only when someone sleeps on it or advances it. */
+function virtualClock() {
+  let nowMs = Date.parse("2026-11-23T09:30:00.000Z");
+  const sleeps: number[] = [];
+  const planned: { atMs: number; act: () => void }[] = [];
+
+  function advance(milliseconds: number) {
+    nowMs += milliseconds;
+    const due = planned.filter(({ atMs }) => atMs <= nowMs);
+    for (const plan of due) planned.splice(planned.indexOf(plan), 1);
+    for (const { act } of due) act();
+  }
+
+  return {
+    now: () => new Date(nowMs),
+    sleep: async (milliseconds: number) => {
+      sleeps.push(milliseconds);
+      await Promise.resolve();
+      advance(milliseconds);
+    },
+    random: () => 0.5,
+    advance,
+    /** Lets something happen once this much time has gone by. */
+    in(milliseconds: number, act: () => void) {
+      planned.push({ atMs: nowMs + milliseconds, act });
+    },
+    sleeps,
+  } satisfies Clock & Record<string, unknown>;
+}
+
+/** A record as the queue delivers it. */
+export function recordOf(message: Message, recordId: string): QueueRecord {
+  return { recordId, groupId: message.command.userId, body: encodeMessage(message) };
+}
