@@ -2,6 +2,7 @@ import { spawnSync } from "node:child_process";
 import { globSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
+import { arch, platform } from "node:process";
 import { startFauxqs } from "fauxqs";
 import { portAnswers, portIsTaken } from "./ports.ts";
 import { type Program, startProgram } from "./process.ts";
@@ -24,7 +25,7 @@ export async function startDynamo(
   const dynoxide = findDynoxide();
   const engine = settings.DYNAMODB_ENGINE ?? (dynoxide ? "dynoxide" : "dynamodb-local");
   if (engine === "dynoxide" && !dynoxide) {
-    throw new SettingError("DYNAMODB_ENGINE=dynoxide: its package is not installed here (it is for Linux on x64 only)");
+    throw new SettingError(`DYNAMODB_ENGINE=dynoxide: there is no ${dynoxideFile(platform, arch)} in node_modules`);
   }
   const command = engine === "dynoxide" ? dynoxideCommand(dynoxide ?? "", settings) : dynamoLocalCommand(settings);
   const program = startProgram(`DynamoDB (${engine})`, command, environment, log);
@@ -44,11 +45,15 @@ export async function startDynamo(
 
 function findDynoxide(): string | undefined {
   try {
-    const manifest = createRequire(import.meta.url).resolve("@dynoxide/linux-x64/package.json");
-    return join(dirname(manifest), "dynoxide");
+    return createRequire(import.meta.url).resolve(dynoxideFile(platform, arch));
   } catch {
     return undefined;
   }
+}
+
+/** The program in the package of a platform and an architecture, by Node's names of them. */
+export function dynoxideFile(platform: NodeJS.Platform, arch: NodeJS.Architecture): string {
+  return `@dynoxide/${platform}-${arch}/dynoxide${platform === "win32" ? ".exe" : ""}`;
 }
 
 function dynoxideCommand(binary: string, { DYNAMODB_PORT, DATA_DIR }: DynamoSettings): string[] {

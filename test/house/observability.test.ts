@@ -105,15 +105,27 @@ describe("docker-compose.yml", () => {
 });
 
 describe("package-lock.json", () => {
+  const { packages } = z
+    .object({
+      packages: z.record(
+        z.string(),
+        z.looseObject({
+          integrity: z.string().optional(),
+          optionalDependencies: z.record(z.string(), z.string()).default({}),
+        }),
+      ),
+    })
+    .parse(JSON.parse(read("package-lock.json")));
+
+  test("names no registry, and has the checksum of every package but dynoxide's for other platforms", () => {
+    expect(read("package-lock.json")).not.toContain('"resolved"');
+    const unchecked = Object.keys(packages).filter((path) => path !== "" && packages[path]?.integrity === undefined);
+    expect(unchecked).toEqual(
+      ["darwin-arm64", "darwin-x64", "linux-arm64", "win32-x64"].map((name) => `node_modules/@dynoxide/${name}`),
+    );
+  });
+
   test("has the packages of every platform, as npm ci in the image asks for", () => {
-    const { packages } = z
-      .object({
-        packages: z.record(
-          z.string(),
-          z.looseObject({ optionalDependencies: z.record(z.string(), z.string()).default({}) }),
-        ),
-      })
-      .parse(JSON.parse(read("package-lock.json")));
     const names = new Set(Object.keys(packages).map((path) => path.slice(path.lastIndexOf("node_modules/") + 13)));
     for (const [path, { optionalDependencies }] of Object.entries(packages)) {
       for (const name of Object.keys(optionalDependencies)) expect(names, `${path} asks for ${name}`).toContain(name);
