@@ -5,7 +5,7 @@ import { describe, expect, test } from "vitest";
 import { parse } from "yaml";
 import * as z from "zod";
 import { METRICS } from "../../lib/runtime/metrics.ts";
-import { readPanels } from "../../localstack/dashboard.ts";
+import { readPanels } from "../../testkit/dashboard.ts";
 
 const ROOT = join(import.meta.dirname, "../..");
 const read = (path: string) => readFileSync(join(ROOT, path), "utf8");
@@ -32,7 +32,7 @@ const rules = z
   .object({ groups: z.array(z.object({ rules: z.array(z.object({ alert: z.string(), expr: z.string() })) })) })
   .parse(readYaml("localstack/prometheus/alerts.yml"))
   .groups.flatMap((group) => group.rules);
-const panels = readPanels().filter(({ type }) => type !== "row");
+const panels = readPanels();
 
 describe("docker-compose.yml", () => {
   test("has every image in one version, our own built here", () => {
