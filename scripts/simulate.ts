@@ -11,13 +11,13 @@ const USAGE = `Usage: npm run simulate -- [--seeds N] [--seed S] | --mutants
 
 Runs the ledger's real functions against models of SQS and DynamoDB, under a virtual clock, with faults.
 
-  npm run simulate -- --seeds 10000             many histories, from seed 1 on
-  npm run simulate -- --seeds 10000 --seed 500  the same from seed 500 on
-  npm run simulate -- --seed 500                one history, made shorter if it breaks something
-  npm run simulate -- --mutants            looks for every mutant and writes docs/reference/mutants.md`;
+  npm run simulate -- --seeds 10000             10,000 histories, from seed 1
+  npm run simulate -- --seeds 10000 --seed 500  10,000 histories, from seed 500
+  npm run simulate -- --seed 500                one history, shrunk if it breaks an invariant
+  npm run simulate -- --mutants                 finds a seed that catches each mutant, writes docs/reference/mutants.md`;
 
 const SEEDS_A_JOB = 25;
-const BUG_SEEDS_MAX = 500;
+const MUTANT_SEEDS_MAX = 500;
 
 const values = readArguments({
   usage: USAGE,
@@ -53,7 +53,7 @@ async function simulate(from: number, count: number): Promise<void> {
       }),
     );
   }
-  // The first seed that breaks something ends it; the others need not be waited for.
+  // The first seed that breaks an invariant ends the run without the jobs under way.
   const found = new Promise<void>((resolve) => {
     for (const job of jobs) void job.then(() => broken !== undefined && resolve());
   });
@@ -78,7 +78,7 @@ async function replay(seed: number): Promise<void> {
   const run = await makeRunner();
   const outcome = await run(planOf(seed));
   if (!outcome.violation) {
-    console.log(`Seed ${seed} holds: ${outcome.decided} commands decided, ${outcome.injected.length} faults`);
+    console.log(`Seed ${seed} passes: ${outcome.decided} commands decided, ${outcome.injected.length} faults`);
     return;
   }
   console.error(
@@ -91,11 +91,11 @@ async function replay(seed: number): Promise<void> {
 async function findMutants(): Promise<void> {
   const workers = new Workers();
   const results = await Promise.all(
-    MUTANTS.map(async (bug): Promise<Caught | undefined> => {
-      const job = { kind: "bug", name: bug.name, firstSeed: undefined, seedsMax: BUG_SEEDS_MAX } as const;
+    MUTANTS.map(async (mutant): Promise<Caught | undefined> => {
+      const job = { kind: "bug", name: mutant.name, firstSeed: undefined, seedsMax: MUTANT_SEEDS_MAX } as const;
       const { broken } = await workers.do(job);
-      const caught = broken && { bug, seed: broken.seed, invariant: broken.violation.invariant };
-      process.stdout.write(caught ? row(caught) : `NOT CAUGHT by ${BUG_SEEDS_MAX} seeds: ${bug.name}\n`);
+      const caught = broken && { bug: mutant, seed: broken.seed, invariant: broken.violation.invariant };
+      process.stdout.write(caught ? row(caught) : `NOT CAUGHT by ${MUTANT_SEEDS_MAX} seeds: ${mutant.name}\n`);
       return caught;
     }),
   );

@@ -13,7 +13,7 @@ import { dynamo, sqs } from "../../lib/aws/clients.ts";
 import { serveKeySet } from "../../localstack/identityProvider.ts";
 import { startProgram } from "../../localstack/process.ts";
 import { readArguments } from "../../scripts/command.ts";
-import { aimAtQueues } from "../../scripts/target.ts";
+import { useStageWithQueues } from "../../scripts/target.ts";
 import { Client, newUser, transactionIn } from "../support/client.ts";
 import { freePorts } from "../support/stack.ts";
 import { installEmulator, startEmulator } from "./emulator.ts";
@@ -123,7 +123,7 @@ async function main(): Promise<void> {
       const TableName = `antler-${STAGE}-${table}`;
       await assert.rejects(dynamo.send(new DescribeTableCommand({ TableName })), ResourceNotFoundException);
     }
-    await assert.rejects(aimAtQueues(STAGE), /There is no queue/);
+    await assert.rejects(useStageWithQueues(STAGE), /There is no queue/);
     assert.notEqual((await fetch(`${apiUrl}/v1/health`)).status, 200);
   });
 }
@@ -166,7 +166,7 @@ async function findApi(environment: Readonly<Record<string, string>>): Promise<s
 
 /** The way of a message that nobody can understand, and back, by the tools that a person has. */
 async function operate(environment: Readonly<Record<string, string>>): Promise<void> {
-  await aimAtQueues(STAGE);
+  await useStageWithQueues(STAGE);
   await sqs.send(
     new SendMessageCommand({
       QueueUrl: process.env.COMMANDS_QUEUE_URL,
@@ -178,11 +178,11 @@ async function operate(environment: Readonly<Record<string, string>>): Promise<v
   const tool = (name: string, ...args: string[]) =>
     program(name, [`scripts/${name}.ts`, ...args, "--stage", STAGE], environment);
   await eventually(async () =>
-    assert.match(await tool("dlq", "list"), /\(no command\) {2}malformed\nDead letters: 1\n/),
+    assert.match(await tool("dlq", "list"), /\(no command\) {2}malformed\nDead-letter messages: 1\n/),
   );
-  assert.match(await tool("dlq", "redrive"), /Sent back: 1\n/);
-  await eventually(async () => assert.match(await tool("dlq", "list"), /Dead letters: 1\n/));
-  assert.match(await tool("requeue", "--older-than", "1h"), /sent again: 0 \(users: 0\)/);
+  assert.match(await tool("dlq", "redrive"), /Resent: 1\n/);
+  await eventually(async () => assert.match(await tool("dlq", "list"), /Dead-letter messages: 1\n/));
+  assert.match(await tool("requeue", "--older-than", "1h"), /resent: 0 \(users: 0\)/);
 }
 
 async function eventually(check: () => Promise<void>): Promise<void> {

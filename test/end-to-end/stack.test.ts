@@ -88,6 +88,15 @@ describe("npm start refuses, in one clear line and with exit code 1,", () => {
     expect(output).toMatch(/^DynamoDB Local needs Java 17 or later: .+\n$/);
   });
 
+  test("a DATA_DIR whose database can't be opened", async () => {
+    const folder = dataDir();
+    writeFileSync(join(folder, "dynoxide.db"), "This is not a database. ".repeat(100));
+    const { code, output } = await refusedStart({ DATA_DIR: folder, DYNAMODB_ENGINE: "dynoxide" });
+    expect(code).toBe(1);
+    expect(output).toMatch(/^DynamoDB \(dynoxide\) ended with exit code 1\. The end of \S+stack\.log:\n/);
+    expect(output).not.toMatch(/^ +at /m);
+  });
+
   test.each(onLinux ? ["/dev/null/antler", "/proc/antler/data"] : ["/dev/null/antler"])(
     "a DATA_DIR that can't be made: %s",
     async (folder) => {
@@ -270,7 +279,7 @@ describe("npm run verify", () => {
     await alice.withdraw("USD", "3.00", { wait: 10 });
     expect(await run("scripts/verify.ts", [], stack.environment)).toEqual({
       code: 0,
-      output: "1 wallets, 2 posted, 0 rejected, 0 pending\n  USD  7.00\nEvery wallet is the fold of its history.\n",
+      output: "1 wallets, 2 posted, 0 rejected, 0 pending\n  USD  7.00\nEvery wallet matches its history.\n",
     });
 
     process.env.AWS_ENDPOINT_URL_DYNAMODB = `http://127.0.0.1:${stack.environment.DYNAMODB_PORT}`;
@@ -283,7 +292,7 @@ describe("npm run verify", () => {
     await dynamo.send(new PutCommand({ TableName: "antler-local-wallets", Item: item }));
     const { code, output } = await run("scripts/verify.ts", [], stack.environment);
     expect(code).toBe(1);
-    expect(output).toContain(`DIFFERENCE: user ${alice.user} holds 7000 minor units of USD`);
+    expect(output).toContain(`DISCREPANCY: user ${alice.user} holds 7000 minor units of USD`);
     expect(output).toContain("difference 6300");
   });
 

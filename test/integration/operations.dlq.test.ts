@@ -104,12 +104,12 @@ const idsOf = (messages: readonly SqsMessage[], userId: string) =>
 
 describe("npm run dlq -- list and show", () => {
   test("say that there is nothing", async () => {
-    expect(await dlq("list")).toEqual({ code: 0, output: "Dead letters: 0\n" });
-    expect(await dlq("redrive")).toEqual({ code: 0, output: "Sent back: 0\n" });
+    expect(await dlq("list")).toEqual({ code: 0, output: "Dead-letter messages: 0\n" });
+    expect(await dlq("redrive")).toEqual({ code: 0, output: "Resent: 0\n" });
     const { code, output } = await dlq("show", "nothing");
     expect({ code, lines: output.trim().split("\n") }).toEqual({
       code: 1,
-      lines: [expect.stringContaining("No dead letter nothing")],
+      lines: [expect.stringContaining("No dead-letter message or transaction nothing")],
     });
   });
 
@@ -122,7 +122,7 @@ describe("npm run dlq -- list and show", () => {
     for (let time = 1; time <= 2; time++) {
       const { code, output } = await dlq("list");
       expect(code).toBe(0);
-      expect(output).toContain("Dead letters: 3");
+      expect(output).toContain("Dead-letter messages: 3");
       expect(output.indexOf(first)).toBeGreaterThan(0);
       expect(output.indexOf(second)).toBeGreaterThan(output.indexOf(first));
       expect(output).toMatch(new RegExp(`${alice}  ${first}  invalid_write`));
@@ -144,7 +144,7 @@ describe("npm run dlq -- list and show", () => {
 
   test("escape what a message says, so that it can neither start a line nor control the terminal", async () => {
     const command = { type: "deposit", currency: "US\nD", amountMinor: 100n } as const;
-    const forged = { ...command, id: "tx\u202e", userId: "mallory\x1b[2K\nDead letters: 0" };
+    const forged = { ...command, id: "tx\u202e", userId: "mallory\x1b[2K\nDead-letter messages: 0" };
     const message = { fingerprint: "print", acceptedAt: new Date().toISOString(), requestId: "request\t\\" };
     const record = { recordId: "1", groupId: "mallory", body: encodeMessage({ command: forged, ...message }) };
     await ports.queue.sendToDeadLetters(record, "malformed");
@@ -153,19 +153,19 @@ describe("npm run dlq -- list and show", () => {
     const listed = (await dlq("list")).output;
     expect(listed).toMatch(/^[ -~\n]+$/);
     expect(listed.split("\n")).toHaveLength(4);
-    expect(listed).toContain("  mallory\\x1b[2K\\nDead letters: 0  tx\\u{202e}  malformed\n");
+    expect(listed).toContain("  mallory\\x1b[2K\\nDead-letter messages: 0  tx\\u{202e}  malformed\n");
 
     const shown = (await dlq("show", forged.id)).output;
     expect(shown).toMatch(/^[ -~\n]+$/);
-    expect(shown).toContain("user         mallory\\x1b[2K\\nDead letters: 0\n");
-    expect(shown).toContain("transaction  tx\\u{202e}\ncommand      deposit 100 minor units of US\\nD\n");
+    expect(shown).toContain("user           mallory\\x1b[2K\\nDead-letter messages: 0\n");
+    expect(shown).toContain("transaction    tx\\u{202e}\ncommand        deposit 100 minor units of US\\nD\n");
     expect(shown).toContain("by request request\\t\\\\\n");
     const [, unreadable = ""] = /^(\S+) .*nobody/m.exec(listed) ?? [];
-    expect((await dlq("show", unreadable)).output).toContain("body         {not\\njson\\t\\\\\n");
+    expect((await dlq("show", unreadable)).output).toContain("body           {not\\njson\\t\\\\\n");
 
     const redriven = (await dlq("redrive")).output;
     expect(redriven).toMatch(/^[ -~\n]+$/);
-    expect(redriven).toContain("  mallory\\x1b[2K\\nDead letters: 0  tx\\u{202e}  sent back\n");
+    expect(redriven).toContain("  mallory\\x1b[2K\\nDead-letter messages: 0  tx\\u{202e}  resent\n");
   });
 });
 
@@ -178,7 +178,7 @@ describe("npm run dlq -- redrive", () => {
 
     const { code, output } = await dlq("redrive");
     expect(code).toBe(0);
-    expect(output).toContain("Sent back: 25\n");
+    expect(output).toContain("Resent: 25\n");
     for (const id of [...ofAlice, ...ofBob]) expect(output).toContain(id);
     expect(await takeOutAll(engines.deadLetterQueueUrl)).toEqual([]);
     const waiting = await takeOutAll(engines.queueUrl);
@@ -192,10 +192,10 @@ describe("npm run dlq -- redrive", () => {
     const ofBob = await accept(bob, 3);
     await setAllAside();
 
-    expect((await dlq("redrive", "--user", bob)).output).toContain("Sent back: 3\n");
+    expect((await dlq("redrive", "--user", bob)).output).toContain("Resent: 3\n");
     expect(idsOf(await takeOutAll(engines.queueUrl), bob)).toEqual(ofBob);
     expect(idsOf(await takeOutAll(engines.deadLetterQueueUrl), alice)).toEqual(ofAlice);
-    expect((await dlq("redrive", "--user", "nobody")).output).toBe("Sent back: 0\n");
+    expect((await dlq("redrive", "--user", "nobody")).output).toBe("Resent: 0\n");
   });
 
   test("of what was decided meanwhile moves nothing, and of what was not decides it", async () => {
@@ -207,7 +207,7 @@ describe("npm run dlq -- redrive", () => {
     await consume(messages.slice(0, 1).map(toRecord), { ...ports, observer });
     expect(await ports.store.readWallet(alice)).toEqual({ sequence: 1, balances: new Map([["USD", 100n]]) });
 
-    expect((await dlq("redrive")).output).toContain("Sent back: 2\n");
+    expect((await dlq("redrive")).output).toContain("Resent: 2\n");
     await consumeAll();
     expect(await ports.store.readWallet(alice)).toEqual({ sequence: 2, balances: new Map([["USD", 300n]]) });
   });
@@ -243,7 +243,7 @@ describe("npm run dlq -- redrive", () => {
     expect(output).toMatch(/command +deposit 9999999\.99 USD/);
     expect(output).toMatch(/stored +pending deposit 1\.00 USD/);
 
-    expect((await dlq("redrive")).output).toContain("Sent back: 1\n");
+    expect((await dlq("redrive")).output).toContain("Resent: 1\n");
     await consumeAll();
     expect(await ports.store.readWallet(alice)).toEqual({ sequence: 1, balances: new Map([["USD", 100n]]) });
     expect(await takeOutAll(engines.deadLetterQueueUrl)).toEqual([]);
@@ -262,7 +262,7 @@ describe("npm run dlq -- redrive", () => {
     await consumeAll();
     expect(await ports.store.readWallet(alice)).toMatchObject({ sequence: 1 });
 
-    expect((await dlq("redrive")).output).toContain("Sent back: 3\n");
+    expect((await dlq("redrive")).output).toContain("Resent: 3\n");
     await consumeAll();
     expect(await ports.store.readWallet(alice)).toEqual({ sequence: 3, balances: new Map([["USD", 600n]]) });
     expect(await takeOutAll(engines.deadLetterQueueUrl)).toEqual([]);
@@ -303,7 +303,7 @@ describe("npm run dlq", () => {
   test.each([
     [[], "ACTION is missing"],
     [["look"], "ACTION 'look': must be list, show or redrive"],
-    [["list", "more"], "Superfluous argument 'more'"],
+    [["list", "more"], "Unexpected argument 'more'"],
     [["list", "--user", "alice"], "list has no --user"],
     [["show"], "ID is missing"],
     [["redrive", "--user", ""], "--user '': must not be empty"],

@@ -85,7 +85,7 @@ describe("npm run requeue", () => {
   test("says that there is nothing", async () => {
     expect(await tool("--older-than", "10m")).toEqual({
       code: 0,
-      output: "Pending for longer than 10m and sent again: 0 (users: 0)\n",
+      output: "Pending for longer than 10m and resent: 0 (users: 0)\n",
     });
   });
 
@@ -105,7 +105,7 @@ describe("npm run requeue", () => {
     await expect(submit(submission, ports)).rejects.toThrow(TransientError);
     await engines.restartSqs();
 
-    expect((await tool("--older-than", "0s")).output).toContain("sent again: 1 (users: 1)");
+    expect((await tool("--older-than", "0s")).output).toContain("resent: 1 (users: 1)");
     await consumeAll();
     expect(await ports.store.readWallet(alice)).toEqual({ sequence: 1, balances: new Map([["USD", 500n]]) });
     expect(await submit(submission, ports)).toMatchObject({ accepted: true, replayed: true });
@@ -118,7 +118,7 @@ describe("npm run requeue", () => {
     for (const minutes of [20, 40]) await lose(bob, BigInt(minutes), minutes * MINUTE_MS);
     const young = await lose(alice, 1n, 9 * MINUTE_MS);
 
-    expect((await tool("--older-than", "10m")).output).toContain("sent again: 7 (users: 2)");
+    expect((await tool("--older-than", "10m")).output).toContain("resent: 7 (users: 2)");
     expect(await consumeAll()).toBe(7);
     expect(await amountsOf(alice)).toEqual([120n, 90n, 60n, 30n, 11n]);
     expect(await amountsOf(bob)).toEqual([40n, 20n]);
@@ -170,7 +170,7 @@ describe("npm run requeue", () => {
     await lose(userId, 1n, 2 * 24 * 60 * MINUTE_MS);
     expect(await tool("--older-than", "1d")).toEqual({
       code: 1,
-      output: expect.stringMatching(/\nNot sent, of user mallory\\x1b\[2K\\n\\u\{fffe\}: 1 \([ -~]+\)\n$/),
+      output: expect.stringMatching(/\nNot resent, of user mallory\\x1b\[2K\\n\\u\{fffe\}: 1 \([ -~]+\)\n$/),
     });
 
     const Item = { userId, sequence: 1, balances: { USD: 1n }, updatedAt: new Date().toISOString() };
@@ -183,8 +183,8 @@ describe("npm run requeue", () => {
   test.each([
     [[], "--older-than is missing"],
     [["--older-than"], "Option '--older-than <value>' argument missing"],
-    [["--older-than", "10"], "--older-than '10': must be a count of s, m, h or d, such as 10m"],
-    [["--older-than", "ten minutes"], "--older-than 'ten minutes': must be a count of s, m, h or d, such as 10m"],
+    [["--older-than", "10"], "--older-than '10': must be a number of s, m, h or d, such as 10m"],
+    [["--older-than", "ten minutes"], "--older-than 'ten minutes': must be a number of s, m, h or d, such as 10m"],
     [["--older-than", "10m", "--user", "alice"], "Unknown option '--user'"],
   ])("with the arguments %j says what is wrong and how it is used", async (args, sentence) => {
     const { code, output } = await run("scripts/requeue.ts", args, {});
