@@ -4,43 +4,50 @@ import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { arch, platform } from "node:process";
 import { startFauxqs } from "fauxqs";
-import { portAnswers, portIsTaken } from "./ports.ts";
+import { portIsTaken, statusOf, untilReady } from "./ports.ts";
 import { type Program, startProgram } from "./process.ts";
 import { SettingError, type Settings } from "./settings.ts";
 
 type DynamoSettings = Pick<Settings, "DYNAMODB_ENGINE" | "DYNAMODB_PORT" | "DATA_DIR">;
 
-const ENGINE_START_MS = 30_000;
-
 /**
- * Starts the embedded DynamoDB and waits until it listens.
+ * Starts the embedded DynamoDB, and waits until it answers.
  *
- * @throws SettingError when the engine that is asked for can't run here
+ * @throws SettingError when the engine of these settings can't run here
+ * @throws Error when it ends, or is not ready in time
  */
 export async function startDynamo(
   settings: DynamoSettings,
   environment: Readonly<Record<string, string | undefined>>,
   log: number,
 ): Promise<Program> {
+  const program = launchDynamo(settings, environment, log);
+  const problem = await untilReady(program.name, () => dynamoAnswers(settings), program.ended);
+  if (problem) throw new Error(problem);
+  return program;
+}
+
+/**
+ * Starts the embedded DynamoDB.
+ *
+ * @throws SettingError when the engine of these settings can't run here
+ */
+export function launchDynamo(
+  settings: DynamoSettings,
+  environment: Readonly<Record<string, string | undefined>>,
+  log: number,
+): Program {
   const dynoxide = findDynoxide();
-  const engine = settings.DYNAMODB_ENGINE ?? (dynoxide ? "dynoxide" : "dynamodb-local");
-  if (engine === "dynoxide" && !dynoxide) {
+  if (settings.DYNAMODB_ENGINE === "dynoxide" && !dynoxide) {
     throw new SettingError(`DYNAMODB_ENGINE=dynoxide: there is no ${dynoxideFile(platform, arch)} in node_modules`);
   }
-  const command = engine === "dynoxide" ? dynoxideCommand(dynoxide ?? "", settings) : dynamoLocalCommand(settings);
-  const program = startProgram(`DynamoDB (${engine})`, command, environment, log);
-  const given = new AbortController();
-  const timeout = setTimeout(() => given.abort(), ENGINE_START_MS);
-  const failed = program.ended.then((how) => {
-    throw new Error(how);
-  });
-  await Promise.race([portAnswers(settings.DYNAMODB_PORT, given.signal), failed]).finally(() => {
-    given.abort();
-    clearTimeout(timeout);
-    // The program's end is the caller's to watch from here on.
-    failed.catch(() => {});
-  });
-  return program;
+  return dynoxide && settings.DYNAMODB_ENGINE !== "dynamodb-local"
+    ? startProgram("DynamoDB (dynoxide)", dynoxideCommand(dynoxide, settings), environment, log)
+    : startProgram("DynamoDB (dynamodb-local)", dynamoLocalCommand(settings), environment, log);
+}
+
+export async function dynamoAnswers({ DYNAMODB_PORT }: DynamoSettings): Promise<boolean> {
+  return (await statusOf(`http://127.0.0.1:${DYNAMODB_PORT}`)) !== undefined;
 }
 
 function findDynoxide(): string | undefined {
@@ -87,7 +94,7 @@ function dynamoLocalCommand({ DYNAMODB_PORT, DATA_DIR }: DynamoSettings): string
 /**
  * Starts the embedded SQS in this process.
  *
- * @throws SettingError when its port is taken, or its file in DATA_DIR can't be opened, on a full disk for instance
+ * @throws SettingError when its port is taken, or its file in DATA_DIR can't be opened, such as on a full disk
  */
 export async function startSqs({ AWS_PORT, AWS_REGION, DATA_DIR }: Settings) {
   try {
