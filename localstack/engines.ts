@@ -2,53 +2,65 @@ import { spawnSync } from "node:child_process";
 import { globSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
+import { arch, platform } from "node:process";
 import { startFauxqs } from "fauxqs";
-import { portAnswers, portIsTaken } from "./ports.ts";
+import { portIsTaken, statusOf, untilReady } from "./ports.ts";
 import { type Program, startProgram } from "./process.ts";
 import { SettingError, type Settings } from "./settings.ts";
 
 type DynamoSettings = Pick<Settings, "DYNAMODB_ENGINE" | "DYNAMODB_PORT" | "DATA_DIR">;
 
-const ENGINE_START_MS = 30_000;
-
 /**
- * Starts the embedded DynamoDB and waits until it listens.
+ * Starts the embedded DynamoDB, and waits until it answers.
  *
- * @throws SettingError when the engine that is asked for can't run here
+ * @throws SettingError when the engine of these settings can't run here
+ * @throws Error when it ends, or is not ready in time
  */
 export async function startDynamo(
   settings: DynamoSettings,
   environment: Readonly<Record<string, string | undefined>>,
   log: number,
 ): Promise<Program> {
-  const dynoxide = findDynoxide();
-  const engine = settings.DYNAMODB_ENGINE ?? (dynoxide ? "dynoxide" : "dynamodb-local");
-  if (engine === "dynoxide" && !dynoxide) {
-    throw new SettingError("DYNAMODB_ENGINE=dynoxide: its package is not installed here (it is for Linux on x64 only)");
-  }
-  const command = engine === "dynoxide" ? dynoxideCommand(dynoxide ?? "", settings) : dynamoLocalCommand(settings);
-  const program = startProgram(`DynamoDB (${engine})`, command, environment, log);
-  const given = new AbortController();
-  const timeout = setTimeout(() => given.abort(), ENGINE_START_MS);
-  const failed = program.ended.then((how) => {
-    throw new Error(how);
-  });
-  await Promise.race([portAnswers(settings.DYNAMODB_PORT, given.signal), failed]).finally(() => {
-    given.abort();
-    clearTimeout(timeout);
-    // The program's end is the caller's to watch from here on.
-    failed.catch(() => {});
-  });
+  const program = launchDynamo(settings, environment, log);
+  const problem = await untilReady(program.name, () => dynamoAnswers(settings), program.ended);
+  if (problem) throw new Error(problem);
   return program;
+}
+
+/**
+ * Starts the embedded DynamoDB.
+ *
+ * @throws SettingError when the engine of these settings can't run here
+ */
+export function launchDynamo(
+  settings: DynamoSettings,
+  environment: Readonly<Record<string, string | undefined>>,
+  log: number,
+): Program {
+  const dynoxide = findDynoxide();
+  if (settings.DYNAMODB_ENGINE === "dynoxide" && !dynoxide) {
+    throw new SettingError(`DYNAMODB_ENGINE=dynoxide: there is no ${dynoxideFile(platform, arch)} in node_modules`);
+  }
+  return dynoxide && settings.DYNAMODB_ENGINE !== "dynamodb-local"
+    ? startProgram("DynamoDB (dynoxide)", dynoxideCommand(dynoxide, settings), environment, log)
+    : startProgram("DynamoDB (dynamodb-local)", dynamoLocalCommand(settings), environment, log);
+}
+
+export async function dynamoAnswers({ DYNAMODB_PORT }: DynamoSettings): Promise<boolean> {
+  return (await statusOf(`http://127.0.0.1:${DYNAMODB_PORT}`)) !== undefined;
 }
 
 function findDynoxide(): string | undefined {
   try {
-    const manifest = createRequire(import.meta.url).resolve("@dynoxide/linux-x64/package.json");
-    return join(dirname(manifest), "dynoxide");
+    return createRequire(import.meta.url).resolve(dynoxideFile(platform, arch));
   } catch {
     return undefined;
   }
+}
+
+/** The program in the package of a platform and an architecture, by Node's names of them. */
+export function dynoxideFile(platform: NodeJS.Platform, arch: NodeJS.Architecture): string {
+  return `@dynoxide/${platform}-${arch}/dynoxide${platform === "win32" ? ".exe" : ""}`;
 }
 
 function dynoxideCommand(binary: string, { DYNAMODB_PORT, DATA_DIR }: DynamoSettings): string[] {
@@ -82,7 +94,7 @@ function dynamoLocalCommand({ DYNAMODB_PORT, DATA_DIR }: DynamoSettings): string
 /**
  * Starts the embedded SQS in this process.
  *
- * @throws SettingError when its port is taken, or its file in DATA_DIR can't be opened, on a full disk for instance
+ * @throws SettingError when its port is taken, or its file in DATA_DIR can't be opened, such as on a full disk
  */
 export async function startSqs({ AWS_PORT, AWS_REGION, DATA_DIR }: Settings) {
   try {

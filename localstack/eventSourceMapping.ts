@@ -2,14 +2,14 @@ import { setTimeout } from "node:timers/promises";
 import { DeleteMessageBatchCommand, type Message, ReceiveMessageCommand, SQSClient } from "@aws-sdk/client-sqs";
 import type { SQSBatchResponse, SQSEvent, SQSRecord } from "aws-lambda";
 
-/** As AWS has it until there is more to do. */
-const BATCHES_AT_ONCE_MAX = 5;
+/** As on AWS at a low load. */
+const CONCURRENT_BATCHES_MAX = 5;
 /**
- * A batch that was not full is given a head start on the next one, until it is done but not for longer than this, and then
- * for each message beyond the first that it had a little more: where several came at once more are coming, and one
- * larger batch is much less work than two.
+ * After a batch that was not full, the next receive waits until the batch is done, but at most for this time, and then for
+ * GATHER_MS per message beyond the first: when several messages arrived together, more follow, and one larger batch costs
+ * much less than two.
  */
-const HEAD_START_MS_MAX = 50;
+const NEXT_RECEIVE_DELAY_MS_MAX = 50;
 const GATHER_MS = 3;
 const RECEIVE_WAIT_SECONDS = 20;
 const ERROR_PAUSE_MS = 500;
@@ -23,18 +23,19 @@ export interface EventSource {
 }
 
 /**
- * Feeds a queue to a function as AWS does: batches of up to `batchSize`, which can hold several groups; what the function
- * does not report as failed is deleted; what it reports, and everything when it throws, stays until its visibility timeout
- * ends. FIFO order is the queue's work: it hands out nothing of a group that is in flight.
+ * Invokes a function with the messages of a queue, as AWS does: in batches of up to `batchSize`, across message groups.
+ * Records that the function does not report as failed are deleted. Failed ones, and all records when the function throws,
+ * are visible again after their visibility timeout. The queue ensures the order: it delivers no further messages of a
+ * group that is in flight.
  *
- * @returns stops polling, and resolves once the batches under way are done
+ * @returns stops polling; resolves when the batches under way are done
  */
 export function mapEventSource(
   source: EventSource,
   invoke: (event: SQSEvent) => Promise<unknown>,
 ): () => Promise<void> {
   const stopping = new AbortController();
-  // A client of its own: a receive waits for longer than the ledger's calls may take.
+  // A separate client: a receive waits for longer than the timeout of the ledger's client.
   const client = new SQSClient({ requestHandler: { requestTimeout: (RECEIVE_WAIT_SECONDS + 10) * 1000 } });
   const polling = poll(source, client, invoke, stopping.signal);
   return async () => {
@@ -60,10 +61,10 @@ async function poll(
         .finally(() => underWay.delete(handled));
       underWay.add(handled);
       if (messages.length < source.batchSize) {
-        await Promise.race([handled, setTimeout(HEAD_START_MS_MAX)]);
+        await Promise.race([handled, setTimeout(NEXT_RECEIVE_DELAY_MS_MAX)]);
         if (messages.length > 1) await setTimeout((messages.length - 1) * GATHER_MS);
       }
-      if (underWay.size === Math.min(BATCHES_AT_ONCE_MAX, source.maximumConcurrency)) await Promise.race(underWay);
+      if (underWay.size === Math.min(CONCURRENT_BATCHES_MAX, source.maximumConcurrency)) await Promise.race(underWay);
     } catch (error) {
       if (stopping.aborted) break;
       report(error);
@@ -74,7 +75,7 @@ async function poll(
 }
 
 function report(error: unknown): void {
-  console.error("The event source mapping goes on after", error);
+  console.error("The event source mapping continues after", error);
 }
 
 async function receive(source: EventSource, client: SQSClient, stopping: AbortSignal): Promise<Message[]> {
@@ -99,7 +100,7 @@ async function handle(
 ): Promise<void> {
   const response = await invoke({ Records: messages.map((message) => toRecord(message, source)) });
   const failed = failedIds(response);
-  // A failure that names no record of the batch fails the whole batch, as on AWS.
+  // As on AWS, an id that is not in the batch fails the whole batch.
   const known = new Set(messages.map(({ MessageId }) => MessageId));
   if ([...failed].some((id) => !known.has(id))) return;
   const done = messages.filter(({ MessageId = "" }) => !failed.has(MessageId));

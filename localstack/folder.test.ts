@@ -20,7 +20,7 @@ beforeEach(() => {
 
 afterEach(() => rmSync(root, { recursive: true }));
 
-test("one process at a time has a folder, and kill -9 of it releases it at once", async () => {
+test("one process at a time holds the lock of a folder, and kill -9 releases it at once", async () => {
   const folder = join(root, "new", "folder");
   const holder = spawn(process.execPath, ["--input-type=module", "-e", HOLDER, folder], {
     stdio: ["ignore", "pipe", "inherit"],
@@ -36,7 +36,7 @@ test("one process at a time has a folder, and kill -9 of it releases it at once"
   lock()();
 }, 20_000);
 
-test("a folder that can't be made is refused with the system's reason", () => {
+test("when a folder can't be created, the error has the system's reason", () => {
   const file = join(root, "file");
   writeFileSync(file, "");
   expect(() => lockFolder(file, "DATA_DIR", "")).toThrow(/^DATA_DIR: can't be used \(ENOTDIR: .+\)$/);

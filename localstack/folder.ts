@@ -6,19 +6,19 @@ import { SettingError } from "./settings.ts";
 const SQLITE_BUSY = 5;
 
 /**
- * Makes a folder where there is none, and locks it for this process. The lock is the system's own, on an open file: it is
- * released however the process ends.
+ * Creates a folder unless it exists, and locks it for this process. The operating system holds the lock and releases it
+ * when the process ends, for any reason.
  *
- * @param name what the folder is called where it can't be used
- * @param lockedMessage why it can't be used while another process has it
- * @returns releases it
- * @throws SettingError when it can't be written, or another process has it
+ * @param name of the folder in an error message
+ * @param lockedMessage the error message when another process holds the lock
+ * @returns releases the lock
+ * @throws SettingError when the folder can't be written, or another process holds the lock
  */
 export function lockFolder(folder: string, name: string, lockedMessage: string): () => void {
   const file = join(folder, "stack.lock");
   try {
-    makeFolder(folder);
-    // SQLite would not give the reason.
+    createFolder(folder);
+    // SQLite's error would not contain the reason.
     closeSync(openSync(file, "a"));
     const database = new DatabaseSync(file);
     database.exec("PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE");
@@ -30,14 +30,14 @@ export function lockFolder(folder: string, name: string, lockedMessage: string):
   }
 }
 
-/** As `mkdirSync` with `recursive`, which never returns where the system answers ENOENT, such as in /proc. */
-function makeFolder(folder: string): void {
+/** As `mkdirSync` with `recursive`, which never returns where the system reports ENOENT, such as in /proc. */
+function createFolder(folder: string): void {
   if (existsSync(folder)) return;
-  makeFolder(dirname(folder));
+  createFolder(dirname(folder));
   try {
     mkdirSync(folder);
   } catch (error) {
-    // Two stacks can start at once.
+    // Another stack may have created it in between.
     if (!(error instanceof Error && "code" in error && error.code === "EEXIST")) throw error;
   }
 }

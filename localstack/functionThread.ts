@@ -5,12 +5,12 @@ import { measurements } from "../lib/runtime/metrics.ts";
 import { type EventSource, mapEventSource } from "./eventSourceMapping.ts";
 
 /**
- * A function that a queue feeds, in a thread of its own: on AWS it shares no processor with the API either, and a busy
- * API must not keep commands waiting. A message to the thread ends it once the batches under way are done.
+ * The function of an event source mapping, in its own thread: as on AWS, a busy API must not delay commands. When the
+ * thread gets a message, it ends after the batches under way.
  */
 export interface FunctionThread {
   readonly source: EventSource;
-  /** The bundle that a deploy would send. */
+  /** The same bundle as on AWS. */
   readonly file: string;
   readonly exportName: string;
   readonly timeoutSeconds: number;
@@ -19,14 +19,14 @@ export interface FunctionThread {
 const { source, file, exportName, timeoutSeconds }: FunctionThread = workerData;
 const { [exportName]: handler } = await import(pathToFileURL(file).href);
 
-// The channel ends with the thread: whoever listens is in the main one.
+// A diagnostics channel does not cross threads: the main thread publishes the measurement again.
 measurements.subscribe((measurement) => parentPort?.postMessage(measurement));
 
 const stop = mapEventSource(source, async (event) => {
   let timer: NodeJS.Timeout | undefined;
   const timeout = new Promise<never>((_, reject) => {
     timer = setTimeout(
-      () => reject(new Error(`The function has not ended within ${timeoutSeconds} s`)),
+      () => reject(new Error(`The function did not end within ${timeoutSeconds} s`)),
       timeoutSeconds * 1000,
     );
   });

@@ -2,10 +2,11 @@ import { linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:f
 import { createServer } from "node:http";
 import { dirname, join } from "node:path";
 import { exportJWK, generateKeyPair, importJWK, type JWK, SignJWT } from "jose";
+import { listen } from "./ports.ts";
 
 /**
- * The local stack's OpenID provider: one key pair a clone, a key set over HTTP, and tokens for whoever asks. It is for
- * development; a deployed stack trusts the provider that `JWT_JWKS_URL` names.
+ * The local stack's OpenID provider, for development: one key pair per checkout, a key set over HTTP, and a token for any
+ * user. A deployed stack trusts the provider of `JWT_JWKS_URL`.
  */
 const ALGORITHM = "RS256";
 const KEY_FILE = join(import.meta.dirname, "../.antler/identity-key.json");
@@ -18,7 +19,7 @@ export interface TokenRequest {
   readonly audience: string;
 }
 
-/** A token as a real provider would make it, good for {@link TOKEN_LIFETIME}. */
+/** A token with the claims of a real provider's, valid for {@link TOKEN_LIFETIME}. */
 export async function issueToken({ subject, scope, issuer, audience }: TokenRequest): Promise<string> {
   const key = await privateKey();
   return new SignJWT(scope === undefined ? {} : { scope })
@@ -38,13 +39,8 @@ export async function serveKeySet(): Promise<{ readonly url: string; stop(): voi
   const server = createServer((_request, response) => {
     response.setHeader("content-type", "application/json").end(keySet);
   });
-  await new Promise<void>((resolve) => {
-    server.listen(0, "127.0.0.1", resolve);
-  });
-  const address = server.address();
-  if (address === null || typeof address === "string") throw new Error("The key set's server has no port");
   return {
-    url: `http://127.0.0.1:${address.port}/.well-known/jwks.json`,
+    url: `http://127.0.0.1:${await listen(server)}/.well-known/jwks.json`,
     stop: () => {
       server.close();
       server.closeAllConnections();
@@ -60,12 +56,12 @@ async function privateKey(): Promise<JWK> {
   }
   const { privateKey } = await generateKeyPair(ALGORITHM, { extractable: true });
   const key = { ...(await exportJWK(privateKey)), kid: crypto.randomUUID() };
-  keepFirst(JSON.stringify(key));
+  createKeyFile(JSON.stringify(key));
   return JSON.parse(readFileSync(KEY_FILE, "utf8"));
 }
 
-/** Two stacks may start in a fresh clone at once: the first key that is written whole stays. */
-function keepFirst(key: string): void {
+/** Two stacks may start in a fresh checkout at the same time: both use the key that is completely written first. */
+function createKeyFile(key: string): void {
   mkdirSync(dirname(KEY_FILE), { recursive: true });
   const draft = `${KEY_FILE}.${process.pid}`;
   writeFileSync(draft, key, { mode: 0o600 });

@@ -5,7 +5,7 @@ import { expect, onTestFinished, test, vi } from "vitest";
 
 vi.setConfig({ testTimeout: 20_000 });
 
-/** Says "orphaned" on its standard error; gives up on its own when nothing happens. */
+/** Prints "orphaned" to its standard error; ends after 20 s in any case. */
 const WATCHER = `
   import { onOrphaned } from ${JSON.stringify(new URL("orphan.ts", import.meta.url).href)};
   setTimeout(() => process.exit(1), 20_000);
@@ -24,7 +24,7 @@ function start(command: string, script: string) {
   return child;
 }
 
-test("a process learns that its parent was killed", async () => {
+test("when the parent is killed, the process is called back", async () => {
   const parent = start('"$0" "$@" & wait', `${WATCHER} console.log("watching");`);
   await once(parent.stdout, "data");
   parent.kill("SIGKILL");
@@ -32,14 +32,14 @@ test("a process learns that its parent was killed", async () => {
 });
 
 test.runIf(process.platform === "linux")(
-  "a process that writes nothing more learns that its reader has ended",
+  "when the reader of its output ends, a process that writes nothing is called back",
   async () => {
     const { stderr } = start('"$0" "$@" | head -n 1', `${WATCHER} console.log("watching");`);
     expect(await text(stderr)).toBe("orphaned\n");
   },
 );
 
-test("a process that writes learns at its next write that its reader has ended", async () => {
+test("when the reader of its output ends, a process that writes is called back at its next write", async () => {
   const child = start('exec "$0" "$@"', `${WATCHER} setInterval(() => console.log("here"), 50);`);
   await once(child.stdout, "data");
   child.stdout.destroy();

@@ -4,9 +4,8 @@ import { fstatSync } from "node:fs";
 const CHECK_INTERVAL_MS = 500;
 
 /**
- * Calls back once the parent of this process has ended, or the reader of its output. The system signals neither to a
- * process that writes nothing. A reader is watched only where `tail` can do it (GNU coreutils 8.28 and later); without
- * that, its end shows at the next write.
+ * Calls back when the parent of this process or the reader of its output has ended: a process that writes nothing gets no
+ * signal of either. The reader's end is detected by `tail` (GNU coreutils 8.28 and later), or else at the next write.
  *
  * @returns ends the watch
  */
@@ -23,14 +22,14 @@ export function onOrphaned(callback: () => void): () => void {
   };
 }
 
-/** Node can't poll a pipe for the end of its reader. `tail` does, and then ends by SIGPIPE. */
+/** Node can't detect the end of a pipe's reader without a write. `tail` can, and then ends with SIGPIPE. */
 function watchReader(callback: () => void): () => void {
   const seconds = String(CHECK_INTERVAL_MS / 1000);
   const tail = spawn("tail", ["-f", "-s", seconds, `--pid=${process.pid}`, "/dev/null"], {
     stdio: ["ignore", "inherit", "ignore"],
   });
   tail.unref();
-  // Where there is no tail, or one that lacks an option, it ends at once and for another reason.
+  // A tail that is missing or lacks an option ends at once, without SIGPIPE.
   tail.once("error", () => {});
   tail.once("exit", (_code, signal) => {
     if (signal === "SIGPIPE") callback();

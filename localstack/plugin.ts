@@ -5,18 +5,18 @@ import { stop as stopEsbuild } from "esbuild";
 import { seedCurrencies } from "../infra/seed.ts";
 import type { Serverless, SqsEvent } from "../infra/serverless.ts";
 import { measurements } from "../lib/runtime/metrics.ts";
+import { limitConcurrency } from "./concurrencyLimiter.ts";
 import type { FunctionThread } from "./functionThread.ts";
 import { serveMetrics } from "./metrics.ts";
 import { type PhysicalIds, provision, resolve } from "./provision.ts";
 import { readSettings } from "./settings.ts";
-import { throttle } from "./throttle.ts";
 
 const ROOT = join(import.meta.dirname, "..");
 
 /**
- * Gives serverless-offline what it lacks for this service: the template's tables and queues, the currencies, names in
- * place of `!Ref` and `!GetAtt` in the functions' environments, the queue's event source mapping, and figures for
- * Prometheus. All of it stands before the API listens.
+ * Adds to serverless-offline, before the API listens: the template's tables and queues, the currencies, the values of
+ * `!Ref` and `!GetAtt` in the functions' environments, the queue's event source mapping, the API's concurrency limit, and
+ * metrics for Prometheus.
  */
 export default class LocalStackPlugin {
   readonly hooks = {
@@ -33,10 +33,10 @@ export default class LocalStackPlugin {
 
   async #start(): Promise<void> {
     const { service } = this.#serverless;
-    // The bundles are made, and what made them keeps half a gigabyte.
+    // The bundles are built, and the running esbuild holds half a gigabyte.
     await stopEsbuild();
     const { DefaultRouteSettings } = service.resources.extensions.HttpApiStage.Properties;
-    throttle(readSettings(process.env).API_PORT, DefaultRouteSettings.ThrottlingBurstLimit);
+    limitConcurrency(readSettings(process.env).API_PORT, DefaultRouteSettings.ThrottlingBurstLimit);
     const ids = await provision(service.resources.Resources);
     await seedCurrencies(String(resolve({ Ref: "CurrenciesTable" }, ids)));
     for (const definition of Object.values(service.functions)) {
@@ -60,7 +60,7 @@ export default class LocalStackPlugin {
     const { handler = "", environment, timeout = provider.timeout } = functions[functionKey] ?? {};
     const queueArn = String(resolve(event.arn, ids));
     const queue = [...ids.values()].find(({ attributes }) => attributes.Arn === queueArn);
-    if (!queue) throw new Error(`The function ${functionKey} reads from a queue that the local stack has not made`);
+    if (!queue) throw new Error(`The function ${functionKey} reads from a queue that the local stack does not have`);
     const [module, exportName = ""] = handler.split(".");
     const thread: FunctionThread = {
       source: {

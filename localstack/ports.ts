@@ -1,15 +1,31 @@
 import { once } from "node:events";
-import { connect, createServer, type Server } from "node:net";
+import { createServer, type Server } from "node:net";
 import { setTimeout } from "node:timers/promises";
 import type { Settings } from "./settings.ts";
 
-type PortSetting = "API_PORT" | "METRICS_PORT" | "AWS_PORT" | "DYNAMODB_PORT";
+export type PortSetting = "API_PORT" | "METRICS_PORT" | "AWS_PORT" | "DYNAMODB_PORT";
 type Addresses = Readonly<Pick<Settings, PortSetting | "API_HOST" | "METRICS_HOST">>;
 
+export const READY_TIMEOUT_MS = 60_000;
+const READY_CHECK_INTERVAL_MS = 20;
+const RESPONSE_TIMEOUT_MS = 2000;
+
 /**
- * Listens on the ports of these settings, on all of them at once, for a moment.
+ * Starts to listen: by default on a free port of the loopback interface.
  *
- * @returns a sentence about the first that can't be listened on; `undefined` when all can
+ * @returns the port
+ */
+export async function listen(server: Server, port = 0, host = "127.0.0.1"): Promise<number> {
+  await once(server.listen(port, host), "listening");
+  const address = server.address();
+  if (typeof address !== "object" || address === null) throw new Error("The server has no port");
+  return address.port;
+}
+
+/**
+ * Listens on the ports of these settings for a moment, on all of them at the same time.
+ *
+ * @returns a sentence about the first port that can't be listened on; `undefined` when there is none
  */
 export async function findPortProblem(
   addresses: Addresses,
@@ -18,10 +34,9 @@ export async function findPortProblem(
   const servers: Server[] = [];
   try {
     for (const name of names) {
-      const [, host] = hostOf(addresses, name);
-      const server = createServer().listen(addresses[name], host);
+      const server = createServer();
       try {
-        await once(server, "listening");
+        await listen(server, addresses[name], hostOf(addresses, name)[1]);
       } catch (error) {
         return describePortProblem(error, addresses, name, names);
       }
@@ -53,7 +68,7 @@ export function describePortProblem(
   return `${setting}=${host}: can't be listened on (${error.message})`;
 }
 
-/** The engines listen on the loopback interface, whatever the settings say. */
+/** The engines listen on the loopback interface only. */
 function hostOf({ API_HOST, METRICS_HOST }: Addresses, name: PortSetting): [setting: string, host: string] {
   if (name === "API_PORT") return ["API_HOST", API_HOST];
   return name === "METRICS_PORT" ? ["METRICS_HOST", METRICS_HOST] : ["host", "127.0.0.1"];
@@ -63,18 +78,33 @@ export function portIsTaken(name: PortSetting, port: number): string {
   return `Port ${port} is taken: set ${name} to a free one`;
 }
 
-/** Resolves once something listens on the port of the loopback interface. */
-export async function portAnswers(port: number, signal: AbortSignal): Promise<void> {
-  while (!(await canConnect(port))) await setTimeout(10, undefined, { signal });
+/** @returns the status with which the URL responds; `undefined` when there is no response within two seconds */
+export async function statusOf(url: string): Promise<number | undefined> {
+  try {
+    const response = await fetch(url, { signal: AbortSignal.timeout(RESPONSE_TIMEOUT_MS) });
+    await response.body?.cancel();
+    return response.status;
+  } catch {
+    return undefined;
+  }
 }
 
-function canConnect(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect(port, "127.0.0.1");
-    socket.once("connect", () => {
-      socket.destroy();
-      resolve(true);
-    });
-    socket.once("error", () => resolve(false));
-  });
+/**
+ * Waits until a server is ready, for {@link READY_TIMEOUT_MS} at most.
+ *
+ * @param ended resolves with a sentence when the server's process ends; by default there is no such process
+ * @returns a sentence about why the server is not ready; `undefined` when it is
+ */
+export async function untilReady(
+  name: string,
+  isReady: () => Promise<boolean>,
+  ended = new Promise<string>(() => {}),
+): Promise<string | undefined> {
+  const deadlineMs = performance.now() + READY_TIMEOUT_MS;
+  while (performance.now() < deadlineMs) {
+    if (await isReady()) return undefined;
+    const how = await Promise.race([ended, setTimeout(READY_CHECK_INTERVAL_MS)]);
+    if (how !== undefined) return how;
+  }
+  return `${name} was not ready within ${READY_TIMEOUT_MS / 1000} s`;
 }

@@ -2,29 +2,30 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 
-const LEASH = fileURLToPath(new URL("leash.sh", import.meta.url));
+/** A shell script that runs its arguments, and kills what they started when its standard input ends. */
+export const KILL_WITH_PARENT = fileURLToPath(new URL("kill-with-parent.sh", import.meta.url));
 const STOP_GRACE_MS = 5000;
 
-/** A program of the stack's, in a process group of its own, that can't outlive this process. */
+/** A program of the stack, in a process group of its own; it ends with this process. */
 export interface Program {
   readonly name: string;
-  /** Resolves with a sentence once the program has ended. */
+  /** Resolves with a sentence when the program has ended. */
   readonly ended: Promise<string>;
-  /** Asks it to end, and after {@link STOP_GRACE_MS} makes it. */
+  /** Sends SIGTERM, and SIGKILL after {@link STOP_GRACE_MS}; resolves when the program has ended. */
   stop(): Promise<void>;
 }
 
-/** @param log file descriptor that takes the program's output */
+/** @param log file descriptor that the program's output goes to */
 export function startProgram(
   name: string,
   command: readonly string[],
   environment: Readonly<Record<string, string | undefined>>,
   log: number,
 ): Program {
-  const child: ChildProcess = spawn("sh", [LEASH, ...command], {
+  const child: ChildProcess = spawn("sh", [KILL_WITH_PARENT, ...command], {
     stdio: ["pipe", log, log],
     env: environment,
-    // Ctrl-C goes to the whole foreground group: only the stack itself shall hear it, and stop things in order.
+    // Ctrl-C goes to the foreground process group: only the stack may get it, so that it stops its programs in order.
     detached: true,
   });
   const exited = once(child, "exit");
@@ -33,22 +34,21 @@ export function startProgram(
     ended: exited.then(([code, signal]) => `${name} ended with ${signal ?? `exit code ${code}`}`),
     async stop() {
       child.kill("SIGTERM");
-      // The end of its input makes the leash kill the program.
       const grace = setTimeout(() => child.stdin?.end(), STOP_GRACE_MS);
       await exited;
       clearTimeout(grace);
       child.stdin?.end();
-      endGroup(child);
+      killGroup(child);
     },
   };
 }
 
-/** Whatever the program has started and left behind. */
-function endGroup({ pid }: ChildProcess): void {
+/** Kills what the program has started and not stopped. */
+function killGroup({ pid }: ChildProcess): void {
   if (pid === undefined) return;
   try {
     process.kill(-pid, "SIGKILL");
   } catch {
-    // Nothing is left.
+    // The group has no process.
   }
 }

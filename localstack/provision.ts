@@ -8,13 +8,10 @@ import { CreateQueueCommand, GetQueueAttributesCommand } from "@aws-sdk/client-s
 import type { Resource } from "../infra/serverless.ts";
 import { dynamo, sqs } from "../lib/aws/clients.ts";
 
-/** What `!Ref` and `!GetAtt` stand for, by logical id. */
+/** The values of `!Ref` and `!GetAtt`, by logical id. */
 export type PhysicalIds = Map<string, { readonly ref: string; readonly attributes: Readonly<Record<string, string>> }>;
 
-/**
- * Makes the tables and queues of a CloudFormation template that are not there yet. What has no part in a command's way,
- * such as alarms and roles, is for AWS only.
- */
+/** Creates the tables and queues of a CloudFormation template that do not exist yet, and no other resources. */
 export async function provision(resources: Readonly<Record<string, Resource>>): Promise<PhysicalIds> {
   const ids: PhysicalIds = new Map();
   const ofType = (type: string) => Object.entries(resources).filter(([, resource]) => resource.Type === type);
@@ -25,14 +22,14 @@ export async function provision(resources: Readonly<Record<string, Resource>>): 
       ids.set(logicalId, { ref: name, attributes: {} });
     }),
   );
-  // A queue with a redrive policy refers to its dead-letter queue, which has none.
+  // A queue with a redrive policy needs the ARN of its dead-letter queue, which has no such policy.
   const queues = ofType("AWS::SQS::Queue");
   queues.sort(([, a], [, b]) => Number("RedrivePolicy" in a.Properties) - Number("RedrivePolicy" in b.Properties));
   for (const [logicalId, { Properties }] of queues) ids.set(logicalId, await createQueue(Properties, ids));
   return ids;
 }
 
-/** Replaces `!Ref` and `!GetAtt`, at any depth, with what they stand for. */
+/** Replaces `!Ref` and `!GetAtt` with their values, at any depth. */
 export function resolve(value: unknown, ids: PhysicalIds): unknown {
   if (Array.isArray(value)) return value.map((item) => resolve(item, ids));
   if (typeof value !== "object" || value === null) return value;
@@ -84,7 +81,7 @@ async function createQueue(properties: Resource["Properties"], ids: PhysicalIds)
   return { ref, attributes: { Arn: Attributes.QueueArn ?? "", QueueName: String(QueueName) } };
 }
 
-/** A queue's address as it can be reached: an emulator may name itself by a host that is not known here. */
+/** The queue's URL at the endpoint of the SDK: an emulator may return a host that does not resolve here. */
 export function atEndpoint(queueUrl: string): string {
   const endpoint = process.env.AWS_ENDPOINT_URL_SQS || process.env.AWS_ENDPOINT_URL;
   return endpoint ? new URL(new URL(queueUrl).pathname, endpoint).href : queueUrl;

@@ -2,11 +2,11 @@ import { describe, expect, test } from "vitest";
 import { hostInUrl, readSettings, withoutProxy } from "./settings.ts";
 
 describe("readSettings", () => {
-  test.each(["debug", "Debug", "DEBUG"])("takes LOG_LEVEL=%s", (LOG_LEVEL) => {
+  test.each(["debug", "Debug", "DEBUG"])("accepts LOG_LEVEL=%s", (LOG_LEVEL) => {
     expect(readSettings({ LOG_LEVEL }).LOG_LEVEL).toBe("DEBUG");
   });
 
-  test("leaves the last port to DynamoDB, or asks for another", () => {
+  test("accepts the last port for DynamoDB, and reports that it needs one", () => {
     expect(readSettings({ AWS_PORT: "65534" }).DYNAMODB_PORT).toBe(65535);
     expect(readSettings({ AWS_PORT: "65535", DYNAMODB_PORT: "4567" }).DYNAMODB_PORT).toBe(4567);
     expect(() => readSettings({ AWS_PORT: "65535" })).toThrow(
@@ -14,7 +14,7 @@ describe("readSettings", () => {
     );
   });
 
-  test.each(["a b", "fe80::1%lo"])("refuses API_HOST=%s", (API_HOST) => {
+  test.each(["a b", "fe80::1%lo"])("rejects API_HOST=%s", (API_HOST) => {
     expect(() => readSettings({ API_HOST })).toThrow(`API_HOST=${API_HOST}: must be an IP address or a host name`);
   });
 });

@@ -1,7 +1,7 @@
 import { isIPv6 } from "node:net";
 import * as z from "zod";
 
-/** A setting that can't be used; its message is all that a person needs. */
+/** An invalid setting, or one that can't be used here: the command prints only the message. */
 export class SettingError extends Error {
   override readonly name = "SettingError";
 }
@@ -12,23 +12,23 @@ const host = z
   .refine((value) => URL.canParse(`http://${bracketed(value)}`), "must be an IP address or a host name")
   .default("127.0.0.1");
 
-/** The local stack's settings, all from the environment, all optional. */
+/** The local stack's settings: environment variables, all optional. */
 const schema = z
   .object({
     API_PORT: port.default(4000),
-    /** Address that the API listens on; everything else but the metrics stays on the loopback interface. */
+    /** Address that the API listens on. SQS, DynamoDB and the key set listen on the loopback interface only. */
     API_HOST: host,
-    /** The embedded SQS. */
+    /** Of the embedded SQS. */
     AWS_PORT: port.default(4566),
-    /** The embedded DynamoDB; by default beside SQS. */
+    /** Of the embedded DynamoDB; AWS_PORT + 1 by default. */
     DYNAMODB_PORT: port.optional(),
-    /** Figures for Prometheus. */
+    /** Of the metrics for Prometheus. */
     METRICS_PORT: port.default(9464),
     METRICS_HOST: host,
     DYNAMODB_ENGINE: z.enum(["dynoxide", "dynamodb-local"]).optional(),
-    /** Folder that keeps tables and queues; without it they live in memory. */
+    /** Folder for the tables and queues; without it they are in memory. */
     DATA_DIR: z.string().min(1).optional(),
-    /** Somebody else's SQS and DynamoDB, such as LocalStack: no engine is started then. */
+    /** An external SQS and DynamoDB, such as LocalStack, in place of the embedded ones. */
     AWS_ENDPOINT_URL: z.url().optional(),
     AWS_REGION: z.string().min(1).default("us-east-1"),
     JWT_JWKS_URL: z.url().optional(),
@@ -48,12 +48,12 @@ const schema = z
 
 export type Settings = z.output<typeof schema>;
 
-/** @throws SettingError naming the first setting that is wrong; an empty one is as good as none */
+/** @throws SettingError about the first invalid setting; an empty variable is ignored */
 export function readSettings(environment: NodeJS.ProcessEnv): Settings {
   return readEnvironment(schema, environment);
 }
 
-/** As {@link readSettings}, of any settings. */
+/** As {@link readSettings}, for any schema. */
 export function readEnvironment<Schema extends z.ZodType>(
   settings: Schema,
   environment: NodeJS.ProcessEnv,
@@ -63,10 +63,10 @@ export function readEnvironment<Schema extends z.ZodType>(
   if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;
   const name = issue?.path.join(".") ?? "";
-  throw new SettingError(`${name}=${given[name] ?? ""}: ${issue?.message ?? "is wrong"}`);
+  throw new SettingError(`${name}=${given[name] ?? ""}: ${issue?.message ?? "is invalid"}`);
 }
 
-/** Where the local stack's SQS and DynamoDB are, in the SDK's own variables, with credentials that open nothing else. */
+/** The AWS SDK's variables for the local stack's SQS and DynamoDB, with credentials that are valid nowhere else. */
 export function awsEnvironment(settings: Settings): Record<string, string> {
   const { AWS_ENDPOINT_URL, AWS_PORT, DYNAMODB_PORT, AWS_REGION } = settings;
   return {
@@ -80,7 +80,7 @@ export function awsEnvironment(settings: Settings): Record<string, string> {
   };
 }
 
-/** The host of a URL that reaches a server on this machine which listens on the address. */
+/** The host for a URL of a server on this machine that listens on the address. */
 export function hostInUrl(address: string): string {
   const { hostname } = new URL(`http://${bracketed(address)}`);
   return { "0.0.0.0": "127.0.0.1", "[::]": "[::1]" }[hostname] ?? hostname;
@@ -91,12 +91,12 @@ function bracketed(address: string): string {
 }
 
 /**
- * The value of `no_proxy` with which calls to the stack's own servers go through no proxy that the environment names.
- * Node reads this spelling first.
+ * The value of `no_proxy` that excludes the stack's own servers from the environment's proxies. Node reads this spelling
+ * first.
  */
 export function withoutProxy({ API_HOST, AWS_ENDPOINT_URL }: Settings, environment: NodeJS.ProcessEnv): string {
   const given = environment.no_proxy ?? environment.NO_PROXY;
-  // It means everything only where it stands alone.
+  // `*` excludes every host, but not as an item of a list.
   if (given === "*") return given;
   const own = ["127.0.0.1", hostInUrl(API_HOST), ...(AWS_ENDPOINT_URL ? [new URL(AWS_ENDPOINT_URL).hostname] : [])];
   return [...new Set([...(given ? [given] : []), ...own])].join(",");

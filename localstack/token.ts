@@ -6,7 +6,7 @@ import { readSettings } from "./settings.ts";
 
 const USAGE = `Usage: npm run -s token -- USER [--scope "SCOPE ..."]
 
-Prints a token of the local identity provider, good for 12 hours. The scope wallets:admin lets USER act for every user.`;
+Prints a token of the local identity provider for USER, valid for 12 hours. With the scope wallets:admin, USER can act for all users.`;
 
 const definition = { usage: USAGE, options: { scope: z.string().optional() }, positionals: { user: userId } };
 

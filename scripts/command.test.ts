@@ -1,7 +1,7 @@
 import { afterEach, expect, test, vi } from "vitest";
 import * as z from "zod";
 import { SettingError } from "../localstack/settings.ts";
-import { command, parseArguments, Refusal, someOf, UsageError, wholeNumber } from "./command.ts";
+import { CommandError, command, parseArguments, someOf, UsageError, wholeNumber } from "./command.ts";
 
 const definition = {
   usage: "Usage: npm run try -- USER [NOTE] [--runs N] [--only A,B] [--fast]\n\nTries.",
@@ -42,7 +42,7 @@ test.each([
   [["alice", "--runs", "--fast"], "Option '--runs' argument is ambiguous"],
   [["alice", "--fast=1"], "Option '--fast' does not take an argument"],
   [[], "USER is missing"],
-  [["alice", "hello", "a\x1b"], "Superfluous argument 'a\\x1b'"],
+  [["alice", "hello", "a\x1b"], "Unexpected argument 'a\\x1b'"],
   [["A\nB"], "USER 'A\\nB': must be lower-case letters"],
   ...["0", "", "-1", " 1", "1e1", "0x10", "1.5", "1000000000"].map((runs): [string[], string] => [
     ["alice", `--runs=${runs}`],
@@ -63,8 +63,8 @@ test.each([
     "USER is missing\nUsage: npm run try -- USER [NOTE] [--runs N] [--only A,B] [--fast]",
   ],
   [new SettingError("AWS_PORT=abc: must be a port number"), 2, "AWS_PORT=abc: must be a port number"],
-  [new Refusal("There is no such queue"), 1, "There is no such queue"],
-  [new TypeError("no\x1b[2J user\nDead letters: 0"), 1, "TypeError: no\\x1b[2J user"],
+  [new CommandError("There is no such queue"), 1, "There is no such queue"],
+  [new TypeError("no\x1b[2J user\nResent: 0"), 1, "TypeError: no\\x1b[2J user"],
 ])("a command that fails with %o prints what a person needs, and ends with %i", async (error, exitCode, printed) => {
   vi.spyOn(process, "argv", "get").mockReturnValue(["node", "try.ts", "alice"]);
   const print = vi.spyOn(console, "error").mockImplementation(() => {});

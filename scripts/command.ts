@@ -3,27 +3,27 @@ import * as z from "zod";
 import { readSettings, SettingError } from "../localstack/settings.ts";
 import { printable } from "./printable.ts";
 
-/** Something that can't be done; its message is all that a person needs. */
-export class Refusal extends Error {
-  override readonly name = "Refusal";
+/** An expected failure, such as of a queue that does not exist: the command prints only the message. */
+export class CommandError extends Error {
+  override readonly name = "CommandError";
 }
 
-/** Arguments that the command does not have; its message is one sentence. */
+/** An invalid argument: the command prints the message and its usage line. */
 export class UsageError extends Error {
   override readonly name = "UsageError";
 }
 
 type Schemas = Readonly<Record<string, z.ZodType>>;
 
-/** How a command is called. A schema's message follows the argument: "must be …". */
+/** How a command is called. A schema's message continues the argument's name and value: "must be …". */
 export interface Definition<Options extends Schemas, Positionals extends Schemas> {
   /** The usage line, and below it what the command does. */
   readonly usage: string;
-  /** By name. One whose schema accepts `true` takes no value. */
+  /** By name. An option whose schema accepts `true` takes no value. */
   readonly options?: Options;
   /** In order; the usage line has their names in capitals. */
   readonly positionals?: Positionals;
-  /** Whether the local stack's settings matter, so that an invalid one is refused before anything starts. */
+  /** Whether an invalid setting of the local stack is reported before the command starts. */
   readonly usesLocalSettings?: boolean;
 }
 
@@ -37,7 +37,7 @@ export function wholeNumber(min: number) {
     .refine((value) => value >= min, message);
 }
 
-/** The schema of a choice: some of the names, each once, separated by commas; a name may have commas of its own. */
+/** The schema of a choice: some of the names, each once, separated by commas; a name may contain commas. */
 export function someOf(names: readonly string[]) {
   const pick = (text: string) => names.filter((name) => `,${text},`.includes(`,${name},`));
   const message = `must be one or more of '${names.join("', '")}', separated by commas`;
@@ -48,7 +48,7 @@ export function someOf(names: readonly string[]) {
 }
 
 /**
- * @returns the values of options and positionals by their names; undefined when the usage is asked for
+ * @returns the values of options and positionals by their names; undefined for `--help`
  * @throws UsageError
  */
 export function parseArguments<
@@ -59,8 +59,8 @@ export function parseArguments<
   const names = Object.keys(positionals ?? {});
   const { values, positionals: texts } = split(options ?? {}, args);
   if (values.help) return undefined;
-  const superfluous = texts[names.length];
-  if (superfluous !== undefined) throw new UsageError(`Superfluous argument '${printable(superfluous)}'`);
+  const unexpected = texts[names.length];
+  if (unexpected !== undefined) throw new UsageError(`Unexpected argument '${printable(unexpected)}'`);
 
   const given: Record<string, unknown> = { ...values };
   for (const [index, name] of names.entries()) given[name] = texts[index];
@@ -87,13 +87,13 @@ function split(schemas: Schemas, args: readonly string[]) {
       options: { ...Object.fromEntries(options), help: { type: "boolean", short: "h" } },
     });
   } catch (error) {
-    // What comes after the first sentence is advice of Node's.
+    // The sentences after the first are general advice of Node's.
     if (isAboutArguments(error)) throw new UsageError(printable(error.message.split(/\. |\.?\n/)[0] ?? ""));
     throw error;
   }
 }
 
-/** What `parseArgs` throws. */
+/** Whether `parseArgs` threw it. */
 function isAboutArguments(error: unknown): error is Error {
   return error instanceof Error && "code" in error && String(error.code).startsWith("ERR_PARSE_ARGS_");
 }
@@ -117,10 +117,7 @@ export function readArguments<
   process.exit();
 }
 
-/**
- * Runs a command for people. A failure is reported in one line: with exit code 2 when an argument or a setting is invalid,
- * and 1 otherwise.
- */
+/** Runs a command, and reports a failure in one line: with exit code 2 for an invalid argument or setting, otherwise 1. */
 export async function command<
   Options extends Schemas = Record<never, never>,
   Positionals extends Schemas = Record<never, never>,
@@ -144,5 +141,7 @@ function report(error: unknown, usage: string): void {
 
 function oneLine(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
-  return (error instanceof Refusal || error instanceof SettingError ? error.message : `${error}`).split("\n")[0] ?? "";
+  return (
+    (error instanceof CommandError || error instanceof SettingError ? error.message : `${error}`).split("\n")[0] ?? ""
+  );
 }

@@ -4,19 +4,19 @@ import { countDeadLetters, type ReceivedDeadLetter, sqsDeadLetters } from "../li
 import { formatAmount } from "../lib/domain/money.ts";
 import { statusOf } from "../lib/domain/transaction.ts";
 import { peek, redrive } from "../lib/ledger/redrive.ts";
-import { command, Refusal, UsageError } from "./command.ts";
+import { CommandError, command, UsageError } from "./command.ts";
 import { printable } from "./printable.ts";
-import { aimAtQueues, stage } from "./target.ts";
+import { stage, useStageWithQueues } from "./target.ts";
 
 const USAGE = `Usage: npm run dlq -- list | show ID | redrive [--user USER]   [--stage STAGE]
 
-Lists the dead-letter queue, shows one of its messages by the message's id or the transaction's, or sends the messages, all or
-one user's, back to the commands. Without --stage: the queue of npm start.`;
+Lists the dead-letter messages, shows one by its message id or transaction id, or resends the commands of all messages or of one
+user's. Without --stage, it uses the queue of npm start.`;
 
 const LIST_MAX = 100;
-/** How long messages stay hidden when a peek is killed before it releases them. */
+/** How long messages stay hidden if a peek is killed before it releases them. */
 const PEEK_HIDES_SECONDS = 20;
-/** Longer than the slowest ten sends. */
+/** Longer than ten sends can take. */
 const REDRIVE_HIDES_SECONDS = 300;
 
 const definition = {
@@ -29,69 +29,76 @@ const definition = {
 };
 
 await command(definition, async ({ action, id, user, stage }) => {
-  if (action !== "show" && id !== undefined) throw new UsageError(`Superfluous argument '${printable(id)}'`);
+  if (action !== "show" && id !== undefined) throw new UsageError(`Unexpected argument '${printable(id)}'`);
   if (action !== "redrive" && user !== undefined) throw new UsageError(`${action} has no --user`);
   if (action === "show" && id === undefined) throw new UsageError("ID is missing");
-  await aimAtQueues(stage);
+  await useStageWithQueues(stage);
   if (id !== undefined) await show(id);
   else if (action === "list") await list();
-  else await sendBack(user);
+  else await resend(user);
 });
 
-/** Prints a line that has content of messages. */
+/** Prints a line that contains text of a message. */
 function print(line: string): void {
   console.log(printable(line));
 }
 
 async function list(): Promise<void> {
-  const letters = await peek(sqsDeadLetters(PEEK_HIDES_SECONDS), (seen) => seen.length >= LIST_MAX);
-  for (const letter of letters) {
-    const what = letter.message?.command.id ?? "(no command)";
-    print(`${letter.messageId}  ${letter.sentAt.toISOString()}  ${letter.userId}  ${what}  ${whyOf(letter)}`);
+  const received = await peek(sqsDeadLetters(PEEK_HIDES_SECONDS), (seen) => seen.length >= LIST_MAX);
+  for (const deadLetter of received) {
+    const { messageId, sentAt, userId } = deadLetter;
+    print(`${messageId}  ${sentAt.toISOString()}  ${userId}  ${transactionIdOf(deadLetter)}  ${reasonOf(deadLetter)}`);
   }
-  const more = (await countDeadLetters()) - letters.length;
-  console.log(`Dead letters: ${letters.length}`);
-  if (more > 0) console.log(`About ${more} more: behind the first of their users, or taken by somebody at the moment.`);
+  const more = (await countDeadLetters()) - received.length;
+  console.log(`Dead-letter messages: ${received.length}`);
+  if (more > 0) console.log(`About ${more} more: behind the first ten of their user, or received by another process.`);
 }
 
 async function show(id: string): Promise<void> {
-  const isMeant = ({ messageId, message }: ReceivedDeadLetter) => messageId === id || message?.command.id === id;
-  const letter = (await peek(sqsDeadLetters(PEEK_HIDES_SECONDS), (seen) => seen.some(isMeant))).find(isMeant);
-  if (!letter)
-    throw new Refusal(`No dead letter ${id} (neither a message's id nor a transaction's, or too far behind)`);
-  const { messageId, userId, sentAt, message, body } = letter;
-  print(`message      ${messageId}`);
-  print(`user         ${userId}`);
-  print(`set aside    ${sentAt.toISOString()}`);
-  print(`why          ${whyOf(letter)}`);
-  if (!message) return print(`body         ${body}`);
+  const hasId = ({ messageId, message }: ReceivedDeadLetter) => messageId === id || message?.command.id === id;
+  const found = (await peek(sqsDeadLetters(PEEK_HIDES_SECONDS), (seen) => seen.some(hasId))).find(hasId);
+  if (!found) {
+    throw new CommandError(`No dead-letter message or transaction ${id} is among those that can be received now`);
+  }
+  const { messageId, userId, sentAt, message, body } = found;
+  print(`message        ${messageId}`);
+  print(`user           ${userId}`);
+  print(`dead-lettered  ${sentAt.toISOString()}`);
+  print(`reason         ${reasonOf(found)}`);
+  if (!message) return print(`body           ${body}`);
 
-  const { command: asked, acceptedAt, requestId } = message;
-  const stored = await ports.store.findTransaction(userId, asked.id);
-  const known = (await ports.currencies.list()).find(({ code }) => code === asked.currency);
-  const amount = known ? formatAmount(asked.amountMinor, known.exponent) : `${asked.amountMinor} minor units of`;
-  const now = stored
+  const { command, acceptedAt, requestId } = message;
+  const stored = await ports.store.findTransaction(userId, command.id);
+  const currency = (await ports.currencies.list()).find(({ code }) => code === command.currency);
+  const amount = currency
+    ? formatAmount(command.amountMinor, currency.exponent)
+    : `${command.amountMinor} minor units of`;
+  const current = stored
     ? `${statusOf(stored)} ${stored.type} ${formatAmount(stored.amountMinor, stored.exponent)} ${stored.currency}`
     : "no transaction with this id was accepted";
-  print(`transaction  ${asked.id}`);
-  print(`command      ${asked.type} ${amount} ${asked.currency}`);
-  print(`accepted     ${acceptedAt} by request ${requestId}`);
-  print(`stored       ${now}`);
+  print(`transaction    ${command.id}`);
+  print(`command        ${command.type} ${amount} ${command.currency}`);
+  print(`accepted       ${acceptedAt} by request ${requestId}`);
+  print(`stored         ${current}`);
 }
 
-async function sendBack(user: string | undefined): Promise<void> {
+async function resend(user: string | undefined): Promise<void> {
   let count = 0;
   try {
-    const { returned } = await redrive(sqsDeadLetters(REDRIVE_HIDES_SECONDS), ports.store, user, (letter) => {
+    const { returned } = await redrive(sqsDeadLetters(REDRIVE_HIDES_SECONDS), ports.store, user, (deadLetter) => {
       count++;
-      print(`${letter.messageId}  ${letter.userId}  ${letter.message?.command.id ?? "(no command)"}  sent back`);
+      print(`${deadLetter.messageId}  ${deadLetter.userId}  ${transactionIdOf(deadLetter)}  resent`);
     });
-    if (returned > 0) console.log(`Dead-lettered again or twice, and left there: ${returned}`);
+    if (returned > 0) console.log(`Dead-lettered again, or duplicates, and not resent: ${returned}`);
   } finally {
-    console.log(`Sent back: ${count}`);
+    console.log(`Resent: ${count}`);
   }
 }
 
-function whyOf({ reason }: ReceivedDeadLetter): string {
+function transactionIdOf({ message }: ReceivedDeadLetter): string {
+  return message?.command.id ?? "(no command)";
+}
+
+function reasonOf({ reason }: ReceivedDeadLetter): string {
   return reason ?? "failed in every delivery";
 }

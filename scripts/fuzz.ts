@@ -4,14 +4,14 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { ADMIN_SCOPE } from "../lib/http/authenticate.ts";
 import { issueToken } from "../localstack/identityProvider.ts";
+import { KILL_WITH_PARENT } from "../localstack/process.ts";
 import { startStack } from "../testkit/stack.ts";
 import { readArguments } from "./command.ts";
 
 const USAGE = `Usage: npm run fuzz
 
-Schemathesis reads the OpenAPI document of a stack of its own and sends what the document allows, what it does not allow, and
-chains of calls. No answer may be a 5xx or one that the document does not have. The same requests every time; exits with 1
-when it finds something. Needs Python 3.10 or later.`;
+Starts a stack and runs schemathesis on its OpenAPI document: valid requests, invalid requests and sequences of calls. Exits with 1
+if a response is a 5xx or not in the document. Every run sends the same requests. Needs Python 3.10 or later.`;
 
 const SCRIPTS = import.meta.dirname;
 const VENV = join(SCRIPTS, "../.venv-fuzz");
@@ -49,24 +49,25 @@ function run(program: string, args: readonly string[]): void {
   if (status !== 0) throw new Error(`${program} ${args.join(" ")}: ${error?.message ?? `exit code ${status}`}`);
 }
 
-/** @returns whether the run found nothing */
+/** @returns whether every response was as documented */
 async function fuzz(name: string, apiUrl: string, scope: string | undefined, config: readonly string[]) {
   const token = await issueToken({ subject: "fuzz", scope, issuer: "antler-local", audience: "antler" });
   console.log(`\n${name}`);
   const child = spawn(
-    join(VENV, "bin/schemathesis"),
+    "sh",
     [
+      ...[KILL_WITH_PARENT, join(VENV, "bin/schemathesis")],
       ...config,
       ...["run", `${apiUrl}/openapi.json`, "--header", `Authorization: Bearer ${token}`],
       ...["--checks", CHECKS.join(",")],
       ...["--max-examples", String(EXAMPLES_MAX), "--generation-deterministic", "--continue-on-failure"],
       ...["--request-timeout", "30", "--warnings", "off", "--no-color"],
     ],
-    // It leaves a folder of its own where it runs.
-    { cwd: VENV, stdio: ["ignore", "inherit", "inherit"], timeout: Math.max(1, deadlineMs - Date.now()) },
+    // Schemathesis creates a folder in its working directory.
+    { cwd: VENV, stdio: ["pipe", "inherit", "inherit"], timeout: Math.max(1, deadlineMs - Date.now()) },
   );
-  const [code, signal] = await once(child, "exit");
-  if (signal) console.error(`Not done after ${ALL_MAX_MS / 1000} s`);
+  const [code] = await once(child, "exit");
+  if (child.killed) console.error(`Not finished after ${ALL_MAX_MS / 1000} s`);
   return code === 0;
 }
 

@@ -6,8 +6,8 @@ import { readArguments, wholeNumber } from "./command.ts";
 
 const USAGE = `Usage: npx node scripts/kill-rounds.ts [--rounds N] [--seed S]
 
-kill -9 of the database, the queue and the API in the middle of a load, N times (20) on the same data; the seed (1) gives the
-commands and the moments. Exits with 1 when a command was lost or doubled. Linux only.`;
+Kills the database, the queue or the API with SIGKILL during a load, N times (20) on the same data. The seed (1) determines the
+commands and the moments. Exits with 1 if a command is lost or duplicated. Linux only.`;
 
 const { rounds, seed } = readArguments({
   usage: USAGE,

@@ -6,8 +6,8 @@ const NAMED = new Map([
 ]);
 
 /**
- * A text from a message or a table, safe for a terminal: a backslash and every character that is not printable ASCII
- * become JavaScript escapes, so that the text can neither start a line nor control the terminal.
+ * Escapes a text from a message or a table for a terminal: a backslash and every character that is not printable ASCII
+ * become JavaScript escapes. The text can then neither start a line nor control the terminal.
  */
 export function printable(text: string): string {
   return text.replaceAll(/[^ -[\]-~]/gu, (character) => {

@@ -11,10 +11,10 @@ const USAGE = `Usage: npm run simulate -- [--seeds N] [--seed S] | --mutants
 
 Runs the ledger's real functions against models of SQS and DynamoDB, under a virtual clock, with faults.
 
-  npm run simulate -- --seeds 10000             many histories, from seed 1 on
-  npm run simulate -- --seeds 10000 --seed 500  the same from seed 500 on
-  npm run simulate -- --seed 500                one history, made shorter if it breaks something
-  npm run simulate -- --mutants            looks for every mutant and writes docs/reference/mutants.md`;
+  npm run simulate -- --seeds 10000             10,000 histories, from seed 1
+  npm run simulate -- --seeds 10000 --seed 500  10,000 histories, from seed 500
+  npm run simulate -- --seed 500                one history, shrunk if it breaks an invariant
+  npm run simulate -- --mutants                 finds a seed that catches each mutant, writes docs/reference/mutants.md`;
 
 const SEEDS_A_JOB = 25;
 const MUTANT_SEEDS_MAX = 500;
@@ -53,7 +53,7 @@ async function simulate(from: number, count: number): Promise<void> {
       }),
     );
   }
-  // The first seed that breaks something ends it; the others need not be waited for.
+  // The first seed that breaks an invariant ends the run without the jobs under way.
   const found = new Promise<void>((resolve) => {
     for (const job of jobs) void job.then(() => broken !== undefined && resolve());
   });
@@ -78,7 +78,7 @@ async function replay(seed: number): Promise<void> {
   const run = await makeRunner();
   const outcome = await run(planOf(seed));
   if (!outcome.violation) {
-    console.log(`Seed ${seed} holds: ${outcome.decided} commands decided, ${outcome.injected.length} faults`);
+    console.log(`Seed ${seed} passes: ${outcome.decided} commands decided, ${outcome.injected.length} faults`);
     return;
   }
   console.error(

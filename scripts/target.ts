@@ -3,7 +3,7 @@ import * as z from "zod";
 import { sqs } from "../lib/aws/clients.ts";
 import { atEndpoint } from "../localstack/provision.ts";
 import { awsEnvironment, readSettings } from "../localstack/settings.ts";
-import { Refusal } from "./command.ts";
+import { CommandError } from "./command.ts";
 
 /** The option `--stage`. */
 export const stage = z
@@ -12,12 +12,12 @@ export const stage = z
   .default("local");
 
 /**
- * Points the ledger's adapters at a stage: `local` is the stack of `npm start` on this machine, found by its ports; any
- * other is a deployed one, found by the usual AWS environment.
+ * Sets the environment of the ledger's adapters to a stage: `local` is the stack of `npm start`, found by its ports, any
+ * other name a deployed stack, found by the AWS environment variables.
  */
-export function aimAt(stage: string): void {
+export function useStage(stage: string): void {
   if (stage === "local") Object.assign(process.env, awsEnvironment(readSettings(process.env)));
-  // As in serverless.yml.
+  // The region in serverless.yml.
   process.env.AWS_REGION ||= "us-east-1";
   process.env.WALLETS_TABLE = `antler-${stage}-wallets`;
   process.env.TRANSACTIONS_TABLE = `antler-${stage}-transactions`;
@@ -25,12 +25,12 @@ export function aimAt(stage: string): void {
 }
 
 /**
- * As {@link aimAt}, and at the stage's queues.
+ * As {@link useStage}, with the stage's queues.
  *
- * @throws Refusal when there are none
+ * @throws CommandError when the stage has none
  */
-export async function aimAtQueues(stage: string): Promise<void> {
-  aimAt(stage);
+export async function useStageWithQueues(stage: string): Promise<void> {
+  useStage(stage);
   process.env.COMMANDS_QUEUE_URL = await findQueue(`antler-${stage}-commands.fifo`, stage);
   process.env.DEAD_LETTER_QUEUE_URL = await findQueue(`antler-${stage}-dead-letters.fifo`, stage);
 }
@@ -41,12 +41,14 @@ async function findQueue(name: string, stage: string): Promise<string> {
     return atEndpoint(QueueUrl);
   } catch (error) {
     if (error instanceof QueueDoesNotExist) {
-      throw new Refusal(
-        `There is no queue ${name} here: the stage ${stage} is not deployed to this account and region`,
+      throw new CommandError(
+        `There is no queue ${name}: the stage ${stage} is not deployed to this account and region`,
       );
     }
     if (stage === "local" && error instanceof Error && "code" in error && error.code === "ECONNREFUSED") {
-      throw new Refusal("The local stack does not run: start it with npm start, or name a deployed one with --stage");
+      throw new CommandError(
+        "The local stack does not run: start it with npm start, or choose a deployed one with --stage",
+      );
     }
     throw error;
   }

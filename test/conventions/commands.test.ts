@@ -15,10 +15,7 @@ const npmScripts = Object.entries(scripts).flatMap(([name, line]) => {
   const file = /\bnode (\S+\.ts)$/.exec(line)?.[1];
   return file ? [{ invocation: name === "start" ? "npm start" : `npm run (-s )?${name}`, file }] : [];
 });
-const others = ["scripts/kill-rounds.ts", "scripts/dashboard.ts"].map((file) => ({
-  invocation: `npx node ${file}`,
-  file,
-}));
+const others = [{ invocation: "npx node scripts/kill-rounds.ts", file: "scripts/kill-rounds.ts" }];
 
 async function call(file: string, args: readonly string[], environment: Readonly<Record<string, string>> = {}) {
   const child = spawn(process.execPath, [file, ...args], {
@@ -55,7 +52,6 @@ test.concurrent.each([
   ],
   ["bench/growth.ts", ["--only", "full"], /^--only 'full': must be one or more of 'empty', '100,000 transactions', /],
   ["scripts/simulate.ts", ["--seeds", "0"], "--seeds '0': must be a whole number from 1 to 999999999"],
-  ["scripts/dashboard.ts", ["--prometheus", "localhost:9090"], "--prometheus 'localhost:9090': must be an HTTP URL"],
   ["scripts/verify.ts", ["--stage", "a b"], "--stage 'a b': must be letters, digits and hyphens"],
   ["localstack/token.ts", [], "USER is missing"],
   ["localstack/token.ts", [""], /^USER '': must be /],

@@ -5,7 +5,7 @@ import { describe, expect, test } from "vitest";
 import { parse } from "yaml";
 import * as z from "zod";
 import { METRICS } from "../../lib/runtime/metrics.ts";
-import { readPanels } from "../../localstack/dashboard.ts";
+import { readPanels } from "../../testkit/dashboard.ts";
 
 const ROOT = join(import.meta.dirname, "../..");
 const read = (path: string) => readFileSync(join(ROOT, path), "utf8");
@@ -32,7 +32,7 @@ const rules = z
   .object({ groups: z.array(z.object({ rules: z.array(z.object({ alert: z.string(), expr: z.string() })) })) })
   .parse(readYaml("localstack/prometheus/alerts.yml"))
   .groups.flatMap((group) => group.rules);
-const panels = readPanels().filter(({ type }) => type !== "row");
+const panels = readPanels();
 
 describe("docker-compose.yml", () => {
   test("pins the version of every image, and builds our own", () => {
@@ -105,15 +105,27 @@ describe("docker-compose.yml", () => {
 });
 
 describe("package-lock.json", () => {
-  test("has the optional packages of every platform, which npm ci in the image needs", () => {
-    const { packages } = z
-      .object({
-        packages: z.record(
-          z.string(),
-          z.looseObject({ optionalDependencies: z.record(z.string(), z.string()).default({}) }),
-        ),
-      })
-      .parse(JSON.parse(read("package-lock.json")));
+  const { packages } = z
+    .object({
+      packages: z.record(
+        z.string(),
+        z.looseObject({
+          integrity: z.string().optional(),
+          optionalDependencies: z.record(z.string(), z.string()).default({}),
+        }),
+      ),
+    })
+    .parse(JSON.parse(read("package-lock.json")));
+
+  test("names no registry, and has the checksum of every package but dynoxide's for other platforms", () => {
+    expect(read("package-lock.json")).not.toContain('"resolved"');
+    const unchecked = Object.keys(packages).filter((path) => path !== "" && packages[path]?.integrity === undefined);
+    expect(unchecked).toEqual(
+      ["darwin-arm64", "darwin-x64", "linux-arm64", "win32-x64"].map((name) => `node_modules/@dynoxide/${name}`),
+    );
+  });
+
+  test("has the packages of every platform, as npm ci in the image asks for", () => {
     const names = new Set(Object.keys(packages).map((path) => path.slice(path.lastIndexOf("node_modules/") + 13)));
     for (const [path, { optionalDependencies }] of Object.entries(packages)) {
       for (const name of Object.keys(optionalDependencies)) expect(names, `${path} needs ${name}`).toContain(name);

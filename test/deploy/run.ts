@@ -12,7 +12,7 @@ import { dynamo } from "../../lib/aws/clients.ts";
 import { serveKeySet } from "../../localstack/identityProvider.ts";
 import { startProgram } from "../../localstack/process.ts";
 import { readArguments } from "../../scripts/command.ts";
-import { aimAtQueues } from "../../scripts/target.ts";
+import { useStageWithQueues } from "../../scripts/target.ts";
 import { Client, newUser, transactionIn } from "../../testkit/client.ts";
 import { sendRaw } from "../../testkit/queue.ts";
 import { freePorts } from "../../testkit/stack.ts";
@@ -123,7 +123,7 @@ async function main(): Promise<void> {
       const TableName = `antler-${STAGE}-${table}`;
       await assert.rejects(dynamo.send(new DescribeTableCommand({ TableName })), ResourceNotFoundException);
     }
-    await assert.rejects(aimAtQueues(STAGE), /There is no queue/);
+    await assert.rejects(useStageWithQueues(STAGE), /There is no queue/);
     assert.notEqual((await fetch(`${apiUrl}/v1/health`)).status, 200);
   });
 }
@@ -166,16 +166,16 @@ async function findApi(environment: Readonly<Record<string, string>>): Promise<s
 
 /** Sends a message that can't be parsed, and uses the operator's tools on it. */
 async function operate(environment: Readonly<Record<string, string>>): Promise<void> {
-  await aimAtQueues(STAGE);
+  await useStageWithQueues(STAGE);
   await sendRaw(process.env.COMMANDS_QUEUE_URL ?? "", "alice", "{not json");
   const tool = (name: string, ...args: string[]) =>
     program(name, [`scripts/${name}.ts`, ...args, "--stage", STAGE], environment);
   await eventually(async () =>
-    assert.match(await tool("dlq", "list"), /\(no command\) {2}malformed\nDead letters: 1\n/),
+    assert.match(await tool("dlq", "list"), /\(no command\) {2}malformed\nDead-letter messages: 1\n/),
   );
-  assert.match(await tool("dlq", "redrive"), /Sent back: 1\n/);
-  await eventually(async () => assert.match(await tool("dlq", "list"), /Dead letters: 1\n/));
-  assert.match(await tool("requeue", "--older-than", "1h"), /sent again: 0 \(users: 0\)/);
+  assert.match(await tool("dlq", "redrive"), /Resent: 1\n/);
+  await eventually(async () => assert.match(await tool("dlq", "list"), /Dead-letter messages: 1\n/));
+  assert.match(await tool("requeue", "--older-than", "1h"), /resent: 0 \(users: 0\)/);
 }
 
 async function eventually(check: () => Promise<void>): Promise<void> {

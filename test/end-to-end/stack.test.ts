@@ -67,6 +67,15 @@ describe("npm start refuses, in one line and with exit code 1,", () => {
     expect(output).toMatch(/^DynamoDB Local needs Java 17 or later: .+\n$/);
   });
 
+  test("a DATA_DIR whose database can't be opened", async () => {
+    const folder = folderForTest();
+    writeFileSync(join(folder, "dynoxide.db"), "This is not a database. ".repeat(100));
+    const { code, output } = await refusedStart({ DATA_DIR: folder, DYNAMODB_ENGINE: "dynoxide" });
+    expect(code).toBe(1);
+    expect(output).toMatch(/^DynamoDB \(dynoxide\) ended with exit code 1\. The end of \S+stack\.log:\n/);
+    expect(output).not.toMatch(/^ +at /m);
+  });
+
   test.each(onLinux ? ["/dev/null/antler", "/proc/antler/data"] : ["/dev/null/antler"])(
     "a DATA_DIR that can't be created: %s",
     async (folder) => {
@@ -244,7 +253,7 @@ describe("npm run verify", () => {
     await alice.withdraw("USD", "3.00", { wait: 10 });
     expect(await run("scripts/verify.ts", [], stack.environment)).toEqual({
       code: 0,
-      output: "1 wallets, 2 posted, 0 rejected, 0 pending\n  USD  7.00\nEvery wallet is the fold of its history.\n",
+      output: "1 wallets, 2 posted, 0 rejected, 0 pending\n  USD  7.00\nEvery wallet matches its history.\n",
     });
 
     Object.assign(process.env, awsEnvironment(readSettings(stack.environment)));

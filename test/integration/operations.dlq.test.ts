@@ -63,12 +63,12 @@ const idsOf = (messages: readonly SqsMessage[], userId: string) =>
 
 describe("npm run dlq -- list and show", () => {
   test("report an empty dead-letter queue", async () => {
-    expect(await dlq("list")).toEqual({ code: 0, output: "Dead letters: 0\n" });
-    expect(await dlq("redrive")).toEqual({ code: 0, output: "Sent back: 0\n" });
+    expect(await dlq("list")).toEqual({ code: 0, output: "Dead-letter messages: 0\n" });
+    expect(await dlq("redrive")).toEqual({ code: 0, output: "Resent: 0\n" });
     const { code, output } = await dlq("show", "missing-id");
     expect({ code, lines: output.trim().split("\n") }).toEqual({
       code: 1,
-      lines: [expect.stringContaining("No dead letter missing-id")],
+      lines: [expect.stringContaining("No dead-letter message or transaction missing-id")],
     });
   });
 
@@ -81,7 +81,7 @@ describe("npm run dlq -- list and show", () => {
     for (let time = 1; time <= 2; time++) {
       const { code, output } = await dlq("list");
       expect(code).toBe(0);
-      expect(output).toContain("Dead letters: 3");
+      expect(output).toContain("Dead-letter messages: 3");
       expect(output.indexOf(first)).toBeGreaterThan(0);
       expect(output.indexOf(second)).toBeGreaterThan(output.indexOf(first));
       expect(output).toMatch(new RegExp(`${alice}  ${first}  invalid_write`));
@@ -103,7 +103,7 @@ describe("npm run dlq -- list and show", () => {
 
   test("escape the text of a message, so that it can neither start a line nor control the terminal", async () => {
     const command = { type: "deposit", currency: "US\nD", amountMinor: 100n } as const;
-    const forged = { ...command, id: "tx\u202e", userId: "mallory\x1b[2K\nDead letters: 0" };
+    const forged = { ...command, id: "tx\u202e", userId: "mallory\x1b[2K\nDead-letter messages: 0" };
     const message = { fingerprint: "print", acceptedAt: new Date().toISOString(), requestId: "request\t\\" };
     const record = { recordId: "1", groupId: "mallory", body: encodeMessage({ command: forged, ...message }) };
     await ports.queue.sendToDeadLetters(record, "malformed");
@@ -112,19 +112,19 @@ describe("npm run dlq -- list and show", () => {
     const listed = (await dlq("list")).output;
     expect(listed).toMatch(/^[ -~\n]+$/);
     expect(listed.split("\n")).toHaveLength(4);
-    expect(listed).toContain("  mallory\\x1b[2K\\nDead letters: 0  tx\\u{202e}  malformed\n");
+    expect(listed).toContain("  mallory\\x1b[2K\\nDead-letter messages: 0  tx\\u{202e}  malformed\n");
 
     const shown = (await dlq("show", forged.id)).output;
     expect(shown).toMatch(/^[ -~\n]+$/);
-    expect(shown).toContain("user         mallory\\x1b[2K\\nDead letters: 0\n");
-    expect(shown).toContain("transaction  tx\\u{202e}\ncommand      deposit 100 minor units of US\\nD\n");
+    expect(shown).toContain("user           mallory\\x1b[2K\\nDead-letter messages: 0\n");
+    expect(shown).toContain("transaction    tx\\u{202e}\ncommand        deposit 100 minor units of US\\nD\n");
     expect(shown).toContain("by request request\\t\\\\\n");
     const [, unreadable = ""] = /^(\S+) .*nobody/m.exec(listed) ?? [];
-    expect((await dlq("show", unreadable)).output).toContain("body         {not\\njson\\t\\\\\n");
+    expect((await dlq("show", unreadable)).output).toContain("body           {not\\njson\\t\\\\\n");
 
     const redriven = (await dlq("redrive")).output;
     expect(redriven).toMatch(/^[ -~\n]+$/);
-    expect(redriven).toContain("  mallory\\x1b[2K\\nDead letters: 0  tx\\u{202e}  sent back\n");
+    expect(redriven).toContain("  mallory\\x1b[2K\\nDead-letter messages: 0  tx\\u{202e}  resent\n");
   });
 });
 
@@ -137,7 +137,7 @@ describe("npm run dlq -- redrive", () => {
 
     const { code, output } = await dlq("redrive");
     expect(code).toBe(0);
-    expect(output).toContain("Sent back: 25\n");
+    expect(output).toContain("Resent: 25\n");
     for (const id of [...ofAlice, ...ofBob]) expect(output).toContain(id);
     expect(await receiveAll(engines.deadLetterQueueUrl)).toEqual([]);
     const waiting = await receiveAll(engines.queueUrl);
@@ -151,10 +151,10 @@ describe("npm run dlq -- redrive", () => {
     const ofBob = await accept(bob, 3);
     await deadLetterAll();
 
-    expect((await dlq("redrive", "--user", bob)).output).toContain("Sent back: 3\n");
+    expect((await dlq("redrive", "--user", bob)).output).toContain("Resent: 3\n");
     expect(idsOf(await receiveAll(engines.queueUrl), bob)).toEqual(ofBob);
     expect(idsOf(await receiveAll(engines.deadLetterQueueUrl), alice)).toEqual(ofAlice);
-    expect((await dlq("redrive", "--user", "nobody")).output).toBe("Sent back: 0\n");
+    expect((await dlq("redrive", "--user", "nobody")).output).toBe("Resent: 0\n");
   });
 
   test("decides the commands that are pending and changes nothing for those that are decided", async () => {
@@ -166,7 +166,7 @@ describe("npm run dlq -- redrive", () => {
     await consume(messages.slice(0, 1).map(recordOf), { ...ports, observer });
     expect(await ports.store.readWallet(alice)).toEqual({ sequence: 1, balances: new Map([["USD", 100n]]) });
 
-    expect((await dlq("redrive")).output).toContain("Sent back: 2\n");
+    expect((await dlq("redrive")).output).toContain("Resent: 2\n");
     await consumeAll(engines.queueUrl);
     expect(await ports.store.readWallet(alice)).toEqual({ sequence: 2, balances: new Map([["USD", 300n]]) });
   });
@@ -202,7 +202,7 @@ describe("npm run dlq -- redrive", () => {
     expect(output).toMatch(/command +deposit 9999999\.99 USD/);
     expect(output).toMatch(/stored +pending deposit 1\.00 USD/);
 
-    expect((await dlq("redrive")).output).toContain("Sent back: 1\n");
+    expect((await dlq("redrive")).output).toContain("Resent: 1\n");
     await consumeAll(engines.queueUrl);
     expect(await ports.store.readWallet(alice)).toEqual({ sequence: 1, balances: new Map([["USD", 100n]]) });
     expect(await receiveAll(engines.deadLetterQueueUrl)).toEqual([]);
@@ -221,7 +221,7 @@ describe("npm run dlq -- redrive", () => {
     await consumeAll(engines.queueUrl);
     expect(await ports.store.readWallet(alice)).toMatchObject({ sequence: 1 });
 
-    expect((await dlq("redrive")).output).toContain("Sent back: 3\n");
+    expect((await dlq("redrive")).output).toContain("Resent: 3\n");
     await consumeAll(engines.queueUrl);
     expect(await ports.store.readWallet(alice)).toEqual({ sequence: 3, balances: new Map([["USD", 600n]]) });
     expect(await receiveAll(engines.deadLetterQueueUrl)).toEqual([]);
@@ -262,7 +262,7 @@ describe("npm run dlq", () => {
   test.each([
     [[], "ACTION is missing"],
     [["look"], "ACTION 'look': must be list, show or redrive"],
-    [["list", "more"], "Superfluous argument 'more'"],
+    [["list", "more"], "Unexpected argument 'more'"],
     [["list", "--user", "alice"], "list has no --user"],
     [["show"], "ID is missing"],
     [["redrive", "--user", ""], "--user '': must not be empty"],

@@ -65,7 +65,7 @@ describe("npm run requeue", () => {
   test("reports that no transaction is pending", async () => {
     expect(await requeueTool("--older-than", "10m")).toEqual({
       code: 0,
-      output: "Pending for longer than 10m and sent again: 0 (users: 0)\n",
+      output: "Pending for longer than 10m and resent: 0 (users: 0)\n",
     });
   });
 
@@ -85,7 +85,7 @@ describe("npm run requeue", () => {
     await expect(submit(submission, ports)).rejects.toThrow(TransientError);
     await engines.restartSqs();
 
-    expect((await requeueTool("--older-than", "0s")).output).toContain("sent again: 1 (users: 1)");
+    expect((await requeueTool("--older-than", "0s")).output).toContain("resent: 1 (users: 1)");
     await consumeAll(engines.queueUrl);
     expect(await ports.store.readWallet(alice)).toEqual({ sequence: 1, balances: new Map([["USD", 500n]]) });
     expect(await submit(submission, ports)).toMatchObject({ accepted: true, replayed: true });
@@ -98,7 +98,7 @@ describe("npm run requeue", () => {
     for (const minutes of [20, 40]) await putUnsent(bob, BigInt(minutes), minutes * MINUTE_MS);
     const young = await putUnsent(alice, 1n, 9 * MINUTE_MS);
 
-    expect((await requeueTool("--older-than", "10m")).output).toContain("sent again: 7 (users: 2)");
+    expect((await requeueTool("--older-than", "10m")).output).toContain("resent: 7 (users: 2)");
     expect(await consumeAll(engines.queueUrl)).toBe(7);
     expect(await amountsOf(alice)).toEqual([120n, 90n, 60n, 30n, 11n]);
     expect(await amountsOf(bob)).toEqual([40n, 20n]);
@@ -150,7 +150,7 @@ describe("npm run requeue", () => {
     await putUnsent(userId, 1n, 2 * 24 * 60 * MINUTE_MS);
     expect(await requeueTool("--older-than", "1d")).toEqual({
       code: 1,
-      output: expect.stringMatching(/\nNot sent, of user mallory\\x1b\[2K\\n\\u\{fffe\}: 1 \([ -~]+\)\n$/),
+      output: expect.stringMatching(/\nNot resent, of user mallory\\x1b\[2K\\n\\u\{fffe\}: 1 \([ -~]+\)\n$/),
     });
 
     const Item = { userId, sequence: 1, balances: { USD: 1n }, updatedAt: new Date().toISOString() };
@@ -163,8 +163,8 @@ describe("npm run requeue", () => {
   test.each([
     [[], "--older-than is missing"],
     [["--older-than"], "Option '--older-than <value>' argument missing"],
-    [["--older-than", "10"], "--older-than '10': must be a count of s, m, h or d, such as 10m"],
-    [["--older-than", "ten minutes"], "--older-than 'ten minutes': must be a count of s, m, h or d, such as 10m"],
+    [["--older-than", "10"], "--older-than '10': must be a number of s, m, h or d, such as 10m"],
+    [["--older-than", "ten minutes"], "--older-than 'ten minutes': must be a number of s, m, h or d, such as 10m"],
     [["--older-than", "10m", "--user", "alice"], "Unknown option '--user'"],
   ])("with the arguments %j prints the error and the usage", async (args, sentence) => {
     const { code, output } = await run("scripts/requeue.ts", args, {});

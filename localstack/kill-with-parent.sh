@@ -1,6 +1,6 @@
 #!/bin/sh
-# Runs a command that must not outlive the one who started it: once standard input ends, which it does however its
-# writer dies, the command is killed.
+# Runs a command that must not outlive the process that started it. When that process ends, for any reason, the system
+# closes the pipe at standard input here, and this script kills the command.
 exec 3<&0
 "$@" 3<&- </dev/null &
 command=$!
@@ -10,7 +10,7 @@ trap 'kill -TERM "$command" 2>/dev/null' TERM
 exec 3<&-
 wait "$command"
 status=$?
-# A signal ends the wait early: wait for the command itself.
+# A signal to this script ends the wait before the command has ended.
 if [ "$status" -gt 128 ] && kill -0 "$command" 2>/dev/null; then
   wait "$command"
   status=$?

@@ -4,15 +4,15 @@ import { sqs } from "../lib/aws/clients.ts";
 
 const INSPECTION_TIMEOUT_MS = 2000;
 
-export interface QueueFigures {
+export interface QueueStats {
   readonly waiting: number;
   readonly inFlight: number;
-  /** Of the oldest message that nobody has deleted, in flight or not; 0 of an empty queue, absent if it can't be told. */
+  /** The age of the oldest message, in flight or not; 0 for an empty queue, absent if the emulator does not report it. */
   readonly oldestAgeSeconds: number | undefined;
 }
 
-/** How a queue stands now. On AWS, CloudWatch has the same figures. */
-export async function readQueue(queueUrl: string): Promise<QueueFigures> {
+/** On AWS, CloudWatch has the same metrics. */
+export async function readQueueStats(queueUrl: string): Promise<QueueStats> {
   const { Attributes = {} } = await sqs.send(
     new GetQueueAttributesCommand({
       QueueUrl: queueUrl,
@@ -27,39 +27,39 @@ export async function readQueue(queueUrl: string): Promise<QueueFigures> {
 }
 
 /**
- * When each message of a queue was sent. The API of SQS does not tell without taking the messages, so this asks what the
- * emulators offer beside it.
+ * When the messages of a queue were sent, in milliseconds. SQS returns this only with received messages, so it is read
+ * from the emulators' own endpoints.
  *
- * @returns `undefined` from an emulator that does not tell
+ * @returns `undefined` if the emulator has no such endpoint
  */
 async function sentTimes(queueUrl: string): Promise<number[] | undefined> {
-  return (await askFauxqs(queueUrl)) ?? (await askLocalStack(queueUrl));
+  return (await readFauxqs(queueUrl)) ?? (await readLocalStack(queueUrl));
 }
 
-const fauxqsAnswer = z.array(z.object({ name: z.string(), oldestSentTimestamp: z.number().optional() }));
+const fauxqsResponse = z.array(z.object({ name: z.string(), oldestSentTimestamp: z.number().optional() }));
 
-/** Of its oldest message only: the messages themselves would be megabytes when many wait. */
-async function askFauxqs(queueUrl: string): Promise<number[] | undefined> {
+/** Reads the oldest message's time only: the messages can be megabytes. */
+async function readFauxqs(queueUrl: string): Promise<number[] | undefined> {
   const queueName = new URL(queueUrl).pathname.split("/").at(-1);
-  const parsed = fauxqsAnswer.safeParse(await getJson(new URL("/_fauxqs/queues", queueUrl)));
+  const parsed = fauxqsResponse.safeParse(await getJson(new URL("/_fauxqs/queues", queueUrl)));
   return parsed.data?.flatMap(({ name, oldestSentTimestamp }) =>
     name === queueName && oldestSentTimestamp !== undefined ? [oldestSentTimestamp] : [],
   );
 }
 
-const localStackAnswer = z.object({
+const localStackResponse = z.object({
   Messages: z.array(z.object({ Attributes: z.object({ SentTimestamp: z.coerce.number() }) })).default([]),
 });
 
-async function askLocalStack(queueUrl: string): Promise<number[] | undefined> {
+async function readLocalStack(queueUrl: string): Promise<number[] | undefined> {
   const path = `/_aws/sqs/messages/${await sqs.config.region()}${new URL(queueUrl).pathname}?ShowInvisible=true`;
-  const parsed = localStackAnswer.safeParse(await getJson(new URL(path, queueUrl)));
+  const parsed = localStackResponse.safeParse(await getJson(new URL(path, queueUrl)));
   return parsed.data?.Messages.map(({ Attributes }) => Attributes.SentTimestamp);
 }
 
 async function getJson(url: URL): Promise<unknown> {
   const response = await fetch(url, {
-    // LocalStack answers in the form of the protocol that the type belongs to.
+    // This type makes LocalStack respond in JSON.
     headers: { "content-type": "application/x-amz-json-1.0" },
     signal: AbortSignal.timeout(INSPECTION_TIMEOUT_MS),
   });

@@ -2,29 +2,29 @@ import { once } from "node:events";
 import { Agent, createServer, request, type Server } from "node:http";
 import { afterEach, expect, test, vi } from "vitest";
 import { freePorts } from "../testkit/stack.ts";
-import { throttle } from "./throttle.ts";
+import { limitConcurrency } from "./concurrencyLimiter.ts";
 
 const agent = new Agent({ keepAlive: true });
-const held: (() => void)[] = [];
+const pending: (() => void)[] = [];
 let server: Server;
 let connections = 0;
 
 afterEach(() => {
   agent.destroy();
   server.close();
-  held.length = 0;
+  pending.length = 0;
   vi.useRealTimers();
 });
 
-/** A server that answers when it is told to. */
-async function startThrottled(requestsAtOnceMax: number): Promise<number> {
+/** A server that responds when the test calls {@link respondToAll}. */
+async function startLimited(requestsMax: number): Promise<number> {
   const port = Number((await freePorts("PORT")).PORT);
-  server = createServer((_request, response) => held.push(() => response.end("done")));
+  server = createServer((_request, response) => pending.push(() => response.end("done")));
   server.on("connection", (socket) => {
     connections++;
     socket.once("close", () => connections--);
   });
-  throttle(port, requestsAtOnceMax);
+  limitConcurrency(port, requestsMax);
   await once(server.listen({ port, host: "127.0.0.1" }), "listening");
   return port;
 }
@@ -34,111 +34,111 @@ function get(
   headers: Record<string, string> = {},
 ): Promise<{ status: number | undefined; body: string }> {
   return new Promise((resolve, reject) => {
-    const sent = request({ port, host: "127.0.0.1", agent, headers }, async (answer) => {
+    const sent = request({ port, host: "127.0.0.1", agent, headers }, async (response) => {
       let body = "";
-      for await (const chunk of answer) body += chunk;
-      resolve({ status: answer.statusCode, body });
+      for await (const chunk of response) body += chunk;
+      resolve({ status: response.statusCode, body });
     });
     sent.once("error", reject).end();
   });
 }
 
-async function untilHeld(count: number): Promise<void> {
-  await expect.poll(() => held.length).toBe(count);
+async function untilPending(count: number): Promise<void> {
+  await expect.poll(() => pending.length).toBe(count);
 }
 
-function answerAll(): void {
-  for (const answer of held.splice(0)) answer();
+function respondToAll(): void {
+  for (const respond of pending.splice(0)) respond();
 }
 
-test("what is beyond the bound is sent away at once, and what comes when there is room again is not", async () => {
-  const port = await startThrottled(2);
+test("a request beyond the limit gets 429 at once, and succeeds once another request has ended", async () => {
+  const port = await startLimited(2);
   const first = [get(port), get(port)];
-  await untilHeld(2);
+  await untilPending(2);
 
   expect(await get(port)).toEqual({ status: 429, body: '{"message":"Too Many Requests"}' });
 
-  answerAll();
+  respondToAll();
   expect(await Promise.all(first)).toEqual([
     { status: 200, body: "done" },
     { status: 200, body: "done" },
   ]);
   const later = get(port);
-  await untilHeld(1);
-  answerAll();
+  await untilPending(1);
+  respondToAll();
   expect(await later).toEqual({ status: 200, body: "done" });
 });
 
-test("a burst within the bound is answered whole, a part of it at a time", async () => {
-  const port = await startThrottled(600);
+test("every request of a burst within the limit succeeds, 64 at a time", async () => {
+  const port = await startLimited(600);
   const burst = Array.from({ length: 500 }, () => get(port));
-  await untilHeld(64);
+  await untilPending(64);
 
-  // One that waits for its outcome needs no turn.
+  // A request that waits for its outcome is not queued.
   const waiting = get(port, { prefer: "wait=20" });
-  await untilHeld(65);
+  await untilPending(65);
 
-  let answered = 0;
-  for (const answer of burst) answer.then(() => answered++);
-  while (answered < burst.length) {
-    answerAll();
+  let done = 0;
+  for (const response of burst) response.then(() => done++);
+  while (done < burst.length) {
+    respondToAll();
     await new Promise(setImmediate);
   }
   expect((await Promise.all(burst)).every(({ status }) => status === 200)).toBe(true);
   expect((await waiting).status).toBe(200);
 });
 
-test("a line that stands for longer than a burst takes becomes shorter", async () => {
+test("when the queue has existed for longer than a burst, its limit is lower", async () => {
   vi.useFakeTimers({ toFake: ["performance"] });
-  const port = await startThrottled(600);
+  const port = await startLimited(600);
   const burst = Array.from({ length: 400 }, () => get(port));
-  await untilHeld(64);
+  await untilPending(64);
   await expect.poll(() => connections).toBe(400);
   vi.advanceTimersByTime(3001);
 
   expect((await get(port)).status).toBe(429);
 
-  while (held.length > 0) {
-    answerAll();
+  while (pending.length > 0) {
+    respondToAll();
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
   expect((await Promise.all(burst)).every(({ status }) => status === 200)).toBe(true);
   const later = get(port);
-  await untilHeld(1);
-  answerAll();
+  await untilPending(1);
+  respondToAll();
   expect((await later).status).toBe(200);
 });
 
-test("bodies that are still to come keep nobody else from an answer", async () => {
-  const port = await startThrottled(600);
+test("requests whose bodies have not arrived do not delay others", async () => {
+  const port = await startLimited(600);
   const headers = { "content-length": "10" };
   const slow = Array.from({ length: 100 }, () =>
     request({ method: "POST", port, host: "127.0.0.1", headers }).on("error", () => {}),
   );
   for (const each of slow) each.write("{");
-  await untilHeld(100);
+  await untilPending(100);
 
   const others = Array.from({ length: 64 }, () => get(port));
-  await untilHeld(164);
+  await untilPending(164);
   for (const each of slow) each.destroy();
-  answerAll();
+  respondToAll();
   expect((await Promise.all(others)).every(({ status }) => status === 200)).toBe(true);
 });
 
-test("a client that goes away takes its place in the line with it", async () => {
-  const port = await startThrottled(600);
+test("when a client disconnects, its request leaves the queue", async () => {
+  const port = await startLimited(600);
   const first = Array.from({ length: 64 }, () => get(port));
-  await untilHeld(64);
-  const goers = Array.from({ length: 64 }, () => request({ port, host: "127.0.0.1" }).on("error", () => {}));
-  for (const goer of goers) goer.end();
-  await Promise.all(goers.map((goer) => once(goer, "finish")));
-  for (const goer of goers) goer.destroy();
+  await untilPending(64);
+  const leaving = Array.from({ length: 64 }, () => request({ port, host: "127.0.0.1" }).on("error", () => {}));
+  for (const client of leaving) client.end();
+  await Promise.all(leaving.map((client) => once(client, "finish")));
+  for (const client of leaving) client.destroy();
   await expect.poll(() => connections, { timeout: 5000 }).toBe(64);
 
-  answerAll();
+  respondToAll();
   await Promise.all(first);
   const later = Array.from({ length: 64 }, () => get(port));
-  await untilHeld(64);
-  answerAll();
+  await untilPending(64);
+  respondToAll();
   expect((await Promise.all(later)).every(({ status }) => status === 200)).toBe(true);
 });
