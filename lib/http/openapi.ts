@@ -1,6 +1,13 @@
 import * as z from "zod";
-import { createDocument, type ZodOpenApiOperationObject, type ZodOpenApiResponseObject } from "zod-openapi";
+import {
+  createDocument,
+  type ZodOpenApiOperationObject,
+  type ZodOpenApiPathItemObject,
+  type ZodOpenApiResponseObject,
+} from "zod-openapi";
 import { ADMIN_SCOPE } from "./authenticate.ts";
+import { MOVEMENTS } from "./commands/index.ts";
+import type { MovementSpecification } from "./movement.ts";
 import { PROBLEMS, type ProblemCode } from "./problem.ts";
 import { IDEMPOTENCY_KEY, WAIT_SECONDS_MAX } from "./request.ts";
 import {
@@ -9,7 +16,6 @@ import {
   healthSchema,
   historyQuery,
   historySchema,
-  movementBody,
   problemSchema,
   transactionId,
   transactionSchema,
@@ -171,32 +177,30 @@ function owned({ tag, ...texts }: Operation, responses: Responses): ZodOpenApiOp
   };
 }
 
-function movement(
-  operationId: string,
-  summary: string,
-  rejections: readonly ("insufficient_funds" | "balance_limit")[],
-): ZodOpenApiOperationObject {
+function movementPath({ body, rejections, operationId, summary }: MovementSpecification): ZodOpenApiPathItemObject {
   const description =
-    "The command is stored and queued, and the answer is 202; a user's commands take effect in the order in which they " +
-    "were accepted. With `Prefer: wait=N` the answer is the outcome: 201 posted, 422 rejected with the `transaction` in " +
-    "the problem, 202 if it is still pending.";
+    "The API stores and queues the command and responds with 202. The ledger processes a user's commands in the order in " +
+    "which it accepted them. With `Prefer: wait=N` the response is the outcome: 201 if posted, 422 with the `transaction` " +
+    "in the problem if rejected, 202 if still pending.";
   return {
-    operationId,
-    ...owned(
-      { summary, description, tag: "Movements" },
-      {
-        201: json(transactionSchema, "Waited for, and posted", movementHeaders),
-        202: json(transactionSchema, "Accepted", movementHeaders),
-        ...withMovementHeaders(
-          problems([...USER_PROBLEMS, ...SUBMISSION_PROBLEMS, ...rejections, ...ANY_PROBLEMS, "unavailable"]),
-        ),
+    post: {
+      operationId,
+      ...owned(
+        { summary, description, tag: "Movements" },
+        {
+          201: json(transactionSchema, "Posted, with `Prefer: wait`", movementHeaders),
+          202: json(transactionSchema, "Accepted", movementHeaders),
+          ...withMovementHeaders(
+            problems([...USER_PROBLEMS, ...SUBMISSION_PROBLEMS, ...rejections, ...ANY_PROBLEMS, "unavailable"]),
+          ),
+        },
+      ),
+      requestParams: {
+        path: z.object({ userId }),
+        header: z.object({ "Idempotency-Key": idempotencyKey, Prefer: prefer }),
       },
-    ),
-    requestParams: {
-      path: z.object({ userId }),
-      header: z.object({ "Idempotency-Key": idempotencyKey, Prefer: prefer }),
+      requestBody: { required: true, content: { "application/json": { schema: body } } },
     },
-    requestBody: { required: true, content: { "application/json": { schema: movementBody } } },
   };
 }
 
@@ -238,12 +242,7 @@ const document = createDocument(
       },
     },
     paths: {
-      "/v1/users/{userId}/deposits": {
-        post: movement("deposit", "Deposit money", ["balance_limit"]),
-      },
-      "/v1/users/{userId}/withdrawals": {
-        post: movement("withdraw", "Withdraw money", ["insufficient_funds"]),
-      },
+      ...Object.fromEntries(MOVEMENTS.map((movement) => [movement.path, movementPath(movement)])),
       "/v1/users/{userId}/balances": {
         get: {
           operationId: "balances",

@@ -5,7 +5,7 @@ import { logger } from "../runtime/telemetry.ts";
 import type { Caller } from "./authenticate.ts";
 import { HttpProblem } from "./problem.ts";
 import { jsonResponse, type Response } from "./response.ts";
-import { publicRoute, userRoute } from "./route.ts";
+import { type CallerRole, publicRoute, userRoute } from "./route.ts";
 import { problemSchema } from "./schemas.ts";
 import { httpEvent, lambdaContext } from "./testEvents.ts";
 
@@ -31,9 +31,9 @@ beforeEach(() => {
 
 const asPublic = () => publicRoute().handler(work)(httpEvent(), lambdaContext);
 
-function asUser(authorization: string | undefined, userId: string): Promise<Response> {
+function asUser(authorization: string | undefined, userId: string, callers?: readonly CallerRole[]): Promise<Response> {
   const event = httpEvent({ headers: authorization ? { authorization } : {}, pathParameters: { userId } });
-  return userRoute().handler(work)(event, lambdaContext);
+  return userRoute(callers).handler(work)(event, lambdaContext);
 }
 
 const problemOf = (response: Response) => problemSchema.parse(JSON.parse(response.body ?? ""));
@@ -66,6 +66,17 @@ describe("a user's route", () => {
     expect(problemOf(response)).toMatchObject({ code: "forbidden" });
     expect(response.body).not.toContain("secretOf");
     expect(work).not.toHaveBeenCalled();
+  });
+
+  it.each([
+    ["admin", "alice", 403],
+    ["admin", "service wallets:admin", 200],
+    ["owner", "alice wallets:read", 200],
+    ["owner", "service wallets:admin", 403],
+    ["owner", "alice wallets:admin", 200],
+    ["admin", "alice wallets:admin", 200],
+  ] as const)("for callers of the role %s responds to %j with %i", async (role, authorization, status) => {
+    expect(await asUser(authorization, "alice", [role])).toMatchObject({ statusCode: status });
   });
 
   it("says the same of a wallet that exists and of one that does not", async () => {

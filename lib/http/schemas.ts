@@ -1,6 +1,7 @@
 import * as z from "zod";
 import { COMMAND_TYPES } from "../domain/command.ts";
 import { REJECTION_CODES } from "../domain/rejection.ts";
+import { DECIDED_STATUSES, TRANSACTION_STATUSES } from "../domain/transaction.ts";
 import { HISTORY_LIMIT_MAX } from "../ledger/ports.ts";
 
 /**
@@ -73,7 +74,7 @@ export const transactionSchema = z
     type: z.enum(COMMAND_TYPES),
     currency: currencyCode,
     amount: decimal,
-    status: z.enum(["pending", "posted", "rejected"]),
+    status: z.enum(TRANSACTION_STATUSES),
     sequence: z
       .int()
       .min(1)
@@ -110,7 +111,7 @@ export const historyQuery = z.strictObject({
     .meta({ description: "`nextCursor` of the page before" }),
   currency: currencyCode.optional().meta({ description: "Code of any currency of the ledger, enabled or not" }),
   status: z
-    .enum(["posted", "rejected"], "must be posted or rejected")
+    .enum(DECIDED_STATUSES, `must be ${DECIDED_STATUSES.join(" or ")}`)
     .optional()
     .meta({ description: "Pending transactions have no place in the history yet" }),
 });
@@ -145,6 +146,7 @@ export const problemSchema = z
   })
   .meta({ id: "Problem", description: "RFC 9457 problem details; `code` is stable" });
 
+export type MovementBody = z.infer<typeof movementBody>;
 export type TransactionView = z.infer<typeof transactionSchema>;
 export type BalancesView = z.infer<typeof balancesSchema>;
 export type HistoryView = z.infer<typeof historySchema>;

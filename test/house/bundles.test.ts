@@ -26,8 +26,7 @@ const UNWANTED = [
 
 /** What each answers while SQS and DynamoDB fail. */
 const STATUSES = {
-  deposit: 503,
-  withdraw: 503,
+  commands: 503,
   balances: 503,
   transactions: 503,
   transaction: 503,
@@ -129,9 +128,10 @@ describe("the bundle of a function", { timeout: 30_000 }, () => {
   test.each(Object.entries(STATUSES))("of %s starts, and answers %i where the cloud is down", async (name, status) => {
     const token = await issueToken({ subject: "alice", scope: undefined, issuer: "issuer", audience: "audience" });
     const { result, output } = await call(name, {
-      routeKey: name,
+      version: "2.0",
+      routeKey: "POST /v1/users/{userId}/deposits",
       rawPath: "/",
-      requestContext: { http: { method: "GET" } },
+      requestContext: { http: { method: "POST" } },
       pathParameters: { userId: "alice", id: `tx_${"x".repeat(43)}` },
       headers: { authorization: `Bearer ${token}`, "idempotency-key": "key", "content-type": "application/json" },
       body: JSON.stringify({ currency: "USD", amount: "1.00" }),

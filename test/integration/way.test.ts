@@ -4,8 +4,8 @@ import { PutCommand } from "@aws-sdk/lib-dynamodb";
 import type { APIGatewayProxyEventV2, Context, SQSEvent } from "aws-lambda";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { handler as balances } from "../../functions/balances.ts";
+import { handler as commands } from "../../functions/commands.ts";
 import { handler as consume } from "../../functions/consume.ts";
-import { handler as deposit } from "../../functions/deposit.ts";
 import { handler as health } from "../../functions/health.ts";
 import { ports } from "../../lib/aws/adapters.ts";
 import { dynamo, sqs } from "../../lib/aws/clients.ts";
@@ -35,6 +35,8 @@ const context = { awsRequestId: "request-1" } as Context;
 async function eventOf(userId: string, headers: Readonly<Record<string, string>>, body: object | undefined) {
   const token = await issueToken({ subject: userId, scope: undefined, issuer: "test", audience: "antler" });
   return {
+    version: "2.0",
+    requestContext: { http: { method: "POST" } },
     headers: { authorization: `Bearer ${token}`, ...headers },
     pathParameters: { userId },
     body: body && JSON.stringify(body),
@@ -45,7 +47,7 @@ async function eventOf(userId: string, headers: Readonly<Record<string, string>>
 
 async function call(userId: string, key: string, amount = "1.00") {
   const headers = { "idempotency-key": key, "content-type": "application/json" };
-  return deposit(await eventOf(userId, headers, { currency: "USD", amount }), context);
+  return commands(await eventOf(userId, headers, { currency: "USD", amount }), context);
 }
 
 /** What the queue hands out next, as the event that Lambda gets. */

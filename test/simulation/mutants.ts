@@ -327,13 +327,14 @@ export const MUTANTS: readonly Mutant[] = [
 
   // The API
   bug("a wallet is open to whose name begins alike", ROUTE, [
-    "owner !== caller.subject",
-    "!owner?.startsWith(caller.subject)",
+    "event.pathParameters?.userId === subject",
+    "event.pathParameters?.userId?.startsWith(subject) === true",
   ]),
   bug("a wallet is open to whose name differs by case", ROUTE, [
-    "owner !== caller.subject",
-    "owner?.toLowerCase() !== caller.subject.toLowerCase()",
+    "event.pathParameters?.userId === subject",
+    "event.pathParameters?.userId?.toLowerCase() === subject.toLowerCase()",
   ]),
+
   bug("any scope of wallets will do", "lib/http/authenticate.ts", [
     'new Set(typeof scope === "string" ? scope.split(" ") : [])',
     'new Set(typeof scope === "string" && scope.includes("wallets") ? [ADMIN_SCOPE] : [])',

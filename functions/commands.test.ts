@@ -1,0 +1,47 @@
+import { beforeEach, expect, it, vi } from "vitest";
+import { ports } from "../lib/aws/adapters.ts";
+import { MOVEMENTS } from "../lib/http/commands/index.ts";
+import { transactionSchema } from "../lib/http/schemas.ts";
+import { httpEvent, lambdaContext } from "../lib/http/testEvents.ts";
+import { handler } from "./commands.ts";
+
+vi.mock(import("../lib/aws/adapters.ts"), async () => ({
+  ports: (await import("../lib/ledger/testPorts.ts")).testPorts(),
+}));
+vi.mock(import("../lib/http/authenticate.ts"), async (original) => ({
+  ...(await original()),
+  authenticate: async (authorization) => ({ subject: authorization ?? "", scopes: new Set<string>() }),
+}));
+
+const send = vi.spyOn(ports.queue, "send");
+beforeEach(() => void send.mockClear());
+
+/** As API Gateway makes the event behind a custom domain that maps the prefix to the API. */
+function post(path: string, prefix: string, subject: string) {
+  const event = httpEvent({
+    method: "POST",
+    headers: { authorization: subject, "idempotency-key": path },
+    pathParameters: { userId: "alice" },
+    body: '{"currency":"USD","amount":"1.00"}',
+  });
+  event.routeKey = `POST ${path}`;
+  event.rawPath = event.requestContext.http.path = `${prefix}${path.replace("{userId}", "alice")}`;
+  return handler(event, lambdaContext);
+}
+
+it.each([
+  ["/v1/users/{userId}/deposits", "deposit"],
+  ["/v1/users/{userId}/withdrawals", "withdrawal"],
+])("POST %s accepts a %s, behind any prefix", async (path, type) => {
+  for (const prefix of ["", "/stage"]) {
+    const response = await post(path, prefix, "alice");
+    expect(response.statusCode).toBe(202);
+    expect(transactionSchema.parse(JSON.parse(response.body ?? ""))).toMatchObject({ type, userId: "alice" });
+    expect(send).toHaveBeenLastCalledWith(expect.objectContaining({ command: expect.objectContaining({ type }) }));
+  }
+});
+
+it.each(MOVEMENTS.map(({ path }) => path))("POST %s for another user's wallet is forbidden", async (path) => {
+  expect(await post(path, "", "bob")).toMatchObject({ statusCode: 403 });
+  expect(send).not.toHaveBeenCalled();
+});
