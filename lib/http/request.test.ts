@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it, onTestFinished } from "vitest";
 import * as z from "zod";
 import { type FieldError, HttpProblem } from "./problem.ts";
-import { readIdempotencyKey, readJson, readQuery, readUserId, readWaitSeconds } from "./request.ts";
+import { acceptsGzip, readIdempotencyKey, readJson, readQuery, readUserId, readWaitSeconds } from "./request.ts";
 import { historyQuery, movementBody } from "./schemas.ts";
 import { httpEvent } from "./testEvents.ts";
 
@@ -484,4 +484,26 @@ describe("what the errors of a request say", () => {
       throw error;
     }
   }
+});
+
+describe("acceptsGzip", () => {
+  it.each([
+    [undefined, false],
+    ["", false],
+    ["identity", false],
+    ["br", false],
+    ["gzip;q=0", false],
+    ["gzip;q=0.000, *", false],
+    ["*;q=0", false],
+    ["x-gzip-like", false],
+    ["gzip", true],
+    ["GZIP", true],
+    ["deflate, gzip;q=0.5, br", true],
+    ["br;q=1.0, gzip ; q=0.001", true],
+    ["*", true],
+  ])("of %j is %j", (header, expected) => {
+    expect(acceptsGzip(httpEvent({ headers: header === undefined ? {} : { "accept-encoding": header } }))).toBe(
+      expected,
+    );
+  });
 });

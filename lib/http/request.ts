@@ -40,6 +40,17 @@ export function readWaitSeconds({ headers }: APIGatewayProxyEventV2): number | u
   return seconds > 0 ? seconds : undefined;
 }
 
+/** True if `Accept-Encoding` allows gzip (RFC 9110, section 12.5.3). */
+export function acceptsGzip({ headers }: APIGatewayProxyEventV2): boolean {
+  const weights = new Map(
+    (headers["accept-encoding"] ?? "").split(",").map((each) => {
+      const [, coding = "", weight = "1"] = /^\s*([^\s;]*)\s*(?:;\s*q=([\d.]+)\s*)?$/i.exec(each) ?? [];
+      return [coding.toLowerCase(), Number(weight)];
+    }),
+  );
+  return (weights.get("gzip") ?? weights.get("*") ?? 0) > 0;
+}
+
 /** @throws HttpProblem `unsupported_media_type`, `payload_too_large`, `malformed_json`, `validation_failed` */
 export function readJson<T>(event: APIGatewayProxyEventV2, schema: z.ZodType<T>): T {
   const contentType = event.headers["content-type"] ?? "application/json";
