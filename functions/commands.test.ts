@@ -16,7 +16,7 @@ vi.mock(import("../lib/http/authenticate.ts"), async (original) => ({
 const send = vi.spyOn(ports.queue, "send");
 beforeEach(() => void send.mockClear());
 
-/** As API Gateway makes the event behind a custom domain that maps the prefix to the API. */
+/** Calls the function with the event of API Gateway behind a custom domain that maps the prefix to the API. */
 function post(path: string, prefix: string, subject: string) {
   const event = httpEvent({
     method: "POST",

@@ -11,7 +11,7 @@ describe("a redirect to /docs", () => {
   it.each([
     ["the catch-all function", notFound],
     ["the function of the page", docs],
-  ])("comes from %s for /docs/, behind any prefix", async (_which, handler) => {
+  ])("is the response of %s to /docs/, behind any prefix", async (_which, handler) => {
     for (const prefix of ["", "/stage"]) {
       const { statusCode, headers } = await handler(at(`${prefix}/docs/`), lambdaContext);
       expect(statusCode).toBe(308);
@@ -23,7 +23,7 @@ describe("a redirect to /docs", () => {
     ["/", "/docs"],
     ["/stage", "/stage/docs"],
     ["/stage/", "/stage/docs"],
-  ])("comes for the root of the API, %s", async (rawPath, target) => {
+  ])("is the response to the root of the API, %s", async (rawPath, target) => {
     const { statusCode, headers } = await docs({ ...at(rawPath), routeKey: "GET /" }, lambdaContext);
     expect(statusCode).toBe(308);
     expect(new URL(String(headers?.location), `https://api.example${rawPath}`).pathname).toBe(target);

@@ -36,7 +36,7 @@ await command({ usage: USAGE, options: { stage } }, async (values) => {
 async function publish(gatewayUrl: string, wallets: number, discrepancies: number): Promise<void> {
   const figures = {
     antler_verify_wallets: wallets,
-    antler_verify_differences: discrepancies,
+    antler_verify_discrepancies: discrepancies,
     antler_verify_timestamp_seconds: Math.floor(Date.now() / 1000),
   };
   const body = Object.entries(figures).map(([name, value]) => `# TYPE ${name} gauge\n${name} ${value}\n`);

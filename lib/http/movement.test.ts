@@ -118,7 +118,7 @@ describe("without Prefer: wait", () => {
     expect(ports.clock.sleeps).toEqual([]);
   });
 
-  it("responds to a replay with 202 and the transaction as it now stands", async () => {
+  it("responds to a replay with 202 and the current state of the transaction", async () => {
     await respond(deposit);
     await consumeAll();
 

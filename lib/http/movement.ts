@@ -40,8 +40,8 @@ export function readSubmission(event: HttpEvent, context: Context, movement: Mov
 }
 
 /**
- * Responds to a submission with 202 and the transaction as it stands. With `Prefer: wait` it waits for the decision:
- * 201 if posted, 422 if rejected, 202 if still pending.
+ * Responds to a submission with 202 and the current state of the transaction. With `Prefer: wait` it waits for the
+ * decision: 201 if posted, 422 if rejected, 202 if still pending.
  *
  * @throws HttpProblem for a submission that is not accepted, and for an awaited rejection
  */
