@@ -2,8 +2,8 @@ import { randomUUID } from "node:crypto";
 import { once } from "node:events";
 import { parentPort, Worker } from "node:worker_threads";
 import { DynamoDBClient, ScanCommand } from "@aws-sdk/client-dynamodb";
+import { handler as accept } from "../functions/commands.ts";
 import { handler as consume } from "../functions/consume.ts";
-import { handler as deposit } from "../functions/deposit.ts";
 import { mapEventSource } from "../localstack/eventSourceMapping.ts";
 import { issueToken } from "../localstack/identityProvider.ts";
 import { readArguments } from "../scripts/command.ts";
@@ -45,7 +45,7 @@ export async function passCommands({ commands, batch, users, metadata }: Workloa
   const userIds = Array.from({ length: users }, () => randomUUID());
   for (let index = 0; index < commands; index++) {
     const event = await depositEvent(userIds[index % users] ?? "", metadata);
-    const response = await invoke(used, () => deposit(event, { ...lambdaContext, awsRequestId: randomUUID() }));
+    const response = await invoke(used, () => accept(event, { ...lambdaContext, awsRequestId: randomUUID() }));
     if (response.statusCode !== 202) throw new Error(`A deposit was answered with ${JSON.stringify(response)}`);
   }
 

@@ -95,7 +95,7 @@ async function coldStarts({ environment }: BenchEngines): Promise<string> {
   const records = await acceptDeposits(Array(COLD_STARTS).fill(user.id));
   const events = {
     empty: () => ({}),
-    deposit: () => depositEvent(user),
+    commands: () => depositEvent(user),
     balances: () => readEvent(user),
     openapi: () => readEvent(user),
     consume: (round: number) => queueEvent(records.slice(round, round + 1)),
@@ -131,7 +131,7 @@ async function warmCalls({ environment }: BenchEngines): Promise<string> {
   const batches = (records: readonly QueueRecord[]) =>
     Array.from({ length: calls }, (_, index) => queueEvent(records.slice(10 * index, 10 * index + 10)));
   const loads: [string, string, readonly object[]][] = [
-    ["accept a deposit", "deposit", Array.from({ length: calls }, () => depositEvent(user))],
+    ["accept a deposit", "commands", Array.from({ length: calls }, () => depositEvent(user))],
     ["decide ten commands of one user", "consume", batches(ofOne)],
     ["decide ten commands of ten users", "consume", batches(ofTen)],
     ["read balances", "balances", Array(calls).fill(readEvent(user))],
@@ -149,7 +149,7 @@ async function memory({ environment }: BenchEngines): Promise<string> {
   const user = await newUser();
   const records = await acceptDeposits(Array(MEMORY_CALLS).fill(user.id));
   const loads: [string, readonly object[]][] = [
-    ["deposit", Array.from({ length: MEMORY_CALLS }, () => depositEvent(user))],
+    ["commands", Array.from({ length: MEMORY_CALLS }, () => depositEvent(user))],
     ["balances", Array(MEMORY_CALLS).fill(readEvent(user))],
     ["consume", records.map((record) => queueEvent([record]))],
   ];
@@ -193,7 +193,9 @@ async function newUser(): Promise<User> {
 
 function depositEvent({ id, authorization }: User): object {
   return {
+    version: "2.0",
     routeKey: "POST /v1/users/{userId}/deposits",
+    requestContext: { http: { method: "POST" } },
     pathParameters: { userId: id },
     headers: { authorization, "content-type": "application/json", "idempotency-key": randomUUID() },
     body: JSON.stringify({ currency: "USD", amount: "12.34" }),

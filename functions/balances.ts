@@ -12,7 +12,7 @@ export const handler = userRoute().handler(async (event, context) => {
   const userId = readUserId(event);
   const { sequence, balances, unknownCurrencies } = await readBalances(userId, ports);
   if (unknownCurrencies.length > 0) {
-    logger.error("wallet holds currencies that are not in the currencies table", {
+    logger.error("wallet has balances in currencies that are not in the currencies table", {
       requestId: context.awsRequestId,
       currencies: unknownCurrencies,
     });

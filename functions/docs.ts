@@ -1,9 +1,15 @@
+import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { gzipSync } from "node:zlib";
+import securityHeaders from "@middy/http-security-headers";
 import { HttpProblem } from "../lib/http/problem.ts";
+import { acceptsGzip } from "../lib/http/request.ts";
 import { type Response, redirect } from "../lib/http/response.ts";
-import { publicRoute } from "../lib/http/route.ts";
+import { type HttpEvent, publicRoute } from "../lib/http/route.ts";
+
+const SCRIPT =
+  'SwaggerUIBundle({ dom_id: "#ui", url: "openapi.json", deepLinking: true, persistAuthorization: true });';
 
 const PAGE = `<!doctype html>
 <html lang="en">
@@ -15,36 +21,64 @@ const PAGE = `<!doctype html>
   <body>
     <div id="ui"></div>
     <script src="docs/swagger-ui-bundle.js"></script>
-    <script>
-      SwaggerUIBundle({ dom_id: "#ui", url: "openapi.json", deepLinking: true, persistAuthorization: true });
-    </script>
+    <script>${SCRIPT}</script>
   </body>
 </html>
 `;
+
+const CONTENT_SECURITY_POLICY = [
+  "default-src 'none'",
+  `script-src 'self' 'sha256-${createHash("sha256").update(SCRIPT).digest("base64")}'`,
+  "style-src 'self'",
+  "img-src 'self' data:",
+  "connect-src 'self'",
+  "base-uri 'none'",
+  "form-action 'none'",
+  "frame-ancestors 'none'",
+].join("; ");
 
 const ASSETS = new Map([
   ["swagger-ui.css", "text/css"],
   ["swagger-ui-bundle.js", "text/javascript"],
 ]);
 
-/** GET /docs and /docs/{asset}: Swagger UI out of our own package, so that it works with no network. */
-export const handler = publicRoute().handler(async (event) => {
-  const asset = event.pathParameters?.asset;
-  // API Gateway routes /docs/ to the catch-all or, with an empty asset, to this function.
-  if (event.rawPath.endsWith("/docs/")) return redirect("../docs");
-  if (asset === undefined) return compressed("text/html; charset=utf-8", Buffer.from(PAGE));
-  const type = ASSETS.get(asset);
-  if (!type) throw new HttpProblem("not_found");
-  const file = createRequire(import.meta.url).resolve(`swagger-ui-dist/${asset}`);
-  return compressed(`${type}; charset=utf-8`, await readFile(file));
-});
+/** GET /docs and /docs/{asset}: Swagger UI from the bundled package, without any other host. GET / redirects to it. */
+export const handler = publicRoute()
+  .use(
+    securityHeaders({
+      // The middleware can't leave out its directive `sandbox`, which disables scripts.
+      contentSecurityPolicy: false,
+      // Its list has names that browsers warn about.
+      permissionsPolicy: false,
+      // Whether other hosts of the domain use HTTPS is not for this page to decide.
+      strictTransportSecurity: { includeSubDomains: false, preload: false },
+    }),
+  )
+  .handler(async (event) => {
+    const { rawPath, routeKey, pathParameters } = event;
+    if (routeKey === "GET /") return redirect(`${rawPath.split("/").at(-1) || "."}/docs`);
+    // API Gateway routes /docs/ to the catch-all function or, with an empty asset, to this one.
+    if (rawPath.endsWith("/docs/")) return redirect("../docs");
+    const asset = pathParameters?.asset;
+    if (asset === undefined) return contentResponse(event, "text/html", Buffer.from(PAGE));
+    const type = ASSETS.get(asset);
+    if (!type) throw new HttpProblem("not_found");
+    const file = createRequire(import.meta.url).resolve(`swagger-ui-dist/${asset}`);
+    return contentResponse(event, type, await readFile(file));
+  });
 
-/** Every browser takes gzip, and the script alone would be a third of what a function may answer. */
-function compressed(contentType: string, content: Buffer): Response {
+function contentResponse(event: HttpEvent, mediaType: string, content: Buffer): Response {
+  const isCompressed = acceptsGzip(event);
   return {
     statusCode: 200,
-    headers: { "content-type": contentType, "content-encoding": "gzip", "cache-control": "public, max-age=3600" },
-    body: gzipSync(content).toString("base64"),
-    isBase64Encoded: true,
+    headers: {
+      "content-type": `${mediaType}; charset=utf-8`,
+      ...(isCompressed && { "content-encoding": "gzip" }),
+      vary: "accept-encoding",
+      "cache-control": "public, max-age=3600",
+      "content-security-policy": CONTENT_SECURITY_POLICY,
+    },
+    body: isCompressed ? gzipSync(content).toString("base64") : content.toString(),
+    isBase64Encoded: isCompressed,
   };
 }

@@ -14,16 +14,16 @@ vi.mock(import("../lib/http/authenticate.ts"), async (original) => ({
 const read = (currency: string) =>
   handler(httpEvent({ pathParameters: { userId: "alice" }, query: { currency } }), lambdaContext);
 
-it.each(["USD", "XOF"])("filters by %s, whether it is enabled or not", async (currency) => {
+it.each(["USD", "XOF"])("filters by %s, also if it is disabled", async (currency) => {
   expect(await read(currency)).toMatchObject({ statusCode: 200, body: '{"data":[],"nextCursor":null}' });
 });
 
-it.each(["XXX", "usd", "constructor"])("refuses the filter %s, which is no currency", async (currency) => {
+it.each(["XXX", "usd", "constructor"])("refuses the filter %s, which is not a currency", async (currency) => {
   const { statusCode, body } = await read(currency);
   expect(statusCode).toBe(422);
   expect(problemSchema.parse(JSON.parse(body ?? ""))).toMatchObject({
     code: "unknown_currency",
-    detail: "The currency is not known",
-    errors: [{ parameter: "currency", detail: "is not the code of a currency" }],
+    detail: "The currency is unknown",
+    errors: [{ parameter: "currency", detail: "must be the code of a known currency" }],
   });
 });

@@ -12,8 +12,8 @@ export const handler = userRoute().handler(async (event) => {
   const { limit, cursor, currency, status } = readQuery(event, historyQuery);
   const beforeSequence = readCursor(cursor);
   if (currency && !(await ports.currencies.list()).some(({ code }) => code === currency)) {
-    const errors = [{ parameter: "currency", detail: "is not the code of a currency" }];
-    throw new HttpProblem("unknown_currency", { detail: "The currency is not known", errors });
+    const errors = [{ parameter: "currency", detail: "must be the code of a known currency" }];
+    throw new HttpProblem("unknown_currency", { detail: "The currency is unknown", errors });
   }
   const page = await ports.store.readHistory(readUserId(event), { limit, beforeSequence, currency, status });
   const view: HistoryView = {

@@ -7,7 +7,7 @@ import plugins from "./bundlePlugins.ts";
 
 const ROOT = join(import.meta.dirname, "..");
 
-/** What serverless.yml says of the bundles. Strict, so that a new setting can't be forgotten here. */
+/** The bundle settings of serverless.yml. Strict, so that a new setting fails until this file supports it. */
 const schema = z.object({
   functions: z.record(z.string(), z.object({ handler: z.templateLiteral([z.string(), ".handler"]) })),
   custom: z.object({
@@ -29,22 +29,22 @@ const schema = z.object({
   }),
 });
 
-/** What a deploy sends as a function's code. */
+/** The deployed code of a function. */
 export interface Bundle {
-  /** The function's key in serverless.yml. */
+  /** Key of the function in serverless.yml. */
   readonly name: string;
   readonly file: string;
   readonly bytes: number;
-  /** Bytes in the bundle by source file, named from the repository's folder. */
+  /** Bytes in the bundle by source file, relative to the repository. */
   readonly sources: ReadonlyMap<string, number>;
-  /** What it can't start without and has not in it. */
+  /** Modules that it imports at its start and does not contain. */
   readonly needs: readonly string[];
 }
 
-/** Every function's code, made as serverless-esbuild makes it and put in the folder. */
+/** Bundles every function into the folder with the settings of serverless-esbuild. */
 export async function bundleFunctions(folder: string): Promise<Bundle[]> {
   const text = readFileSync(join(ROOT, "serverless.yml"), "utf8");
-  // CloudFormation's tags, such as !Ref, have no part in this.
+  // Ignores CloudFormation tags such as !Ref.
   const { functions, custom } = schema.parse(parse(text, { logLevel: "error" }));
   const { exclude, outputFileExtension, skipRebuild: _, watch: __, outputWorkFolder: ___, ...options } = custom.esbuild;
   return Promise.all(

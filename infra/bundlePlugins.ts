@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import type { Plugin } from "esbuild";
 
-/** The SDK's clients import their whole package.json for the sake of its version. */
+/** The clients of the AWS SDK import their whole package.json, but read only its version. */
 const versionOnly: Plugin = {
   name: "version-only",
   setup({ onLoad }) {
@@ -12,5 +12,5 @@ const versionOnly: Plugin = {
   },
 };
 
-/** For serverless-esbuild, whose settings in serverless.yml name this file. */
+/** serverless.yml refers to this file. */
 export default [versionOnly];

@@ -1,23 +1,23 @@
+import { announcement, HEALTH_PATH, nextSteps } from "./deployOutput.ts";
 import { seedCurrencies } from "./seed.ts";
 import type { Serverless, ServerlessFunction } from "./serverless.ts";
-import { announcement, HEALTH_PATH, nextSteps } from "./words.ts";
 
-/** Without these a function refuses every token. */
-const NEEDED = ["JWT_JWKS_URL", "JWT_ISSUER", "JWT_AUDIENCE"];
+/** Without these settings, a function refuses every token. */
+const REQUIRED = ["JWT_JWKS_URL", "JWT_ISSUER", "JWT_AUDIENCE"];
 
 /**
- * What a deploy does beyond the template: a role of its own for every function, out of its `iamRoleStatements` and
- * nothing more; the seed of the currencies table once the stack stands; and words about what it will do and has done.
+ * Extends a deploy: every function gets its own role with its `iamRoleStatements`, the currencies table gets its seed, and
+ * the output lists the resources and the next steps.
  */
 export default class DeployPlugin {
   readonly hooks = {
     initialize: () => {
-      this.#refuseWithoutProvider();
-      this.#giveEachFunctionItsRole();
+      this.#requireIdentityProvider();
+      this.#addRoles();
     },
-    "before:aws:deploy:deploy:createStack": () => this.#announce(),
+    "before:aws:deploy:deploy:createStack": () => this.#printAnnouncement(),
     "after:deploy:deploy": () => this.#seed(),
-    finalize: () => this.#tellNextSteps(),
+    finalize: () => this.#printNextSteps(),
   };
 
   readonly #serverless: Serverless;
@@ -29,24 +29,24 @@ export default class DeployPlugin {
     });
   }
 
-  #refuseWithoutProvider(): void {
+  #requireIdentityProvider(): void {
     const [command, what] = this.#serverless.processedInput.commands;
-    const missing = NEEDED.filter((name) => !process.env[name]);
+    const missing = REQUIRED.filter((name) => !process.env[name]);
     if (command !== "deploy" || what === "list" || missing.length === 0) return;
     console.error(
-      `Not deployed: set ${missing.join(" and ")} to what your identity provider says (docs/operations.md)`,
+      `Not deployed: set ${missing.join(" and ")} to the values of your identity provider (docs/operations.md)`,
     );
     process.exit(1);
   }
 
-  #announce(): void {
+  #printAnnouncement(): void {
     const { compiledCloudFormationTemplate } = this.#serverless.service.provider;
     const aws = this.#serverless.getProvider("aws");
     const resources = Object.values(compiledCloudFormationTemplate?.Resources ?? {});
     console.log(announcement(resources, aws.getStage(), aws.getRegion()));
   }
 
-  #tellNextSteps(): void {
+  #printNextSteps(): void {
     if (this.#serverless.processedInput.commands.join(" ") !== "deploy") return;
     const endpoints = [this.#serverless.serviceOutputs.get("endpoints")].flat().map(String);
     const health = endpoints.find((endpoint) => endpoint.endsWith(HEALTH_PATH));
@@ -54,7 +54,7 @@ export default class DeployPlugin {
     if (address) console.log(nextSteps(address, this.#serverless.getProvider("aws").getStage()));
   }
 
-  #giveEachFunctionItsRole(): void {
+  #addRoles(): void {
     const { functions, resources, provider } = this.#serverless.service;
     for (const [key, definition] of Object.entries(functions)) {
       const name = key.charAt(0).toUpperCase() + key.slice(1);
@@ -66,7 +66,7 @@ export default class DeployPlugin {
   async #seed(): Promise<void> {
     const { Properties } = this.#serverless.service.resources.Resources.CurrenciesTable ?? {};
     const seeded = await seedCurrencies(String(Properties?.TableName));
-    console.log(seeded.length > 0 ? `Seeded the currencies ${seeded.join(", ")}` : "The currencies were seeded before");
+    console.log(seeded.length > 0 ? `Seeded the currencies ${seeded.join(", ")}` : "All currencies exist already");
   }
 }
 
@@ -76,7 +76,7 @@ function role(name: string, { iamRoleStatements = [] }: ServerlessFunction, isTr
     Action: ["logs:CreateLogStream", "logs:PutLogEvents"],
     Resource: { "Fn::GetAtt": [`${name}LogGroup`, "Arn"] },
   };
-  // X-Ray has no resources that a statement could name; these two can add traces, and read nothing.
+  // X-Ray has no resource ARNs. These two actions can add traces and read nothing.
   const writeTraces = {
     Effect: "Allow",
     Action: ["xray:PutTraceSegments", "xray:PutTelemetryRecords"],

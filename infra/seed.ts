@@ -4,10 +4,9 @@ import { dynamo } from "../lib/aws/clients.ts";
 import currencies from "./currencies.json" with { type: "json" };
 
 /**
- * Puts the currencies that are missing, enabled. One that is there stays as it is, so that what an operator changed is
- * never undone.
+ * Adds the missing currencies, enabled. An existing currency stays unchanged, because an operator may have changed it.
  *
- * @returns codes of the currencies that were put
+ * @returns codes of the added currencies
  */
 export async function seedCurrencies(tableName: string): Promise<string[]> {
   const seeded: string[] = [];

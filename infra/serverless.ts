@@ -1,4 +1,4 @@
-/** The parts of the serverless CLI that the plugins use; it ships no types of its own for them. */
+/** The parts of the serverless CLI that the plugins use. The CLI has no types for them. */
 export interface Serverless {
   readonly service: {
     readonly functions: Record<string, ServerlessFunction>;
@@ -13,22 +13,21 @@ export interface Serverless {
     readonly provider: {
       readonly region: string;
       readonly environment: Readonly<Record<string, string>>;
-      /** Seconds, for a function that names none. */
+      /** Seconds, for a function without its own timeout. */
       readonly timeout: number;
       readonly tracing?: { readonly lambda?: boolean };
-      /** What a deploy sends; there once the service is packaged. */
+      /** Exists once the service is packaged. */
       readonly compiledCloudFormationTemplate?: { readonly Resources: Readonly<Record<string, Resource>> };
     };
     readonly custom: {
-      /** `location`: where the bundles are, from the service's folder; there once they are built. */
+      /** `location`: folder of the bundles, relative to the service. Exists once they are built. */
       readonly "serverless-offline": { readonly location: string };
       readonly esbuild: { readonly outputFileExtension: string };
     };
   };
   readonly processedInput: { readonly commands: readonly string[] };
-  /** What the CLI tells after a deploy, by title. */
+  /** What the CLI prints after a deploy, by title. */
   readonly serviceOutputs: ReadonlyMap<string, unknown>;
-  /** The stage that the command is about. */
   getProvider(name: "aws"): { getStage(): string; getRegion(): string };
   readonly configSchemaHandler: { defineFunctionProperties(provider: string, schema: object): void };
 }

@@ -1,7 +1,7 @@
 import * as z from "zod";
 import { COMMAND_TYPES } from "../domain/command.ts";
 import { REJECTION_CODES } from "../domain/rejection.ts";
-import type { RecordedDecision, Transaction } from "../domain/transaction.ts";
+import { type RecordedDecision, TRANSACTION_STATUSES, type Transaction } from "../domain/transaction.ts";
 import type { Wallet } from "../domain/wallet.ts";
 import { UnreadableItem } from "../ledger/ports.ts";
 
@@ -27,9 +27,7 @@ const walletItem = z.object({
   updatedAt: z.string(),
 });
 
-const transactionStatus = z.enum(["pending", "posted", "rejected"]);
-
-const statusItem = z.object({ userId: z.string(), status: transactionStatus });
+const statusItem = z.object({ userId: z.string(), status: z.enum(TRANSACTION_STATUSES) });
 
 const transactionItem = z.object({
   userId: z.string(),
@@ -42,7 +40,7 @@ const transactionItem = z.object({
   metadata: z.record(z.string(), z.string()).optional(),
   fingerprint: z.string(),
   createdAt: z.string(),
-  status: transactionStatus,
+  status: z.enum(TRANSACTION_STATUSES),
   sequence: count.optional(),
   balanceAfterMinor: z.bigint().optional(),
   postedAt: z.string().optional(),

@@ -30,7 +30,9 @@ export interface RecordedDecision {
     | { readonly status: "rejected"; readonly code: RejectionCode };
 }
 
-export type TransactionStatus = "pending" | RecordedDecision["outcome"]["status"];
+export const DECIDED_STATUSES = ["posted", "rejected"] as const satisfies RecordedDecision["outcome"]["status"][];
+export const TRANSACTION_STATUSES = ["pending", ...DECIDED_STATUSES] as const;
+export type TransactionStatus = (typeof TRANSACTION_STATUSES)[number];
 
 export function statusOf(transaction: Pick<Transaction, "decision">): TransactionStatus {
   return transaction.decision?.outcome.status ?? "pending";

@@ -24,9 +24,9 @@ interface Pair {
   readonly jwk: JWK;
 }
 
-/** What the key server answers, and how often it was asked. */
-let answer: { status: number; body: string };
-let asked = 0;
+/** The key set server's response and request count. */
+let keySetResponse: { status: number; body: string };
+let requestCount = 0;
 let server: Server;
 let baseUrl: string;
 let urls = 0;
@@ -39,7 +39,7 @@ async function makePair(kid: string, alg = "ES256"): Promise<Pair> {
 }
 
 function serve(...keys: JWK[]) {
-  answer = { status: 200, body: JSON.stringify({ keys }) };
+  keySetResponse = { status: 200, body: JSON.stringify({ keys }) };
 }
 
 function listen(instance: Server): Promise<string> {
@@ -55,8 +55,8 @@ function listen(instance: Server): Promise<string> {
 beforeAll(async () => {
   [pair, others] = await Promise.all([makePair("key-1"), makePair("key-1")]);
   server = createServer((_request, response) => {
-    asked++;
-    response.writeHead(answer.status, { "content-type": "application/json" }).end(answer.body);
+    requestCount++;
+    response.writeHead(keySetResponse.status, { "content-type": "application/json" }).end(keySetResponse.body);
   });
   baseUrl = await listen(server);
 });
@@ -67,12 +67,12 @@ afterAll(() => {
 });
 
 beforeEach(() => {
-  // A new address each time: the key set of one test is not kept for the next.
+  // A new URL each time, because authenticate() caches the key set by URL.
   vi.stubEnv("JWT_JWKS_URL", `${baseUrl}/${++urls}`);
   vi.stubEnv("JWT_ISSUER", ISSUER);
   vi.stubEnv("JWT_AUDIENCE", AUDIENCE);
   serve(pair.jwk);
-  asked = 0;
+  requestCount = 0;
 });
 
 afterEach(() => {
@@ -111,22 +111,22 @@ async function expectUnauthorized(token: string) {
   });
 }
 
-describe("a good token", () => {
-  it("tells who calls", async () => {
+describe("a valid token", () => {
+  it("has the subject of the caller", async () => {
     expect(await authenticate(`Bearer ${await sign()}`)).toEqual({ subject: "alice", scopes: new Set() });
   });
 
-  it("tells what its scopes allow", async () => {
+  it("has the scopes of the caller", async () => {
     const { scopes } = await authenticate(`Bearer ${await sign({ scope: "wallets:read wallets:admin" })}`);
     expect(scopes).toEqual(new Set(["wallets:read", "wallets:admin"]));
   });
 
-  it("has no scopes out of a claim that is no text", async () => {
+  it("has no scopes if the claim is not a string", async () => {
     const { scopes } = await authenticate(`Bearer ${await sign({ scope: ["wallets:admin"] })}`);
     expect(scopes).toEqual(new Set());
   });
 
-  it.each(["RS256", "PS256", "EdDSA"])("may be signed with %s", async (alg) => {
+  it.each(["RS256", "PS256", "EdDSA"])("can be signed with %s", async (alg) => {
     const key = await makePair("key-2", alg);
     serve(pair.jwk, key.jwk);
     expect(await authenticate(`Bearer ${await sign({}, { key, alg, kid: "key-2" })}`)).toMatchObject({
@@ -134,55 +134,55 @@ describe("a good token", () => {
     });
   });
 
-  it("may name several audiences, ours among them", async () => {
+  it("can have several audiences, including this API", async () => {
     expect(await authenticate(`Bearer ${await sign({ aud: ["other", AUDIENCE] })}`)).toMatchObject({
       subject: "alice",
     });
   });
 
-  it("may be a few seconds past its end: clocks differ", async () => {
+  it("is accepted a few seconds after it expires, because clocks differ", async () => {
     expect(await authenticate(`Bearer ${await sign({ exp: seconds() - 2 })}`)).toMatchObject({ subject: "alice" });
   });
 
-  it("is taken whatever the case of the scheme", async () => {
+  it("is accepted with the scheme in any case", async () => {
     expect(await authenticate(`bearer ${await sign()}`)).toMatchObject({ subject: "alice" });
   });
 
-  it("costs one request for the keys, however many there are", async () => {
+  it("does not request the cached key set again", async () => {
     for (let times = 1; times <= 5; times++) await authenticate(`Bearer ${await sign()}`);
-    expect(asked).toBe(1);
+    expect(requestCount).toBe(1);
   });
 });
 
-describe("no token", () => {
+describe("a missing token", () => {
   it.each([undefined, "", "Bearer", "Bearer ", "Basic YWxpY2U6cGFzcw==", "Token abc", "Bearer a b", "alice"])(
-    "is what %j is: 401 with a challenge, and no look at the keys",
+    "is the result of %j: 401 with a challenge, without a request for the key set",
     async (authorization) => {
       expect(await problemOf(authorization)).toMatchObject({
         code: "unauthorized",
         options: { headers: { "www-authenticate": 'Bearer realm="antler"' } },
       });
-      expect(asked).toBe(0);
+      expect(requestCount).toBe(0);
     },
   );
 
-  it("is what a good token without its scheme is", async () => {
+  it("is the result of a valid token without its scheme", async () => {
     expect((await problemOf(await sign())).code).toBe("unauthorized");
   });
 
-  it("is what a huge token is, which nobody parses", async () => {
+  it("is the result of a token above the length limit", async () => {
     const huge = await sign({ padding: "x".repeat(10_000) });
     expect((await problemOf(`Bearer ${huge}`)).code).toBe("unauthorized");
-    expect(asked).toBe(0);
+    expect(requestCount).toBe(0);
   });
 });
 
-describe("a bad token", () => {
-  it("is one that nobody signed", async () => {
+describe("an invalid token", () => {
+  it("is one without a signature", async () => {
     await expectUnauthorized(new UnsecuredJWT(claims()).encode());
   });
 
-  it("is one that says alg none over a good signature", async () => {
+  it("is one with alg none and a valid signature", async () => {
     const [, payload, signature] = (await sign()).split(".");
     await expectUnauthorized(`${base64url.encode('{"alg":"none","kid":"key-1"}')}.${payload}.${signature}`);
   });
@@ -204,14 +204,14 @@ describe("a bad token", () => {
     await expectUnauthorized(await sign({}, { key: others, kid: "key-9" }));
   });
 
-  it("is one that brings its own key", async () => {
+  it("is one with its own key in the header", async () => {
     const token = await new SignJWT(claims())
       .setProtectedHeader({ alg: "ES256", jwk: others.jwk })
       .sign(others.privateKey);
     await expectUnauthorized(token);
   });
 
-  it("is one whose payload was changed", async () => {
+  it("is one with a changed payload", async () => {
     const [header, , signature] = (await sign()).split(".");
     const payload = base64url.encode(JSON.stringify({ ...claims(), sub: "bob" }));
     await expectUnauthorized(`${header}.${payload}.${signature}`);
@@ -233,7 +233,7 @@ describe("a bad token", () => {
     );
   });
 
-  it("is one past its end", async () => {
+  it("is one that has expired", async () => {
     await expectUnauthorized(await sign({ exp: seconds() - 10 }));
   });
 
@@ -241,7 +241,7 @@ describe("a bad token", () => {
     await expectUnauthorized(await sign({ nbf: seconds() + 60 }));
   });
 
-  it("is one whose end is no number", async () => {
+  it("is one with an expiry that is not a number", async () => {
     const payload = new TextEncoder().encode(JSON.stringify({ ...claims(), exp: "never" }));
     await expectUnauthorized(
       await new CompactSign(payload).setProtectedHeader({ alg: "ES256", kid: "key-1" }).sign(pair.privateKey),
@@ -255,27 +255,27 @@ describe("a bad token", () => {
     },
   );
 
-  it("tells the caller nothing of what is wrong with it", async () => {
+  it("gets a response without the reason", async () => {
     const problem = await problemOf(`Bearer ${await sign({ aud: "other" })}`);
     expect(problem.message).toBe("A valid bearer token is required");
     expect(problem.cause).toBeInstanceOf(Error);
   });
 });
 
-describe("keys that can't be read", () => {
+describe("a key set that can't be read", () => {
   const unavailable = { code: "unavailable", options: { headers: { "retry-after": "1" } } };
 
   it.each([
     ["fails", 500, "{}"],
     ["has lost them", 404, "not found"],
-    ["answers something that is no JSON", 200, "<html>"],
-    ["answers something that is no key set", 200, '{"keys":"none"}'],
-  ])("make the service unavailable, not the token bad: the server %s", async (_what, status, body) => {
-    answer = { status, body };
+    ["responds without JSON", 200, "<html>"],
+    ["responds without a key set", 200, '{"keys":"none"}'],
+  ])("makes the service unavailable, not the token invalid: the server %s", async (_what, status, body) => {
+    keySetResponse = { status, body };
     expect(await problemOf(`Bearer ${await sign()}`)).toMatchObject(unavailable);
   });
 
-  it("make the service unavailable when nobody listens", async () => {
+  it("makes the service unavailable when the server is down", async () => {
     const gone = createServer();
     const url = await listen(gone);
     await new Promise((resolve) => gone.close(resolve));
@@ -284,23 +284,23 @@ describe("keys that can't be read", () => {
     expect(await problemOf(`Bearer ${await sign()}`)).toMatchObject(unavailable);
   });
 
-  it("are read again once the server is back", async () => {
-    answer = { status: 500, body: "" };
+  it("is read again once the server is available", async () => {
+    keySetResponse = { status: 500, body: "" };
     await problemOf(`Bearer ${await sign()}`);
     serve(pair.jwk);
 
     expect(await authenticate(`Bearer ${await sign()}`)).toMatchObject({ subject: "alice" });
   });
 
-  it("don't matter to a token that can't be good whatever the keys are", async () => {
-    answer = { status: 500, body: "" };
+  it("does not change the response to a token that is invalid with any key", async () => {
+    keySetResponse = { status: 500, body: "" };
     await expectUnauthorized(new UnsecuredJWT(claims()).encode());
     await expectUnauthorized("x.y.z");
   });
 });
 
-describe("a change of keys", () => {
-  it("is picked up when a token names a key that is new", async () => {
+describe("a key rotation", () => {
+  it("takes effect when a token has a new key id", async () => {
     vi.useFakeTimers({ toFake: ["Date"] });
     const fresh = await makePair("key-2");
     await authenticate(`Bearer ${await sign()}`);
@@ -310,16 +310,16 @@ describe("a change of keys", () => {
     expect(await authenticate(`Bearer ${await sign({}, { key: fresh, kid: "key-2" })}`)).toMatchObject({
       subject: "alice",
     });
-    expect(asked).toBe(2);
+    expect(requestCount).toBe(2);
   });
 
-  it("can't be pretended to make us ask for the keys with every token", async () => {
+  it("does not cause a request for every token with an unknown key id", async () => {
     await authenticate(`Bearer ${await sign()}`);
     for (const kid of ["a", "b", "c", "d"]) await expectUnauthorized(await sign({}, { key: others, kid }));
-    expect(asked).toBe(1);
+    expect(requestCount).toBe(1);
   });
 
-  it("takes an old key away: in ten minutes at most its tokens are bad", async () => {
+  it("makes tokens of a removed key invalid within ten minutes", async () => {
     vi.useFakeTimers({ toFake: ["Date"] });
     const fresh = await makePair("key-2");
     await authenticate(`Bearer ${await sign()}`);
@@ -330,8 +330,8 @@ describe("a change of keys", () => {
   });
 });
 
-describe("a setting that is missing", () => {
-  it.each(["JWT_JWKS_URL", "JWT_ISSUER", "JWT_AUDIENCE"])("lets nobody in: %s", async (name) => {
+describe("a missing setting", () => {
+  it.each(["JWT_JWKS_URL", "JWT_ISSUER", "JWT_AUDIENCE"])("makes authentication fail: %s", async (name) => {
     vi.stubEnv(name, "");
     await expect(authenticate(`Bearer ${await sign()}`)).rejects.toThrow(name);
   });

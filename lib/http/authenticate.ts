@@ -2,22 +2,22 @@ import { createRemoteJWKSet, errors, type JWTPayload, type JWTVerifyGetKey, jwtV
 import { setting } from "../runtime/config.ts";
 import { HttpProblem } from "./problem.ts";
 
-/** Who calls: the token's subject, and what its scopes allow. */
+/** The subject and the scopes of a valid token. */
 export interface Caller {
   readonly subject: string;
   readonly scopes: ReadonlySet<string>;
 }
 
-/** Lets a service act for any user. */
+/** Gives a service access to every wallet. */
 export const ADMIN_SCOPE = "wallets:admin";
 
-/** Signatures that only the holder of a private key can make; an HMAC made with the public key is not among them. */
+/** Asymmetric signatures only: with an HMAC, the public key itself would be the secret. */
 const ALGORITHMS = ["RS256", "PS256", "ES256", "EdDSA"];
 const CLOCK_TOLERANCE_SECONDS = 5;
 const KEY_SET_TIMEOUT_MS = 2000;
-/** RFC 6750, section 2.1. What parses the token is more patient and skips white space. */
+/** RFC 6750, section 2.1. jose also accepts white space. */
 const TOKEN = /^[A-Za-z0-9._~+/-]+=*$/;
-/** A token is a few hundred bytes; parsing a huge one is work that nobody signed for. */
+/** A token has a few hundred bytes. One above this limit is refused before it is parsed. */
 const TOKEN_LENGTH_MAX = 8192;
 const CHALLENGE = 'Bearer realm="antler"';
 const INVALID_TOKEN = `${CHALLENGE}, error="invalid_token"`;
@@ -34,8 +34,7 @@ function getKeyFrom(url: string): JWTVerifyGetKey {
 /**
  * Checks the bearer token: signature by a key of `JWT_JWKS_URL`, issuer, audience, expiry and not-before.
  *
- * @throws HttpProblem `unauthorized` for a token that is missing or wrong in any way, `unavailable` when the key set
- *   can't be read
+ * @throws HttpProblem `unauthorized` for a missing or invalid token, `unavailable` when the key set can't be read
  */
 export async function authenticate(authorization: string | undefined): Promise<Caller> {
   const token = /^Bearer +([^ ]+)$/i.exec(authorization ?? "")?.[1];
@@ -64,7 +63,7 @@ function toCaller({ sub, scope }: JWTPayload): Caller {
   return { subject: sub, scopes: new Set(typeof scope === "string" ? scope.split(" ") : []) };
 }
 
-/** What is the token's fault, and not that of the network or of the key set. */
+/** True for an invalid token, false for a failure of the network or of the key set. */
 function isTokenError(error: unknown): boolean {
   return (
     error instanceof errors.JWTClaimValidationFailed ||

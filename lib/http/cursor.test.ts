@@ -4,15 +4,15 @@ import { readCursor, writeCursor } from "./cursor.ts";
 const encoded = (text: string) => Buffer.from(text).toString("base64url");
 
 describe("a cursor", () => {
-  it.each([1, 2, 25, 1_000_000, 999_999_999_999_999])("leads back to sequence %i", (sequence) => {
+  it.each([1, 2, 25, 1_000_000, 999_999_999_999_999])("decodes to the encoded sequence %i", (sequence) => {
     expect(readCursor(writeCursor(sequence))).toBe(sequence);
   });
 
-  it("goes into a query string as it is", () => {
+  it("needs no escapes in a query string", () => {
     expect(writeCursor(123_456_789)).toMatch(/^[A-Za-z0-9_-]+$/);
   });
 
-  it("may be absent: the history is then read from its newest end", () => {
+  it("is optional", () => {
     expect(readCursor(undefined)).toBeUndefined();
   });
 
@@ -35,7 +35,7 @@ describe("a cursor", () => {
     encoded("v1:1\n"),
     encoded("v1:1234567890123456"),
     encoded("V1:25"),
-  ])("is refused when this API did not give it out: %j", (cursor) => {
+  ])("is refused if it is not a cursor of this API: %j", (cursor) => {
     expect(() => readCursor(cursor)).toThrow(expect.objectContaining({ code: "invalid_cursor" }));
   });
 });

@@ -1,8 +1,8 @@
 import { HttpProblem } from "./problem.ts";
 
 /**
- * A cursor is a sequence number, made opaque so that nobody builds on it. It names no user: a page is always read from
- * the wallet in the path, so another user's cursor shows nothing of that user.
+ * A cursor is an opaque sequence number. It has no user id: a page is always read from the wallet in the path, so a cursor
+ * from another user reveals nothing about that user.
  */
 export function writeCursor(beforeSequence: number): string {
   return Buffer.from(`v1:${beforeSequence}`).toString("base64url");

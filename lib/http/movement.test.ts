@@ -4,9 +4,11 @@ import { type InMemoryPorts, inMemoryPorts, recordOf } from "../../testkit/inMem
 import type { Transaction } from "../domain/transaction.ts";
 import { consume } from "../ledger/consume.ts";
 import { type Submission, submit } from "../ledger/submit.ts";
-import { answerMovement, readMovement } from "./movement.ts";
-import { HttpProblem } from "./problem.ts";
+import { deposit as depositSpecification } from "./commands/deposit.ts";
+import { readSubmission, respondToSubmission } from "./movement.ts";
+import { HttpProblem, PROBLEMS } from "./problem.ts";
 import { problemResponse, type Response } from "./response.ts";
+import type { HttpEvent } from "./route.ts";
 import { problemSchema, transactionSchema } from "./schemas.ts";
 
 const deposit: Submission = {
@@ -33,11 +35,11 @@ async function consumeAll() {
   );
 }
 
-/** Submits and answers; a problem as the response that it becomes. */
-async function answer(submission: Submission, prefer?: string): Promise<Response> {
+/** Returns the response, also for a problem. */
+async function respond(submission: Submission, prefer?: string): Promise<Response> {
   const event = httpEvent({ method: "POST", headers: prefer ? { prefer } : {} });
   try {
-    return await answerMovement(event, await submit(submission, ports), ports);
+    return await respondToSubmission(event, await submit(submission, ports), ports);
   } catch (error) {
     if (error instanceof HttpProblem) return problemResponse(error, "request-1");
     throw error;
@@ -54,7 +56,7 @@ function stored(): Transaction {
   return transaction;
 }
 
-describe("readMovement", () => {
+describe("readSubmission", () => {
   const request = {
     method: "POST",
     headers: { "idempotency-key": "key-1", "content-type": "application/json" },
@@ -62,8 +64,11 @@ describe("readMovement", () => {
     body: '{"currency":"USD","amount":"1.50","reference":"invoice 1","metadata":{"a":"b"}}',
   };
 
-  it("reads all that a movement needs but its type", () => {
-    expect(readMovement(httpEvent(request), lambdaContext)).toEqual({
+  const read = (event: HttpEvent) => readSubmission(event, lambdaContext, depositSpecification);
+
+  it("reads the submission of a deposit", () => {
+    expect(read(httpEvent(request))).toEqual({
+      type: "deposit",
       userId: "alice",
       idempotencyKey: "key-1",
       currency: "USD",
@@ -74,22 +79,20 @@ describe("readMovement", () => {
     });
   });
 
-  it("refuses a wait that is given twice before anything of the movement is stored", () => {
+  it("refuses two waits before the command is stored", () => {
     const event = httpEvent({ ...request, headers: { ...request.headers, prefer: "wait=5,wait=5" } });
-    expect(() => readMovement(event, lambdaContext)).toThrow(expect.objectContaining({ code: "prefer_invalid" }));
+    expect(() => read(event)).toThrow(expect.objectContaining({ code: "prefer_invalid" }));
   });
 
-  it("asks for the Idempotency-Key before it looks at the body", () => {
+  it("checks the Idempotency-Key before the body", () => {
     const event = httpEvent({ ...request, headers: {}, body: "{" });
-    expect(() => readMovement(event, lambdaContext)).toThrow(
-      expect.objectContaining({ code: "idempotency_key_required" }),
-    );
+    expect(() => read(event)).toThrow(expect.objectContaining({ code: "idempotency_key_required" }));
   });
 });
 
-describe("a movement that nobody waits for", () => {
-  it("is answered with 202, the pending transaction and where it will be", async () => {
-    const response = await answer(deposit);
+describe("without Prefer: wait", () => {
+  it("responds with 202, the pending transaction and its location", async () => {
+    const response = await respond(deposit);
 
     expect(response.statusCode).toBe(202);
     expect(response.headers).toEqual({
@@ -115,33 +118,33 @@ describe("a movement that nobody waits for", () => {
     expect(ports.clock.sleeps).toEqual([]);
   });
 
-  it("is answered with 202 again under its key, as it stands by then, and says that it is a replay", async () => {
-    await answer(deposit);
+  it("responds to a replay with 202 and the current state of the transaction", async () => {
+    await respond(deposit);
     await consumeAll();
 
-    const response = await answer(deposit);
+    const response = await respond(deposit);
 
     expect(response.statusCode).toBe(202);
     expect(response.headers).toMatchObject({ "idempotency-replayed": "true" });
     expect(viewOf(response)).toMatchObject({ status: "posted", sequence: 1, balanceAfter: "12.34" });
   });
 
-  it("is answered with 202 for a rejection too: the request itself was well", async () => {
-    await answer(withdrawal);
+  it("responds to a replay with 202 when the command was rejected", async () => {
+    await respond(withdrawal);
     await consumeAll();
 
-    const response = await answer(withdrawal);
+    const response = await respond(withdrawal);
 
     expect(response.statusCode).toBe(202);
     expect(viewOf(response)).toMatchObject({ status: "rejected", rejection: { code: "insufficient_funds" } });
   });
 });
 
-describe("a movement that is waited for", () => {
-  it("is answered with 201 once it is posted", async () => {
+describe("with Prefer: wait", () => {
+  it("responds with 201 once the command is posted", async () => {
     ports.clock.in(100, () => void consumeAll());
 
-    const response = await answer(deposit, "wait=5");
+    const response = await respond(deposit, "wait=5");
 
     expect(response.statusCode).toBe(201);
     expect(response.headers).toMatchObject({
@@ -157,10 +160,10 @@ describe("a movement that is waited for", () => {
     });
   });
 
-  it("is answered with 422 and the transaction once it is rejected", async () => {
+  it("responds with 422 and the transaction once the command is rejected", async () => {
     ports.clock.in(100, () => void consumeAll());
 
-    const response = await answer(withdrawal, "wait=5");
+    const response = await respond(withdrawal, "wait=5");
 
     expect(response.statusCode).toBe(422);
     expect(response.headers).toMatchObject({
@@ -172,7 +175,7 @@ describe("a movement that is waited for", () => {
       type: "urn:antler:problem:insufficient_funds",
       status: 422,
       code: "insufficient_funds",
-      detail: "The balance does not cover the withdrawal.",
+      detail: "The balance does not cover the withdrawal",
       requestId: "request-1",
       transaction: {
         id: stored().id,
@@ -184,40 +187,40 @@ describe("a movement that is waited for", () => {
     });
   });
 
-  it("is answered with 202 when it is still pending at the end of the wait", async () => {
-    const response = await answer(deposit, "wait=2");
+  it("responds with 202 when the command is still pending after the wait", async () => {
+    const response = await respond(deposit, "wait=2");
 
     expect(response.statusCode).toBe(202);
     expect(response.headers).toMatchObject({ "preference-applied": "wait=2" });
     expect(viewOf(response).status).toBe("pending");
   });
 
-  it("waits 20 seconds at most, and says so", async () => {
-    const response = await answer(deposit, "wait=600");
+  it("waits at most 20 seconds and reports the wait that it applied", async () => {
+    const response = await respond(deposit, "wait=600");
 
     expect(response.headers).toMatchObject({ "preference-applied": "wait=20" });
     expect(ports.clock.sleeps.reduce((sum, sleep) => sum + sleep, 0)).toBeLessThan(20_001);
   });
 
-  it("gets the same answer under the same key, and hears that it is a replay", async () => {
+  it("responds to a replay with the same 201 and Idempotency-Replayed", async () => {
     ports.clock.in(100, () => void consumeAll());
-    const first = await answer(deposit, "wait=5");
-    const again = await answer(deposit, "wait=5");
+    const first = await respond(deposit, "wait=5");
+    const again = await respond(deposit, "wait=5");
     expect(again.statusCode).toBe(201);
     expect(bodyOf(again)).toEqual(bodyOf(first));
     expect(again.headers).toMatchObject({ "idempotency-replayed": "true" });
   });
 
-  it("gets a rejection again under the same key, and hears that it is a replay", async () => {
+  it("responds to a replay of a rejection with 422 and Idempotency-Replayed", async () => {
     ports.clock.in(100, () => void consumeAll());
-    await answer(withdrawal, "wait=5");
-    const again = await answer(withdrawal, "wait=5");
+    await respond(withdrawal, "wait=5");
+    const again = await respond(withdrawal, "wait=5");
     expect(again.statusCode).toBe(422);
     expect(again.headers).toMatchObject({ "idempotency-replayed": "true" });
   });
 });
 
-describe("a movement that is not accepted", () => {
+describe("a submission that is not accepted", () => {
   it.each([
     ["unknown_currency", { currency: "DOGE" }, "/currency"],
     ["unknown_currency", { currency: "XOF", amount: "1" }, "/currency"],
@@ -225,20 +228,20 @@ describe("a movement that is not accepted", () => {
     ["amount_scale", { amount: "1.234" }, "/amount"],
     ["amount_zero", { amount: "0" }, "/amount"],
     ["amount_limit", { amount: "9".repeat(37) }, "/amount"],
-  ] as const)("is answered with 422 %s for %j, which points at the field", async (code, change, pointer) => {
-    const response = await answer({ ...deposit, ...change }, "wait=5");
+  ] as const)("gets 422 %s for %j, with a pointer to the field", async (code, change, pointer) => {
+    const response = await respond({ ...deposit, ...change }, "wait=5");
 
     expect(response.statusCode).toBe(422);
-    expect(problemOf(response)).toMatchObject({ code, errors: [{ pointer, detail: expect.any(String) }] });
+    expect(problemOf(response)).toMatchObject({ code, errors: [{ pointer, detail: PROBLEMS[code].title }] });
     expect(response.headers).not.toHaveProperty("location");
     expect(ports.transactions.size).toBe(0);
     expect(ports.clock.sleeps).toEqual([]);
   });
 
-  it("is answered with 422 idempotency_key_reused when its key stands for something else", async () => {
-    await answer(deposit);
+  it("gets 422 idempotency_key_reused when the key was used with other content", async () => {
+    await respond(deposit);
 
-    const response = await answer({ ...deposit, amount: "99" });
+    const response = await respond({ ...deposit, amount: "99" });
 
     expect(response.statusCode).toBe(422);
     expect(problemOf(response)).toMatchObject({ code: "idempotency_key_reused" });

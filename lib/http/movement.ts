@@ -1,4 +1,6 @@
 import type { Context } from "aws-lambda";
+import type * as z from "zod";
+import type { RejectionCode } from "../domain/rejection.ts";
 import {
   awaitOutcome,
   type Submission,
@@ -6,40 +8,49 @@ import {
   type SubmitPorts,
   type Submitted,
 } from "../ledger/submit.ts";
-import { HttpProblem } from "./problem.ts";
+import { HttpProblem, PROBLEMS } from "./problem.ts";
 import { readIdempotencyKey, readJson, readUserId, readWaitSeconds } from "./request.ts";
 import { jsonResponse, type Response } from "./response.ts";
-import type { HttpEvent } from "./route.ts";
-import { movementBody } from "./schemas.ts";
+import type { CallerRole, HttpEvent } from "./route.ts";
 import { transactionView } from "./views.ts";
 
-/** What every movement of money asks for; its function adds the type. */
-export function readMovement(event: HttpEvent, context: Context): Omit<Submission, "type"> {
+/** One movement of money over HTTP: its POST route and its part of the OpenAPI document. */
+export interface MovementSpecification<Body = unknown> {
+  readonly path: `/v1/users/{userId}/${string}`;
+  readonly callers: readonly CallerRole[];
+  readonly body: z.ZodType<Body>;
+  toSubmission(body: Body): Omit<Submission, "userId" | "idempotencyKey" | "requestId">;
+  /** The rejections that the command can end with. */
+  readonly rejections: readonly RejectionCode[];
+  readonly operationId: string;
+  readonly summary: string;
+}
+
+/** @throws HttpProblem for a header or a body that is not valid */
+export function readSubmission(event: HttpEvent, context: Context, movement: MovementSpecification): Submission {
   const idempotencyKey = readIdempotencyKey(event);
-  // Read again for the answer; what is wrong with it must be found before anything is stored.
+  // The response needs the wait, but an invalid one is refused before anything is stored.
   readWaitSeconds(event);
-  const { currency, amount, reference, metadata } = readJson(event, movementBody);
   return {
+    ...movement.toSubmission(readJson(event, movement.body)),
     userId: readUserId(event),
     idempotencyKey,
-    currency,
-    amount,
-    reference,
-    metadata,
     requestId: context.awsRequestId,
   };
 }
 
 /**
- * Answers a submission: 202 with the transaction as it stands; or with `Prefer: wait`, once it is decided, 201 posted or
- * 422 rejected.
+ * Responds to a submission with 202 and the current state of the transaction. With `Prefer: wait` it waits for the
+ * decision: 201 if posted, 422 if rejected, 202 if still pending.
+ *
+ * @throws HttpProblem for a submission that is not accepted, and for an awaited rejection
  */
-export async function answerMovement(
+export async function respondToSubmission(
   event: HttpEvent,
   submitted: Submitted,
   ports: Pick<SubmitPorts, "store" | "clock">,
 ): Promise<Response> {
-  if (!submitted.accepted) throw refusal(submitted.problem);
+  if (!submitted.accepted) throw notAccepted(submitted.problem);
   const waitSeconds = readWaitSeconds(event);
   const transaction = waitSeconds
     ? await awaitOutcome(submitted.transaction, waitSeconds * 1000, ports)
@@ -52,29 +63,22 @@ export async function answerMovement(
     ...(waitSeconds && { "preference-applied": `wait=${waitSeconds}` }),
   };
   if (waitSeconds && view.rejection) {
-    const { code, detail } = view.rejection;
-    throw new HttpProblem(code, { detail, headers, members: { transaction: view } });
+    throw new HttpProblem(view.rejection.code, { headers, members: { transaction: view } });
   }
   return jsonResponse(waitSeconds && view.status === "posted" ? 201 : 202, view, headers);
 }
 
-function refusal(problem: SubmissionProblem): HttpProblem {
-  switch (problem) {
-    case "unknown_currency":
-      return new HttpProblem(problem, { errors: [{ pointer: "/currency", detail: "is not a currency to use here" }] });
-    case "amount_invalid":
-    case "amount_scale":
-    case "amount_zero":
-    case "amount_limit":
-      return new HttpProblem(problem, { errors: [{ pointer: "/amount", detail: AMOUNT_DETAILS[problem] }] });
-    case "idempotency_key_reused":
-      return new HttpProblem(problem);
-  }
-}
-
-const AMOUNT_DETAILS = {
-  amount_invalid: 'must be a plain decimal such as "12.34"',
-  amount_scale: "has more decimals than the currency",
-  amount_zero: "must be above zero",
-  amount_limit: "has more than 38 digits in minor units",
+/** The field of the body that a problem is about. */
+const POINTERS: Record<SubmissionProblem, string | undefined> = {
+  unknown_currency: "/currency",
+  amount_invalid: "/amount",
+  amount_scale: "/amount",
+  amount_zero: "/amount",
+  amount_limit: "/amount",
+  idempotency_key_reused: undefined,
 };
+
+function notAccepted(problem: SubmissionProblem): HttpProblem {
+  const pointer = POINTERS[problem];
+  return new HttpProblem(problem, pointer ? { errors: [{ pointer, detail: PROBLEMS[problem].title }] } : {});
+}

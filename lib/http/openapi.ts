@@ -1,6 +1,13 @@
 import * as z from "zod";
-import { createDocument, type ZodOpenApiOperationObject, type ZodOpenApiResponseObject } from "zod-openapi";
+import {
+  createDocument,
+  type ZodOpenApiOperationObject,
+  type ZodOpenApiPathItemObject,
+  type ZodOpenApiResponseObject,
+} from "zod-openapi";
 import { ADMIN_SCOPE } from "./authenticate.ts";
+import { MOVEMENTS } from "./commands/index.ts";
+import type { MovementSpecification } from "./movement.ts";
 import { PROBLEMS, type ProblemCode } from "./problem.ts";
 import { IDEMPOTENCY_KEY, WAIT_SECONDS_MAX } from "./request.ts";
 import {
@@ -9,7 +16,6 @@ import {
   healthSchema,
   historyQuery,
   historySchema,
-  movementBody,
   problemSchema,
   transactionId,
   transactionSchema,
@@ -17,26 +23,22 @@ import {
 } from "./schemas.ts";
 
 /**
- * The OpenAPI document, made from the schemas that the functions validate with. No function imports this: they serve
- * what `npm run openapi` wrote to docs/reference/openapi.json.
+ * Generates the OpenAPI document from the schemas. No function imports this file: they serve
+ * docs/reference/openapi.json, which `npm run openapi` writes.
  */
 
-const requestIdHeader = z.string().meta({ description: "Id of the request, as it stands in the logs" });
-const retryAfterHeader = z.string().meta({ description: "Seconds to wait before the next try", example: "1" });
+const requestIdHeader = z.string().meta({ description: "Id of the request, also in the logs" });
+const retryAfterHeader = z.string().meta({ description: "Seconds to wait before a retry", example: "1" });
 const challengeHeader = z.string().meta({
   description: "RFC 6750 challenge",
   example: 'Bearer realm="antler", error="invalid_token"',
 });
 const movementHeaders = {
   Location: z.string().meta({ description: "Path of the transaction" }),
-  "Idempotency-Replayed": z
-    .literal("true")
-    .optional()
-    .meta({ description: "The Idempotency-Key was met before; this is the transaction as it now stands" }),
-  "Preference-Applied": z
-    .string()
-    .optional()
-    .meta({ description: "The wait that `Prefer` asked for, as it was granted", example: "wait=5" }),
+  "Idempotency-Replayed": z.literal("true").optional().meta({
+    description: "The Idempotency-Key was used before; the response has the current state of its transaction",
+  }),
+  "Preference-Applied": z.string().optional().meta({ description: "The wait that the API applied", example: "wait=5" }),
 };
 
 const idempotencyKey = z
@@ -44,15 +46,15 @@ const idempotencyKey = z
   .regex(IDEMPOTENCY_KEY)
   .meta({
     description:
-      "A key of your own that names this movement, 1 to 255 printable ASCII characters other than a comma. The same key " +
-      "moves money at most once, for ever: after a timeout or a 5xx send the same request again.",
+      "Your own key for this movement, 1 to 255 printable ASCII characters without a comma. One key moves money at most " +
+      "once and never expires: after a timeout or a 5xx, send the same request again.",
     example: "order-1001",
   });
 const prefer = z
   .string()
   .optional()
   .meta({
-    description: `RFC 7240: \`wait=N\` waits up to N seconds, 1 to ${WAIT_SECONDS_MAX}, for the outcome; given once`,
+    description: `RFC 7240: \`wait=N\` waits up to N seconds, 1 to ${WAIT_SECONDS_MAX}, for the outcome; at most one wait`,
     example: "wait=5",
   });
 
@@ -81,7 +83,7 @@ function json(schema: z.ZodType, description: string, headers: z.ZodRawShape = {
   return { description, headers: withRequestId(headers), content: { "application/json": { schema } } };
 }
 
-/** One response a status, with the codes that it can carry. */
+/** One response per status, with every code that it can have. */
 function problems(codes: readonly Problem[]): Responses {
   const responses: Responses = {};
   const ours = [...new Set(codes)].filter((code) => code !== "too_many_requests");
@@ -108,17 +110,17 @@ function problem(status: number, codes: readonly ProblemCode[]): ZodOpenApiRespo
   };
 }
 
-/** Responses that carry one code only, each a component of the document. */
+/** The responses with a single code: components of the document. */
 const SHARED = new Map<ProblemCode, ZodOpenApiResponseObject>(
   (["unauthorized", "forbidden", "not_found", "validation_failed", "internal_error", "unavailable"] as const).map(
     (code) => [code, { ...problem(PROBLEMS[code].status, [code]), id: code }],
   ),
 );
 
-/** API Gateway answers this one by itself, and in its own words. */
+/** API Gateway sends this response itself, without problem details. */
 const THROTTLED: ZodOpenApiResponseObject = {
   id: "too_many_requests",
-  description: "API Gateway's throttle: try again a little later",
+  description: "API Gateway throttles the request: retry later",
   content: { "application/json": { schema: z.strictObject({ message: z.string() }) } },
 };
 
@@ -155,13 +157,13 @@ interface Operation {
   readonly tag: "Movements" | "Wallets" | "Reference" | "Service";
 }
 
-/** A call that anyone may make. */
-function open({ tag, ...texts }: Operation, responses: Responses): ZodOpenApiOperationObject {
+/** An operation without authentication. */
+function publicOperation({ tag, ...texts }: Operation, responses: Responses): ZodOpenApiOperationObject {
   return { ...texts, tags: [tag], security: [], responses };
 }
 
-/** A call below `/v1/users/{userId}`. */
-function owned({ tag, ...texts }: Operation, responses: Responses): ZodOpenApiOperationObject {
+/** An operation below `/v1/users/{userId}`. */
+function userOperation({ tag, ...texts }: Operation, responses: Responses): ZodOpenApiOperationObject {
   return {
     ...texts,
     tags: [tag],
@@ -171,36 +173,34 @@ function owned({ tag, ...texts }: Operation, responses: Responses): ZodOpenApiOp
   };
 }
 
-function movement(
-  operationId: string,
-  summary: string,
-  rejections: readonly ("insufficient_funds" | "balance_limit")[],
-): ZodOpenApiOperationObject {
+function movementPath({ body, rejections, operationId, summary }: MovementSpecification): ZodOpenApiPathItemObject {
   const description =
-    "The command is stored and queued, and the answer is 202; a user's commands take effect in the order in which they " +
-    "were accepted. With `Prefer: wait=N` the answer is the outcome: 201 posted, 422 rejected with the `transaction` in " +
-    "the problem, 202 if it is still pending.";
+    "The API stores and queues the command and responds with 202. The ledger processes a user's commands in the order in " +
+    "which it accepted them. With `Prefer: wait=N` the response is the outcome: 201 if posted, 422 with the `transaction` " +
+    "in the problem if rejected, 202 if still pending.";
   return {
-    operationId,
-    ...owned(
-      { summary, description, tag: "Movements" },
-      {
-        201: json(transactionSchema, "Waited for, and posted", movementHeaders),
-        202: json(transactionSchema, "Accepted", movementHeaders),
-        ...withMovementHeaders(
-          problems([...USER_PROBLEMS, ...SUBMISSION_PROBLEMS, ...rejections, ...ANY_PROBLEMS, "unavailable"]),
-        ),
+    post: {
+      operationId,
+      ...userOperation(
+        { summary, description, tag: "Movements" },
+        {
+          201: json(transactionSchema, "Posted, with `Prefer: wait`", movementHeaders),
+          202: json(transactionSchema, "Accepted", movementHeaders),
+          ...withMovementHeaders(
+            problems([...USER_PROBLEMS, ...SUBMISSION_PROBLEMS, ...rejections, ...ANY_PROBLEMS, "unavailable"]),
+          ),
+        },
+      ),
+      requestParams: {
+        path: z.object({ userId }),
+        header: z.object({ "Idempotency-Key": idempotencyKey, Prefer: prefer }),
       },
-    ),
-    requestParams: {
-      path: z.object({ userId }),
-      header: z.object({ "Idempotency-Key": idempotencyKey, Prefer: prefer }),
+      requestBody: { required: true, content: { "application/json": { schema: body } } },
     },
-    requestBody: { required: true, content: { "application/json": { schema: movementBody } } },
   };
 }
 
-/** A rejection that was waited for tells where its transaction is, as an acceptance does. */
+/** The response to an awaited rejection has the headers of an acceptance too. */
 function withMovementHeaders(responses: Responses): Responses {
   const { Location, ...others } = movementHeaders;
   const rejected = responses[422];
@@ -216,15 +216,15 @@ const document = createDocument(
       title: "Antler",
       version: "1.0.0",
       description:
-        "A multi-currency wallet ledger: deposit, withdraw, read balances. Amounts are decimal strings and exact. Errors " +
-        "are RFC 9457 problem details with a stable `code`.",
+        "A multi-currency wallet ledger: deposits, withdrawals, balances and history. Amounts are exact decimal strings. " +
+        "Errors are RFC 9457 problem details with a stable `code`.",
     },
-    // Relative to where this document is served, so that it holds behind any prefix.
+    // Relative to the URL of this document, which may have a prefix.
     servers: [{ url: "." }],
     tags: [
       { name: "Movements", description: "Commands that move money" },
-      { name: "Wallets", description: "What a user has, and how it came about" },
-      { name: "Reference", description: "What the ledger knows of the world" },
+      { name: "Wallets", description: "Balances and history of a user" },
+      { name: "Reference", description: "Data that all users share" },
       { name: "Service", description: "About this API" },
     ],
     components: {
@@ -238,19 +238,14 @@ const document = createDocument(
       },
     },
     paths: {
-      "/v1/users/{userId}/deposits": {
-        post: movement("deposit", "Deposit money", ["balance_limit"]),
-      },
-      "/v1/users/{userId}/withdrawals": {
-        post: movement("withdraw", "Withdraw money", ["insufficient_funds"]),
-      },
+      ...Object.fromEntries(MOVEMENTS.map((movement) => [movement.path, movementPath(movement)])),
       "/v1/users/{userId}/balances": {
         get: {
           operationId: "balances",
-          ...owned(
+          ...userOperation(
             {
               summary: "Read a user's balances",
-              description: "Every enabled currency, and any other that is not zero. Strongly consistent.",
+              description: "All enabled currencies, and disabled ones with a balance. Strongly consistent.",
               tag: "Wallets",
             },
             {
@@ -263,12 +258,12 @@ const document = createDocument(
       "/v1/users/{userId}/transactions": {
         get: {
           operationId: "transactions",
-          ...owned(
+          ...userOperation(
             {
               summary: "Read a user's history",
               description:
-                "Every decided transaction, the rejected ones too, newest first. With a filter a page of a long history " +
-                "(10,000 decisions, fewer with much metadata) may be short or empty: go on while there is a `nextCursor`.",
+                "All decided transactions, also the rejected ones, newest first. With a filter, a page of a long history " +
+                "(10,000 decisions, fewer with much metadata) can be short or empty: continue while there is a `nextCursor`.",
               tag: "Wallets",
             },
             {
@@ -282,10 +277,14 @@ const document = createDocument(
       "/v1/users/{userId}/transactions/{id}": {
         get: {
           operationId: "transaction",
-          ...owned(
-            { summary: "Read one transaction", description: "Pending ones too. Strongly consistent.", tag: "Wallets" },
+          ...userOperation(
             {
-              200: json(transactionSchema, "The transaction as it now stands"),
+              summary: "Read one transaction",
+              description: "Also while it is pending. Strongly consistent.",
+              tag: "Wallets",
+            },
+            {
+              200: json(transactionSchema, "The transaction in its current state"),
               ...problems([...USER_PROBLEMS, "not_found", ...ANY_PROBLEMS, "unavailable"]),
             },
           ),
@@ -295,10 +294,10 @@ const document = createDocument(
       "/v1/currencies": {
         get: {
           operationId: "currencies",
-          ...open(
+          ...publicOperation(
             { summary: "List the currencies", tag: "Reference" },
             {
-              200: json(currenciesSchema, "Every enabled currency"),
+              200: json(currenciesSchema, "All enabled currencies"),
               ...problems([...ANY_PROBLEMS, "unavailable"]),
             },
           ),
@@ -307,16 +306,19 @@ const document = createDocument(
       "/v1/health": {
         get: {
           operationId: "health",
-          ...open(
-            { summary: "Ask whether a command can go all the way", tag: "Service" },
-            { 200: json(healthSchema, "It can"), ...problems([...ANY_PROBLEMS, "unavailable"]) },
+          ...publicOperation(
+            { summary: "Check the health of the service", tag: "Service" },
+            {
+              200: json(healthSchema, "The tables and the queue respond"),
+              ...problems([...ANY_PROBLEMS, "unavailable"]),
+            },
           ),
         },
       },
       "/openapi.json": {
         get: {
           operationId: "openapi",
-          ...open(
+          ...publicOperation(
             { summary: "Read this document", tag: "Service" },
             {
               200: json(z.looseObject({ openapi: z.string() }), "An OpenAPI 3.1 document"),
@@ -328,8 +330,8 @@ const document = createDocument(
       "/docs": {
         get: {
           operationId: "docs",
-          ...open(
-            { summary: "Read and try the API on a page", tag: "Service" },
+          ...publicOperation(
+            { summary: "Open the documentation page", tag: "Service" },
             {
               200: {
                 description: "The page",
@@ -344,7 +346,7 @@ const document = createDocument(
     },
   },
   {
-    // zod says of every integer that it is a safe one; as limits of the API these would be noise.
+    // zod limits every integer to the safe range, which is no limit of the API.
     override: ({ jsonSchema }) => {
       if (jsonSchema.minimum === Number.MIN_SAFE_INTEGER) delete jsonSchema.minimum;
       if (jsonSchema.maximum === Number.MAX_SAFE_INTEGER) delete jsonSchema.maximum;

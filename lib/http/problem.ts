@@ -18,32 +18,32 @@ type RequestProblem =
 
 export type ProblemCode = RequestProblem | SubmissionProblem | RejectionCode;
 
-/** Every problem that the API can answer with. A new refusal does not compile until it stands here. */
+/** The HTTP status and title of every problem. A new code does not compile without them. */
 export const PROBLEMS: Record<ProblemCode, { readonly status: number; readonly title: string }> = {
   malformed_json: { status: 400, title: "The body is not valid JSON" },
   idempotency_key_required: { status: 400, title: "An Idempotency-Key header is required" },
   idempotency_key_invalid: {
     status: 400,
-    title: "The Idempotency-Key is not 1 to 255 printable ASCII characters other than a comma",
+    title: "The Idempotency-Key must be 1 to 255 printable ASCII characters without a comma",
   },
-  prefer_invalid: { status: 400, title: "The Prefer header gives wait more than once" },
-  invalid_cursor: { status: 400, title: "The cursor is not one that this API gave out" },
+  prefer_invalid: { status: 400, title: "The Prefer header has more than one wait" },
+  invalid_cursor: { status: 400, title: "The cursor is not valid" },
   unauthorized: { status: 401, title: "A valid bearer token is required" },
-  forbidden: { status: 403, title: "The token does not reach this wallet" },
-  not_found: { status: 404, title: "There is nothing here" },
+  forbidden: { status: 403, title: "The token does not give access to this wallet" },
+  not_found: { status: 404, title: "Resource not found" },
   payload_too_large: { status: 413, title: "The body is larger than 16 KB" },
   unsupported_media_type: { status: 415, title: "The body must be application/json in UTF-8" },
-  validation_failed: { status: 422, title: "The request has fields that are missing, unknown or wrong" },
-  unknown_currency: { status: 422, title: "The currency is not known, or takes no new transactions" },
+  validation_failed: { status: 422, title: "The request has fields that are missing, unknown or invalid" },
+  unknown_currency: { status: 422, title: "The currency is unknown or disabled" },
   amount_invalid: { status: 422, title: 'The amount is not a plain decimal such as "12.34"' },
   amount_scale: { status: 422, title: "The amount has more decimals than the currency" },
   amount_zero: { status: 422, title: "The amount is zero" },
   amount_limit: { status: 422, title: "The amount has more than 38 digits in minor units" },
-  idempotency_key_reused: { status: 422, title: "The Idempotency-Key was used with other content" },
+  idempotency_key_reused: { status: 422, title: "The Idempotency-Key was used with different content" },
   insufficient_funds: { status: 422, title: "The balance does not cover the withdrawal" },
   balance_limit: { status: 422, title: "The balance would exceed 38 digits in minor units" },
-  internal_error: { status: 500, title: "Something went wrong here" },
-  unavailable: { status: 503, title: "The ledger can't take this right now" },
+  internal_error: { status: 500, title: "Internal server error" },
+  unavailable: { status: 503, title: "The service is temporarily unavailable" },
 };
 
 export interface FieldError {
@@ -58,12 +58,12 @@ export interface ProblemOptions {
   readonly detail?: string;
   readonly errors?: readonly FieldError[];
   readonly headers?: Readonly<Record<string, string>>;
-  /** Further members of the problem document. */
+  /** Further members of the problem details. */
   readonly members?: Readonly<Record<string, unknown>>;
   readonly cause?: unknown;
 }
 
-/** Thrown anywhere below a route; the problem middleware turns it into the response. */
+/** An error with a response of its own, which the middleware of the route makes. */
 export class HttpProblem extends Error {
   override readonly name = "HttpProblem";
   readonly code: ProblemCode;

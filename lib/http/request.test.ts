@@ -3,7 +3,7 @@ import { describe, expect, it, onTestFinished } from "vitest";
 import * as z from "zod";
 import { httpEvent } from "../../testkit/events.ts";
 import { type FieldError, HttpProblem } from "./problem.ts";
-import { readIdempotencyKey, readJson, readQuery, readUserId, readWaitSeconds } from "./request.ts";
+import { acceptsGzip, readIdempotencyKey, readJson, readQuery, readUserId, readWaitSeconds } from "./request.ts";
 import { historyQuery, movementBody } from "./schemas.ts";
 
 const BODY = '{"currency":"USD","amount":"12.34"}';
@@ -18,7 +18,7 @@ function post(body: string | undefined, options: { contentType?: string; isBase6
   });
 }
 
-/** The problem that reading ends in. */
+/** Returns the problem that `read` throws. */
 function problemOf(read: () => unknown): HttpProblem {
   try {
     read();
@@ -41,11 +41,11 @@ describe("readJson", () => {
     "application/json; profile=x; charset=utf-8;",
     "application/json; charset=utf8",
     "Application/JSON",
-  ])("takes a body of type %s", (contentType) => {
+  ])("accepts a body of type %s", (contentType) => {
     expect(readJson(post(BODY, { contentType }), movementBody)).toEqual({ currency: "USD", amount: "12.34" });
   });
 
-  it("takes a body of no type for JSON", () => {
+  it("parses a body without a type as JSON", () => {
     expect(readJson(httpEvent({ method: "POST", body: BODY }), movementBody)).toEqual({
       currency: "USD",
       amount: "12.34",
@@ -74,7 +74,7 @@ describe("readJson", () => {
     expect(bodyProblem(BODY, { contentType }).code).toBe("unsupported_media_type");
   });
 
-  it("takes a body of exactly 16,384 bytes and refuses one of 16,385", () => {
+  it("accepts a body of 16,384 bytes and refuses one of 16,385", () => {
     const filled = (bytes: number) => BODY + " ".repeat(bytes - Buffer.byteLength(BODY));
 
     expect(readJson(post(filled(16_384)), movementBody)).toEqual({ currency: "USD", amount: "12.34" });
@@ -82,15 +82,15 @@ describe("readJson", () => {
   });
 
   it("counts bytes, not characters", () => {
-    const letters = (count: number) => `{"x":"${"é".repeat(count)}"}`;
-    expect(letters(8_188).length).toBeLessThan(16_384);
+    const bodyOf = (count: number) => `{"x":"${"é".repeat(count)}"}`;
+    expect(bodyOf(8_188).length).toBeLessThan(16_384);
 
-    expect(Buffer.byteLength(letters(8_188))).toBe(16_384);
-    expect(bodyProblem(letters(8_188)).code).toBe("validation_failed");
-    expect(bodyProblem(letters(8_189)).code).toBe("payload_too_large");
+    expect(Buffer.byteLength(bodyOf(8_188))).toBe(16_384);
+    expect(bodyProblem(bodyOf(8_188)).code).toBe("validation_failed");
+    expect(bodyProblem(bodyOf(8_189)).code).toBe("payload_too_large");
   });
 
-  it("takes a body that API Gateway encoded in base64, and counts what it decodes to", () => {
+  it("decodes a base64 body and limits the decoded bytes", () => {
     const encoded = (text: string) => Buffer.from(text).toString("base64");
     const isBase64Encoded = true;
 
@@ -124,15 +124,15 @@ describe("readJson", () => {
     expect(bodyProblem(body).code).toBe("malformed_json");
   });
 
-  it("refuses a request with no body", () => {
+  it("refuses a request without a body", () => {
     expect(problemOf(() => readJson(post(undefined), movementBody)).code).toBe("malformed_json");
   });
 
-  it.each(["null", "true", "1", '"text"', "[]", `[${BODY}]`])("refuses %s, which is JSON but no object", (body) => {
+  it.each(["null", "true", "1", '"text"', "[]", `[${BODY}]`])("refuses %s, which is JSON but not an object", (body) => {
     expect(bodyProblem(body)).toMatchObject({ code: "validation_failed", options: { errors: [{ pointer: "" }] } });
   });
 
-  it("survives a body that is nothing but nesting", () => {
+  it("refuses a deeply nested body", () => {
     const depth = 8_000;
     expect(["malformed_json", "validation_failed"]).toContain(
       bodyProblem(`{"amount":${"[".repeat(depth)}${"]".repeat(depth)}}`).code,
@@ -155,11 +155,11 @@ describe("readJson", () => {
     ["null for the reference", { reference: null }, "/reference"],
     ["metadata in an array", { metadata: [] }, "/metadata"],
     ["null for the metadata", { metadata: null }, "/metadata"],
-    ["metadata that nests", { metadata: { a: { b: "c" } } }, "/metadata/a"],
+    ["nested metadata", { metadata: { a: { b: "c" } } }, "/metadata/a"],
     ["metadata with a number", { metadata: { a: 1 } }, "/metadata/a"],
     ["metadata with a long value", { metadata: { a: "x".repeat(501) } }, "/metadata/a"],
     ["metadata with an empty key", { metadata: { "": "x" } }, "/metadata/"],
-    ["metadata with a key out of other characters", { metadata: { "a/b~c": "x" } }, "/metadata/a~1b~0c"],
+    ["metadata with a key of other characters", { metadata: { "a/b~c": "x" } }, "/metadata/a~1b~0c"],
     ["metadata with a long key", { metadata: { [`k${"x".repeat(40)}`]: "x" } }, `/metadata/k${"x".repeat(40)}`],
     [
       "metadata of 51 pairs",
@@ -168,22 +168,22 @@ describe("readJson", () => {
     ],
     ["an unknown field", { note: "x" }, "/note"],
     ["a field in another case", { Amount: "1" }, "/Amount"],
-    ["a field of every object", { constructor: "x" }, "/constructor"],
-    ["another field of every object", { toString: "x" }, "/toString"],
-  ])("refuses %s and points at it", (_what, change, pointer) => {
+    ["a field of the object prototype", { constructor: "x" }, "/constructor"],
+    ["another field of the object prototype", { toString: "x" }, "/toString"],
+  ])("refuses %s, with a pointer to it", (_what, change, pointer) => {
     const problem = bodyProblem(JSON.stringify({ currency: "USD", amount: "1", ...change }));
 
     expect(problem.code).toBe("validation_failed");
     expect(problem.options.errors).toEqual([{ pointer, detail: expect.any(String) }]);
   });
 
-  it("points at every field that is wrong, unknown ones each by itself", () => {
+  it("has a pointer to every invalid or unknown field", () => {
     const { options } = bodyProblem('{"amount":1,"currency":"USD","note":1,"a/b":2,"m~n":3}');
 
     expect(options.errors?.map(({ pointer }) => pointer)).toEqual(["/amount", "/note", "/a~1b", "/m~0n"]);
   });
 
-  it("keeps metadata as it came, with keys that every object has", () => {
+  it("leaves metadata unchanged, also with keys of the object prototype", () => {
     const metadata = { constructor: "a", toString: "b", hasOwnProperty: "c", prototype: "d", "order.id": "e" };
     const read = readJson(post(JSON.stringify({ currency: "USD", amount: "1", metadata })), movementBody);
 
@@ -197,7 +197,7 @@ describe("readJson", () => {
     ["in the metadata beside others", '{"currency":"USD","amount":"1","metadata":{"a":"b","__proto__":"x"}}'],
     ["spelled with an escape", '{"currency":"USD","amount":"1","metadata":{"\\u005f_proto__":"x"}}'],
     ["instead of everything", '{"__proto__":{"currency":"USD","amount":"1"}}'],
-  ])("refuses the key __proto__ %s rather than drop it", (_where, body) => {
+  ])("refuses the key __proto__ %s", (_where, body) => {
     const problem = bodyProblem(body);
     expect(problem.code).toBe("validation_failed");
     expect(JSON.stringify(problem.options.errors)).toContain("__proto__");
@@ -210,11 +210,11 @@ describe("readJson", () => {
     ["in the metadata", '{"currency":"USD","amount":"1","metadata":{"a":"b","a":"c"}}'],
     ["in an array", '[{"a":1,"a":2}]'],
     ["behind a string with quotes and colons", '{"reference":"\\":{\\\\","amount":"1","amount":"2"}'],
-  ])("refuses a field that is given twice, %s", (_where, body) => {
-    expect(bodyProblem(body)).toMatchObject({ code: "malformed_json", message: "A field is given twice" });
+  ])("refuses a repeated field, %s", (_where, body) => {
+    expect(bodyProblem(body)).toMatchObject({ code: "malformed_json", message: "A field appears twice" });
   });
 
-  it("takes no JSON for one with a field twice, whatever its strings hold", () => {
+  it("finds no repeated field in other JSON, for any strings", () => {
     const strings = fc.string({ unit: fc.constantFrom('"', "\\", ":", "{", "}", ",", "a", "\n", "é") });
     const { json } = fc.letrec((tie) => ({
       json: fc.oneof(
@@ -245,12 +245,12 @@ describe("readJson", () => {
     expect(bodyProblem(`{"currency":"USD","amount":"1","${field}":${value}}`).code).toBe("validation_failed");
   });
 
-  it("takes __proto__ for a value, which is only text", () => {
+  it("accepts __proto__ as a value", () => {
     const body = '{"currency":"USD","amount":"1","reference":"__proto__","metadata":{"a":"__proto__"}}';
     expect(readJson(post(body), movementBody)).toMatchObject({ reference: "__proto__", metadata: { a: "__proto__" } });
   });
 
-  it("looks at the type first, then at the size, then at the JSON, then at the fields", () => {
+  it("checks the type first, then the size, then the JSON, then the fields", () => {
     const large = "{".repeat(20_000);
     expect(bodyProblem(large, { contentType: "text/plain" }).code).toBe("unsupported_media_type");
     expect(bodyProblem(large).code).toBe("payload_too_large");
@@ -287,18 +287,18 @@ describe("readWaitSeconds", () => {
     "wait=5s",
     "await=5",
     "x-wait=5",
-  ])("of %j does not wait, as of any preference that it does not understand", (prefer) => {
+  ])("of %j does not wait, because it ignores an unknown preference", (prefer) => {
     expect(readWaitSeconds(httpEvent({ headers: { prefer } }))).toBeUndefined();
   });
 
   it.each(["wait=5, wait=5", "wait=5,wait=10", "wait=5; WAIT=6", "wait=5, respond-async, wait", "wait, Wait = x"])(
-    "refuses %j, which a repeated header may be",
+    "refuses %j, which can be a repeated header",
     (prefer) => {
       expect(problemOf(() => readWaitSeconds(httpEvent({ headers: { prefer } }))).code).toBe("prefer_invalid");
     },
   );
 
-  it("of no preference does not wait", () => {
+  it("without a preference does not wait", () => {
     expect(readWaitSeconds(httpEvent())).toBeUndefined();
   });
 });
@@ -313,7 +313,7 @@ describe("readIdempotencyKey", () => {
     },
   );
 
-  it("asks for a key where there is none, or an empty one", () => {
+  it("requires a key that is not empty", () => {
     expect(problemOf(() => readIdempotencyKey(httpEvent())).code).toBe("idempotency_key_required");
     expect(problemOf(() => read("")).code).toBe("idempotency_key_required");
   });
@@ -322,13 +322,13 @@ describe("readIdempotencyKey", () => {
     expect(problemOf(() => read(key)).code).toBe("idempotency_key_invalid");
   });
 
-  it.each(["k,k", "k,other", "k, k", ",k", "k,"])("refuses %j, which a repeated header may be", (key) => {
+  it.each(["k,k", "k,other", "k, k", ",k", "k,"])("refuses %j, which can be a repeated header", (key) => {
     expect(problemOf(() => read(key)).code).toBe("idempotency_key_invalid");
   });
 });
 
 describe("readUserId", () => {
-  const USER_ID_DETAIL = "must be 1 to 128 characters out of A–Z a–z 0–9 . _ : @ | -, and neither . nor ..";
+  const USER_ID_DETAIL = "must be 1 to 128 of the characters A–Z a–z 0–9 . _ : @ | -, but neither . nor ..";
   const read = (userId: string) => readUserId(httpEvent({ pathParameters: { userId } }));
 
   it.each(["a", "alice", "auth0|5f7c8ec7c33c6c004bbafe82", "a.b_c:d@e-f", "...", ".a", "a.", "x".repeat(128)])(
@@ -348,7 +348,7 @@ describe("readUserId", () => {
     },
   );
 
-  it("refuses a path without one", () => {
+  it("refuses a path without a user id", () => {
     expect(problemOf(() => readUserId(httpEvent())).code).toBe("validation_failed");
   });
 });
@@ -356,11 +356,11 @@ describe("readUserId", () => {
 describe("readQuery of the history", () => {
   const read = (query?: Record<string, string>) => readQuery(httpEvent(query ? { query } : {}), historyQuery);
 
-  it("takes nothing for the first 25", () => {
+  it("has a default limit of 25", () => {
     expect(read()).toEqual({ limit: 25 });
   });
 
-  it("takes every parameter", () => {
+  it("reads every parameter", () => {
     expect(read({ limit: "100", cursor: "abc", currency: "USD", status: "posted" })).toEqual({
       limit: 100,
       cursor: "abc",
@@ -391,7 +391,7 @@ describe("readQuery of the history", () => {
     ["offset", { offset: "10" }],
     ["constructor", { constructor: "x" }],
     ["__proto__", Object.fromEntries([["__proto__", "x"]])],
-  ])("refuses a wrong or unknown %s: %j", (parameter, query) => {
+  ])("refuses an invalid or unknown %s: %j", (parameter, query) => {
     expect(problemOf(() => read(query))).toMatchObject({
       code: "validation_failed",
       options: { errors: [{ parameter }] },
@@ -399,7 +399,7 @@ describe("readQuery of the history", () => {
   });
 });
 
-describe("what the errors of a request say", () => {
+describe("the details of a request's errors", () => {
   const details = (problem: HttpProblem) =>
     Object.fromEntries(
       problem.options.errors?.map(({ pointer, parameter, detail }) => [pointer ?? parameter, detail]) ?? [],
@@ -413,7 +413,7 @@ describe("what the errors of a request say", () => {
       {
         "/currency": 'must be the code of a currency, such as "USD"',
         "/amount": 'must be a decimal string, such as "12.34"',
-        "/x": "is not a field to use here",
+        "/x": "is not a known field",
       },
     ],
     [{ ...valid, currency: "" }, { "/currency": 'must be the code of a currency, such as "USD"' }],
@@ -423,11 +423,11 @@ describe("what the errors of a request say", () => {
     [{ ...valid, reference: "" }, { "/reference": "must not be empty" }],
     [{ ...valid, reference: "x".repeat(141) }, { "/reference": "must be at most 140 characters" }],
     [{ ...valid, reference: "\ud800" }, { "/reference": "must be well-formed Unicode" }],
-    [{ ...valid, metadata: [] }, { "/metadata": "must be an object with strings for values" }],
+    [{ ...valid, metadata: [] }, { "/metadata": "must be an object with string values" }],
     [
       { ...valid, metadata: { "": "x", a: null, b: "x".repeat(501), c: "\ud800" } },
       {
-        "/metadata/": "must have a name of 1 to 40 characters out of A–Z a–z 0–9 _ . : -",
+        "/metadata/": "must have a name of 1 to 40 of the characters A–Z a–z 0–9 _ . : -",
         "/metadata/a": "must be a string",
         "/metadata/b": "must be at most 500 characters",
         "/metadata/c": "must be well-formed Unicode",
@@ -437,24 +437,24 @@ describe("what the errors of a request say", () => {
       { ...valid, metadata: Object.fromEntries(Array.from({ length: 51 }, (_, index) => [`k${index}`, "x"])) },
       { "/metadata": "must have at most 50 keys" },
     ],
-  ])("is a sentence of ours: the body %j", (body, expected) => {
+  ])("have the messages of the schemas for the body %j", (body, expected) => {
     expect(details(bodyProblem(JSON.stringify(body)))).toEqual(expected);
   });
 
-  it("is a sentence of ours: a query", () => {
+  it("have the messages of the schemas for a query", () => {
     const query = { limit: "0", cursor: "x".repeat(65), currency: "", status: "pending", offset: "1" };
     expect(details(problemOf(() => readQuery(httpEvent({ query }), historyQuery)))).toEqual({
       limit: "must be a whole number from 1 to 100",
       cursor: "must be the `nextCursor` of a page",
       currency: 'must be the code of a currency, such as "USD"',
       status: "must be posted or rejected",
-      offset: "is not a field to use here",
+      offset: "is not a known field",
     });
   });
 
-  it("is never zod's, whatever the body and the query", () => {
+  it("never have a message of zod, for any body and query", () => {
     const { localeError } = z.config();
-    z.config({ localeError: () => "in zod's words" });
+    z.config({ localeError: () => "a message of zod" });
     onTestFinished(() => void z.config({ localeError }));
     const text = fc.oneof(fc.constantFrom("USD", "1", "", "\ud800"), fc.string({ maxLength: 600, size: "max" }));
     const value = fc.oneof(text, fc.jsonValue(), fc.dictionary(text, fc.oneof(text, fc.jsonValue())));
@@ -469,7 +469,7 @@ describe("what the errors of a request say", () => {
           () => readQuery(httpEvent({ query }), historyQuery),
           () => readUserId(httpEvent({ pathParameters: query })),
         ]) {
-          expect(errorsOf(read).map(({ detail }) => detail)).not.toContain("in zod's words");
+          expect(errorsOf(read).map(({ detail }) => detail)).not.toContain("a message of zod");
         }
       }),
     );
@@ -484,4 +484,26 @@ describe("what the errors of a request say", () => {
       throw error;
     }
   }
+});
+
+describe("acceptsGzip", () => {
+  it.each([
+    [undefined, false],
+    ["", false],
+    ["identity", false],
+    ["br", false],
+    ["gzip;q=0", false],
+    ["gzip;q=0.000, *", false],
+    ["*;q=0", false],
+    ["x-gzip-like", false],
+    ["gzip", true],
+    ["GZIP", true],
+    ["deflate, gzip;q=0.5, br", true],
+    ["br;q=1.0, gzip ; q=0.001", true],
+    ["*", true],
+  ])("of %j is %j", (header, expected) => {
+    expect(acceptsGzip(httpEvent({ headers: header === undefined ? {} : { "accept-encoding": header } }))).toBe(
+      expected,
+    );
+  });
 });

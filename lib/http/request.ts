@@ -4,7 +4,7 @@ import { type FieldError, HttpProblem } from "./problem.ts";
 import { userId as userIdSchema } from "./schemas.ts";
 
 const BODY_BYTES_MAX = 16 * 1024;
-/** Without a comma, by which API Gateway joins the values of a header that comes more than once. */
+/** Excludes the comma, because API Gateway joins the values of a repeated header with it. */
 export const IDEMPOTENCY_KEY = /^[\x20-\x2b\x2d-\x7e]{1,255}$/;
 export const WAIT_SECONDS_MAX = 20;
 
@@ -27,8 +27,8 @@ export function readIdempotencyKey({ headers }: APIGatewayProxyEventV2): string 
 }
 
 /**
- * `Prefer: wait=N` (RFC 7240): the whole seconds to wait for an outcome, at most 20. A preference that is not understood
- * is ignored.
+ * `Prefer: wait=N` (RFC 7240): the whole seconds to wait for the outcome, at most {@link WAIT_SECONDS_MAX}. Ignores a
+ * preference that it does not know.
  *
  * @throws HttpProblem `prefer_invalid`
  */
@@ -38,6 +38,17 @@ export function readWaitSeconds({ headers }: APIGatewayProxyEventV2): number | u
   const wait = /^[^=]*=\s*"?(\d{1,6})"?\s*$/.exec(waits[0] ?? "")?.[1];
   const seconds = Math.min(Number(wait ?? 0), WAIT_SECONDS_MAX);
   return seconds > 0 ? seconds : undefined;
+}
+
+/** True if `Accept-Encoding` allows gzip (RFC 9110, section 12.5.3). */
+export function acceptsGzip({ headers }: APIGatewayProxyEventV2): boolean {
+  const weights = new Map(
+    (headers["accept-encoding"] ?? "").split(",").map((each) => {
+      const [, coding = "", weight = "1"] = /^\s*([^\s;]*)\s*(?:;\s*q=([\d.]+)\s*)?$/i.exec(each) ?? [];
+      return [coding.toLowerCase(), Number(weight)];
+    }),
+  );
+  return (weights.get("gzip") ?? weights.get("*") ?? 0) > 0;
 }
 
 /** @throws HttpProblem `unsupported_media_type`, `payload_too_large`, `malformed_json`, `validation_failed` */
@@ -50,9 +61,9 @@ export function readJson<T>(event: APIGatewayProxyEventV2, schema: z.ZodType<T>)
   if (mediaType !== "application/json" || !isUtf8) throw new HttpProblem("unsupported_media_type");
   const encoding = event.headers["content-encoding"]?.trim().toLowerCase() || "identity";
   if (encoding !== "identity") {
-    throw new HttpProblem("unsupported_media_type", { detail: "The body must come without a Content-Encoding" });
+    throw new HttpProblem("unsupported_media_type", { detail: "The body must not have a Content-Encoding" });
   }
-  // serverless-offline hands over a body of `false` or `0` as that value and not as its text.
+  // serverless-offline passes a body of `false` or `0` as that value, not as text.
   const body = Buffer.from(String(event.body ?? ""), event.isBase64Encoded ? "base64" : "utf8");
   if (body.byteLength > BODY_BYTES_MAX) throw new HttpProblem("payload_too_large");
   return checked(schema, parseJson(body), (path, detail) => ({ pointer: pointerTo(path), detail }));
@@ -61,7 +72,7 @@ export function readJson<T>(event: APIGatewayProxyEventV2, schema: z.ZodType<T>)
 function parseJson(body: Buffer): unknown {
   let fields = 0;
   function visit(this: unknown, key: string, value: unknown): unknown {
-    // zod leaves a key of this name out of a record and says nothing; what a client sends is kept or refused.
+    // zod silently drops a key of this name from a record; the API stores metadata unchanged or refuses it.
     if (key === "__proto__") {
       throw new HttpProblem("validation_failed", { errors: [{ detail: "no field may have the name __proto__" }] });
     }
@@ -71,8 +82,8 @@ function parseJson(body: Buffer): unknown {
   try {
     const text = new TextDecoder("utf-8", { fatal: true }).decode(body);
     const value = JSON.parse(text, visit);
-    // The visit's last field is the value as a whole, which has no name.
-    if (countNames(text) !== fields - 1) throw new HttpProblem("malformed_json", { detail: "A field is given twice" });
+    // The last visit is of the whole value, which has no name.
+    if (countNames(text) !== fields - 1) throw new HttpProblem("malformed_json", { detail: "A field appears twice" });
     return value;
   } catch (error) {
     if (error instanceof HttpProblem) throw error;
@@ -81,8 +92,8 @@ function parseJson(body: Buffer): unknown {
 }
 
 /**
- * The names of fields in a text that is JSON: a colon stands behind each, and nowhere else outside of a string. JSON.parse
- * keeps the last of two fields of one name; whoever checked the request before may have read the first (RFC 7493).
+ * Counts the field names in valid JSON: one colon follows each, and no other colon is outside of a string. JSON.parse
+ * keeps the last of two fields with one name, but a proxy in front of the API may have checked the first (RFC 7493).
  */
 function countNames(json: string): number {
   return json.replaceAll(/"(?:[^"\\]|\\.)*"/g, "").split(":").length - 1;
@@ -91,13 +102,13 @@ function countNames(json: string): number {
 type Path = readonly PropertyKey[];
 
 function checked<T>(schema: z.ZodType<T>, value: unknown, toError: (path: Path, detail: string) => FieldError): T {
-  // A schema's own words come first; these are for what has none, in the place of zod's.
+  // For issues without a message in the schema. zod's own messages are not part of the API.
   const parsed = schema.safeParse(value, { error: () => "is not valid" });
   if (parsed.success) return parsed.data;
   throw new HttpProblem("validation_failed", {
     errors: parsed.error.issues.flatMap((issue) =>
       issue.code === "unrecognized_keys"
-        ? issue.keys.map((key) => toError([...issue.path, key], "is not a field to use here"))
+        ? issue.keys.map((key) => toError([...issue.path, key], "is not a known field"))
         : [toError(issue.path, issue.message)],
     ),
   });

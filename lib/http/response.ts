@@ -15,7 +15,7 @@ export function jsonResponse(
   };
 }
 
-/** @param location as seen from the request's path, so that it holds behind any prefix */
+/** @param location relative to the path of the request, because that path may have a prefix */
 export function redirect(location: string): Response {
   return { statusCode: 308, headers: { location } };
 }

@@ -6,10 +6,10 @@ import { logger } from "../runtime/telemetry.ts";
 import type { Caller } from "./authenticate.ts";
 import { HttpProblem } from "./problem.ts";
 import { jsonResponse, type Response } from "./response.ts";
-import { publicRoute, userRoute } from "./route.ts";
+import { type CallerRole, publicRoute, userRoute } from "./route.ts";
 import { problemSchema } from "./schemas.ts";
 
-/** Tokens have their own tests; here one is `subject scope scope`, and no token is none. */
+/** Here a token is `subject scope scope`. authenticate.test.ts tests real tokens. */
 vi.mock(import("./authenticate.ts"), async (original) => ({
   ...(await original()),
   authenticate: async (authorization): Promise<Caller> => {
@@ -31,20 +31,20 @@ beforeEach(() => {
 
 const asPublic = () => publicRoute().handler(work)(httpEvent(), lambdaContext);
 
-function asUser(authorization: string | undefined, userId: string): Promise<Response> {
+function asUser(authorization: string | undefined, userId: string, callers?: readonly CallerRole[]): Promise<Response> {
   const event = httpEvent({ headers: authorization ? { authorization } : {}, pathParameters: { userId } });
-  return userRoute().handler(work)(event, lambdaContext);
+  return userRoute(callers).handler(work)(event, lambdaContext);
 }
 
 const problemOf = (response: Response) => problemSchema.parse(JSON.parse(response.body ?? ""));
 
-describe("a user's route", () => {
-  it("lets the user in", async () => {
+describe("a route of a user", () => {
+  it("allows the user", async () => {
     expect(await asUser("alice", "alice")).toMatchObject({ statusCode: 200 });
     expect(work).toHaveBeenCalledOnce();
   });
 
-  it("lets a caller with the scope wallets:admin in for any user", async () => {
+  it("allows a caller with the scope wallets:admin for any user", async () => {
     expect(await asUser("service wallets:read wallets:admin", "alice")).toMatchObject({ statusCode: 200 });
   });
 
@@ -56,10 +56,10 @@ describe("a user's route", () => {
     ["bob wallets:read", "alice"],
     ["bob wallets:administrator", "alice"],
     ["bob WALLETS:ADMIN", "alice"],
-    ["bob", "nobody-has-this-wallet"],
+    ["bob", "without-a-wallet"],
     ["bob", "not a user id"],
     ["bob", "__proto__"],
-  ])("keeps %j out of the wallet of %j with 403, before any work", async (authorization, userId) => {
+  ])("refuses %j for the wallet of %j with 403 before it calls the handler", async (authorization, userId) => {
     const response = await asUser(authorization, userId);
 
     expect(response.statusCode).toBe(403);
@@ -68,11 +68,22 @@ describe("a user's route", () => {
     expect(work).not.toHaveBeenCalled();
   });
 
-  it("says the same of a wallet that exists and of one that does not", async () => {
-    expect(await asUser("bob", "alice")).toEqual(await asUser("bob", "nobody-has-this-wallet"));
+  it.each([
+    ["admin", "alice", 403],
+    ["admin", "service wallets:admin", 200],
+    ["owner", "alice wallets:read", 200],
+    ["owner", "service wallets:admin", 403],
+    ["owner", "alice wallets:admin", 200],
+    ["admin", "alice wallets:admin", 200],
+  ] as const)("for callers with the role %s responds to %j with %i", async (role, authorization, status) => {
+    expect(await asUser(authorization, "alice", [role])).toMatchObject({ statusCode: status });
   });
 
-  it("asks for a token with 401 and WWW-Authenticate, before any work", async () => {
+  it("responds alike for a wallet that exists and for one that does not", async () => {
+    expect(await asUser("bob", "alice")).toEqual(await asUser("bob", "without-a-wallet"));
+  });
+
+  it("refuses a missing token with 401 and WWW-Authenticate before it calls the handler", async () => {
     const response = await asUser(undefined, "alice");
 
     expect(response).toMatchObject({ statusCode: 401, headers: { "www-authenticate": "Bearer" } });
@@ -80,7 +91,7 @@ describe("a user's route", () => {
     expect(work).not.toHaveBeenCalled();
   });
 
-  it("tells an admin of a user id that can't be", async () => {
+  it("refuses an invalid user id of an admin with 422", async () => {
     const response = await asUser("service wallets:admin", "not a user id");
 
     expect(response.statusCode).toBe(422);
@@ -90,20 +101,20 @@ describe("a user's route", () => {
 });
 
 describe("a public route", () => {
-  it("asks nobody for a token", async () => {
+  it("needs no token", async () => {
     expect(await asPublic()).toMatchObject({ statusCode: 200, body: '{"secretOf":"alice"}' });
   });
 });
 
-describe("every answer", () => {
-  it("of success carries the request's id", async () => {
+describe("the x-request-id header", () => {
+  it("is in a successful response", async () => {
     expect((await asPublic()).headers).toMatchObject({
       "x-request-id": "request-1",
       "content-type": "application/json",
     });
   });
 
-  it("of a problem carries the request's id, in its header and in its body", async () => {
+  it("is in the response to a problem, whose body has the id too", async () => {
     work.mockRejectedValue(new HttpProblem("not_found"));
 
     const response = await asPublic();
@@ -116,24 +127,24 @@ describe("every answer", () => {
     expect(problemOf(response).requestId).toBe("request-1");
   });
 
-  it("of a refusal by the token carries it too", async () => {
+  it("is in the response to a missing token", async () => {
     expect((await asUser(undefined, "alice")).headers).toMatchObject({ "x-request-id": "request-1" });
   });
 });
 
-describe("the log of a request", () => {
+describe("the log entry of a request", () => {
   it.each([
     ["/v1/users/alice/transactions/tx_1", "tx_1"],
     ["../docs", undefined],
-  ])("of an answer that leads to %s has the transaction %s", async (location, transactionId) => {
+  ])("with the location %s has the transaction %s", async (location, transactionId) => {
     work.mockResolvedValue(jsonResponse(200, {}, { location }));
     await asPublic();
     expect(infoLog).toHaveBeenLastCalledWith("request", expect.objectContaining({ transactionId }));
   });
 });
 
-describe("what goes wrong below a route", () => {
-  it("is answered as the problem that it is", async () => {
+describe("an error of the handler", () => {
+  it("becomes its problem details", async () => {
     const errors = [{ pointer: "/amount", detail: "is wrong" }];
     work.mockRejectedValue(
       new HttpProblem("validation_failed", { errors, headers: { "x-own": "1" }, members: { more: 1 } }),
@@ -144,9 +155,9 @@ describe("what goes wrong below a route", () => {
     expect(response).toMatchObject({ statusCode: 422, headers: { "x-own": "1" } });
     expect(JSON.parse(response.body ?? "")).toEqual({
       type: "urn:antler:problem:validation_failed",
-      title: "The request has fields that are missing, unknown or wrong",
+      title: "The request has fields that are missing, unknown or invalid",
       status: 422,
-      detail: "The request has fields that are missing, unknown or wrong",
+      detail: "The request has fields that are missing, unknown or invalid",
       code: "validation_failed",
       requestId: "request-1",
       errors,
@@ -160,13 +171,13 @@ describe("what goes wrong below a route", () => {
     ["an error with a cause", new Error("hunter2", { cause: new Error("hunter2") })],
     ["an error of a service", Object.assign(new Error("hunter2"), { name: "AccessDeniedException", statusCode: 400 })],
     ["something that is no error", "hunter2"],
-  ])("is a 500 that hides its cause when it is %s, and the log has it", async (_what, thrown) => {
+  ])("becomes a 500 without its cause, which only the log has: %s", async (_what, thrown) => {
     work.mockRejectedValue(thrown);
 
     const response = await asPublic();
 
     expect(response.statusCode).toBe(500);
-    expect(problemOf(response)).toMatchObject({ code: "internal_error", title: "Something went wrong here" });
+    expect(problemOf(response)).toMatchObject({ code: "internal_error", title: "Internal server error" });
     expect(JSON.stringify(response)).not.toContain("hunter2");
     expect(errorLog).toHaveBeenCalledWith(
       "request failed",
@@ -174,7 +185,7 @@ describe("what goes wrong below a route", () => {
     );
   });
 
-  it("is a 503 that says when to try again when a service is down, and hides its cause", async () => {
+  it("becomes a 503 with Retry-After and without its cause when it is transient", async () => {
     work.mockRejectedValue(new TransientError("DynamoDB says hunter2"));
 
     const response = await asPublic();
@@ -185,7 +196,7 @@ describe("what goes wrong below a route", () => {
     expect(errorLog).toHaveBeenCalledOnce();
   });
 
-  it("hides the cause of a problem that was thrown as one", async () => {
+  it("becomes problem details without the cause of the problem", async () => {
     work.mockRejectedValue(new HttpProblem("unavailable", { cause: new Error("hunter2") }));
     expect(JSON.stringify(await asPublic())).not.toContain("hunter2");
   });

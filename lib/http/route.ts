@@ -11,17 +11,20 @@ import { problemResponse, type Response } from "./response.ts";
 export type HttpEvent = APIGatewayProxyEventV2;
 type Middleware = MiddlewareObj<HttpEvent, Response>;
 
-/** A route that anyone may call. */
+/** Who may call a route: the wallet's owner, or a caller with the scope `wallets:admin`. */
+export type CallerRole = "owner" | "admin";
+
+/** A route without authentication. */
 export function publicRoute() {
   return middy<HttpEvent, Response>().use(requestLog()).use(problems());
 }
 
-/** A route below `/v1/users/{userId}`: only for that user, or for a caller with the scope `wallets:admin`. */
-export function userRoute() {
-  return publicRoute().use(ownWallet());
+/** A route below `/v1/users/{userId}`. */
+export function userRoute(callers: readonly CallerRole[] = ["owner", "admin"]) {
+  return publicRoute().use(authorize(callers));
 }
 
-/** One line and one figure a request; the line is under the id that also goes to the client and through the queue. */
+/** One log entry and one measurement per request. The client and the queue get the request id of the log entry too. */
 function requestLog(): Middleware {
   const startedAtMs = new WeakMap<HttpEvent, number>();
   const finish: NonNullable<Middleware["after"]> = ({ event, context, response }) => {
@@ -44,7 +47,7 @@ function requestLog(): Middleware {
   };
 }
 
-/** Turns whatever is thrown into problem details; the cause of a 5xx is for the log only. */
+/** Responds to an error with problem details. Only the log has the cause of a 5xx. */
 function problems(): Middleware {
   return {
     onError(request) {
@@ -64,12 +67,15 @@ function toProblem(error: unknown): HttpProblem {
   return new HttpProblem("internal_error");
 }
 
-function ownWallet(): Middleware {
+function authorize(callers: readonly CallerRole[]): Middleware {
   return {
     async before({ event }) {
-      const caller = await authenticate(event.headers.authorization);
-      const owner = event.pathParameters?.userId;
-      if (owner !== caller.subject && !caller.scopes.has(ADMIN_SCOPE)) throw new HttpProblem("forbidden");
+      const { subject, scopes } = await authenticate(event.headers.authorization);
+      const isAllowed = {
+        owner: event.pathParameters?.userId === subject,
+        admin: scopes.has(ADMIN_SCOPE),
+      };
+      if (!callers.some((role) => isAllowed[role])) throw new HttpProblem("forbidden");
       readUserId(event);
     },
   };

@@ -1,31 +1,31 @@
 import * as z from "zod";
 import { COMMAND_TYPES } from "../domain/command.ts";
 import { REJECTION_CODES } from "../domain/rejection.ts";
+import { DECIDED_STATUSES, TRANSACTION_STATUSES } from "../domain/transaction.ts";
 import { HISTORY_LIMIT_MAX } from "../ledger/ports.ts";
 
 /**
- * What goes over the wire. These schemas validate requests, type responses and make the OpenAPI document: there is no
- * second description of the API.
+ * The schemas of the HTTP API. They validate requests, type responses and generate the OpenAPI document.
  */
 
-// In the path of a URL . and .. are steps, not names.
+// URL clients resolve the path segments . and .. themselves.
 export const userId = z
-  .string("must be 1 to 128 characters out of A–Z a–z 0–9 . _ : @ | -, and neither . nor ..")
+  .string("must be 1 to 128 of the characters A–Z a–z 0–9 . _ : @ | -, but neither . nor ..")
   .regex(/^(?!\.{1,2}$)[A-Za-z0-9._:@|-]{1,128}$/)
-  .meta({ description: "The user, as the token's `sub` has it", example: "alice" });
+  .meta({ description: "The user id, equal to the `sub` of the token", example: "alice" });
 
 const currencyCode = z
   .string('must be the code of a currency, such as "USD"')
   .min(1)
   .max(16)
-  .meta({ description: "Code of a currency in `GET /v1/currencies`", example: "USD" });
+  .meta({ description: "Currency code from `GET /v1/currencies`", example: "USD" });
 
 const decimal = z
   .string('must be a decimal string, such as "12.34"')
   .max(80, "must be at most 80 characters")
-  .meta({ description: "Decimal string with at most the currency's digits after the point", example: "12.34" });
+  .meta({ description: "Decimal string with at most as many decimals as the currency", example: "12.34" });
 
-/** UTF-8, and so the table, has no half of a surrogate pair; JSON's escapes can spell one. */
+/** JSON escapes can contain a lone surrogate, which UTF-8 and DynamoDB can't store. */
 const text = z.string("must be a string").refine((value) => value.isWellFormed(), "must be well-formed Unicode");
 
 const METADATA_KEYS_MAX = 50;
@@ -33,19 +33,19 @@ const metadata = z
   .record(z.string().regex(/^[A-Za-z0-9_.:-]{1,40}$/), text.max(500, "must be at most 500 characters"), {
     error: ({ code }) =>
       code === "invalid_key"
-        ? "must have a name of 1 to 40 characters out of A–Z a–z 0–9 _ . : -"
-        : "must be an object with strings for values",
+        ? "must have a name of 1 to 40 of the characters A–Z a–z 0–9 _ . : -"
+        : "must be an object with string values",
   })
   .refine((pairs) => Object.keys(pairs).length <= METADATA_KEYS_MAX, `must have at most ${METADATA_KEYS_MAX} keys`)
   .meta({
-    description: `Up to ${METADATA_KEYS_MAX} pairs of your own: keys of 1 to 40 characters, values of at most 500`,
+    description: `Up to ${METADATA_KEYS_MAX} of your own key-value pairs: keys of 1 to 40 characters, values of at most 500`,
     example: { orderId: "A-1001" },
   });
 
 const reference = text
   .min(1, "must not be empty")
   .max(140, "must be at most 140 characters")
-  .meta({ description: "A text of your own, such as an invoice number", example: "invoice 4711" });
+  .meta({ description: "Your own reference, such as an invoice number", example: "invoice 4711" });
 
 export const movementBody = z
   .strictObject(
@@ -62,7 +62,7 @@ export const movementBody = z
 export const transactionId = z
   .string()
   .regex(/^tx_[A-Za-z0-9_-]{43}$/)
-  .meta({ description: "Made from the user and the Idempotency-Key", example: `tx_${"x".repeat(43)}` });
+  .meta({ description: "Derived from the user id and the Idempotency-Key", example: `tx_${"x".repeat(43)}` });
 
 const timestamp = z.iso.datetime().meta({ example: "2026-11-23T09:30:00.000Z" });
 
@@ -73,13 +73,13 @@ export const transactionSchema = z
     type: z.enum(COMMAND_TYPES),
     currency: currencyCode,
     amount: decimal,
-    status: z.enum(["pending", "posted", "rejected"]),
+    status: z.enum(TRANSACTION_STATUSES),
     sequence: z
       .int()
       .min(1)
       .nullable()
-      .meta({ description: "The user's gap-free count of decisions; null while pending" }),
-    balanceAfter: decimal.nullable().meta({ description: "Balance once the decision stands; null while pending" }),
+      .meta({ description: "Gap-free number of the decision in the wallet's history; null while pending" }),
+    balanceAfter: decimal.nullable().meta({ description: "Balance after the decision; null while pending" }),
     createdAt: timestamp,
     postedAt: timestamp.nullable(),
     reference: reference.nullable(),
@@ -102,17 +102,17 @@ export const historyQuery = z.strictObject({
       (limit) => (/^[1-9][0-9]{0,2}$/.test(String(limit)) ? Number(limit) : limit),
       z.int(`must be a whole number from 1 to ${HISTORY_LIMIT_MAX}`).min(1).max(HISTORY_LIMIT_MAX).default(25),
     )
-    .meta({ description: "Size of the page" }),
+    .meta({ description: "Page size" }),
   cursor: z
     .string()
     .max(64, "must be the `nextCursor` of a page")
     .optional()
-    .meta({ description: "`nextCursor` of the page before" }),
-  currency: currencyCode.optional().meta({ description: "Code of any currency of the ledger, enabled or not" }),
+    .meta({ description: "`nextCursor` of the previous page" }),
+  currency: currencyCode.optional().meta({ description: "Currency code, also of a disabled currency" }),
   status: z
-    .enum(["posted", "rejected"], "must be posted or rejected")
+    .enum(DECIDED_STATUSES, `must be ${DECIDED_STATUSES.join(" or ")}`)
     .optional()
-    .meta({ description: "Pending transactions have no place in the history yet" }),
+    .meta({ description: "The history has no pending transactions" }),
 });
 
 export const historySchema = z
@@ -143,8 +143,9 @@ export const problemSchema = z
       .optional(),
     transaction: transactionSchema.optional(),
   })
-  .meta({ id: "Problem", description: "RFC 9457 problem details; `code` is stable" });
+  .meta({ id: "Problem", description: "RFC 9457 problem details with a stable `code`" });
 
+export type MovementBody = z.infer<typeof movementBody>;
 export type TransactionView = z.infer<typeof transactionSchema>;
 export type BalancesView = z.infer<typeof balancesSchema>;
 export type HistoryView = z.infer<typeof historySchema>;

@@ -1,5 +1,5 @@
 import type { Currency } from "../domain/currency.ts";
-import type { Transaction } from "../domain/transaction.ts";
+import type { DECIDED_STATUSES, Transaction } from "../domain/transaction.ts";
 import type { Decision, Fold, Wallet } from "../domain/wallet.ts";
 import type { Message } from "./message.ts";
 
@@ -84,7 +84,7 @@ export interface HistoryQuery {
   /** Only decisions with a sequence number below this one. */
   readonly beforeSequence: number | undefined;
   readonly currency: string | undefined;
-  readonly status: "posted" | "rejected" | undefined;
+  readonly status: (typeof DECIDED_STATUSES)[number] | undefined;
 }
 
 export const HISTORY_LIMIT_MAX = 100;

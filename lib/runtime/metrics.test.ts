@@ -1,20 +1,20 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { METRICS, type Measurement, measurements, publishMetrics, record } from "./metrics.ts";
 
-const heard: Measurement[] = [];
-const listen = (measurement: unknown) => void heard.push(measurement as Measurement);
+const received: Measurement[] = [];
+const listen = (measurement: unknown) => void received.push(measurement as Measurement);
 const log = vi.spyOn(console, "log");
 
-/** What CloudWatch would find in the log. */
+/** The documents for CloudWatch in the log. */
 const documents = () => log.mock.calls.map(([line]) => JSON.parse(line));
 
 beforeEach(() => {
-  heard.length = 0;
+  received.length = 0;
   log.mockReset().mockReturnValue();
   vi.stubEnv("POWERTOOLS_METRICS_NAMESPACE", "Antler");
   vi.stubEnv("POWERTOOLS_SERVICE_NAME", "antler-test");
   vi.stubEnv("POWERTOOLS_METRICS_DISABLED", "false");
-  // Makes Powertools write to the console that this test watches.
+  // Makes Powertools write to the global console, which this test mocks.
   vi.stubEnv("POWERTOOLS_DEV", "true");
 });
 
@@ -24,8 +24,8 @@ afterEach(() => {
   vi.unstubAllEnvs();
 });
 
-describe("what is recorded", () => {
-  it("is written for CloudWatch at the end of the invocation, a document for each set of labels", () => {
+describe("a measurement", () => {
+  it("is in the CloudWatch document of its labels at the end of the invocation", () => {
     record("Commands", 1, { type: "deposit", currency: "USD", outcome: "posted" });
     record("Commands", 1, { type: "deposit", currency: "USD", outcome: "posted" });
     record("Commands", 1, { type: "deposit", currency: "EUR", outcome: "posted" });
@@ -54,17 +54,17 @@ describe("what is recorded", () => {
     expect(documents()).toHaveLength(1);
   });
 
-  it("goes to whoever listens in this process, and then to no log", () => {
+  it("goes to a subscriber in this process and then not to the log", () => {
     measurements.subscribe(listen);
     record("Retries", 1, { cause: "conflict" });
     publishMetrics();
-    expect(heard).toEqual([{ name: "Retries", value: 1, labels: { cause: "conflict" } }]);
+    expect(received).toEqual([{ name: "Retries", value: 1, labels: { cause: "conflict" } }]);
     expect(log).not.toHaveBeenCalled();
   });
 });
 
-describe("the figures", () => {
-  it("have names and labels as Prometheus wants them, and no label that a user, a command or an amount could fill", () => {
+describe("the metrics", () => {
+  it("have valid names for Prometheus and no label with unbounded values", () => {
     const bounded = ["route", "status", "type", "currency", "outcome", "code", "cause", "reason"];
     for (const { prometheus, kind, labels, unit } of Object.values(METRICS)) {
       expect(prometheus).toMatch(kind === "counter" ? /^antler_[a-z_]+_total$/ : /^antler_[a-z_]+$/);

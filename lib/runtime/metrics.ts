@@ -2,26 +2,25 @@ import { channel } from "node:diagnostics_channel";
 import { Metrics, MetricUnit } from "@aws-lambda-powertools/metrics";
 
 interface Definition {
-  /** Its name in Prometheus; in CloudWatch it goes by its key. */
+  /** Name in Prometheus. The name in CloudWatch is the key in {@link METRICS}. */
   readonly prometheus: string;
   readonly kind: "counter" | "histogram";
   readonly help: string;
-  /** Names of the labels. No user, no transaction and no amount may be one: each value is a series that stays. */
+  /** Label names. A label must not be a user, a transaction or an amount, because each value makes a time series. */
   readonly labels: readonly string[];
-  /** Seconds unless it is a count. */
   readonly unit: typeof MetricUnit.Count | typeof MetricUnit.Seconds;
-  /** Upper bounds of a histogram's buckets. */
+  /** Upper bounds of the buckets of a histogram. */
   readonly buckets?: readonly number[];
 }
 
 const BATCH_BUCKETS = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10];
 
-/** Every figure that Antler records. */
+/** All metrics of the functions. */
 export const METRICS = {
   RequestDuration: {
     prometheus: "antler_http_request_duration_seconds",
     kind: "histogram",
-    help: "HTTP requests by route and status class, and how long each took",
+    help: "Duration of HTTP requests by route and status class",
     labels: ["route", "status"],
     unit: MetricUnit.Seconds,
     buckets: [0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 25],
@@ -29,29 +28,29 @@ export const METRICS = {
   Commands: {
     prometheus: "antler_commands_total",
     kind: "counter",
-    help: "Commands that were decided, by what became of them",
+    help: "Decided commands by type, currency and outcome",
     labels: ["type", "currency", "outcome"],
     unit: MetricUnit.Count,
   },
   Rejections: {
     prometheus: "antler_rejections_total",
     kind: "counter",
-    help: "Commands that were rejected, by reason",
+    help: "Rejected commands by rejection code",
     labels: ["code"],
     unit: MetricUnit.Count,
   },
   DecisionDelay: {
     prometheus: "antler_decision_delay_seconds",
     kind: "histogram",
-    help: "Time from a command being accepted to its being decided",
+    help: "Time from the acceptance of a command to its decision",
     labels: [],
     unit: MetricUnit.Seconds,
     buckets: [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 300],
   },
-  DeliverySize: {
-    prometheus: "antler_delivery_records",
+  BatchRecords: {
+    prometheus: "antler_batch_records",
     kind: "histogram",
-    help: "Records that the queue delivered at once",
+    help: "Records per batch that the consumer received",
     labels: [],
     unit: MetricUnit.Count,
     buckets: BATCH_BUCKETS,
@@ -59,7 +58,7 @@ export const METRICS = {
   FoldSize: {
     prometheus: "antler_fold_commands",
     kind: "histogram",
-    help: "Commands of one user that one write decided",
+    help: "Commands per user that one write decided",
     labels: [],
     unit: MetricUnit.Count,
     buckets: BATCH_BUCKETS,
@@ -67,21 +66,21 @@ export const METRICS = {
   Retries: {
     prometheus: "antler_retries_total",
     kind: "counter",
-    help: "Rounds of read, decide and write that had to be made again, by cause",
+    help: "Times that the consumer read, decided and wrote commands again, by cause",
     labels: ["cause"],
     unit: MetricUnit.Count,
   },
   FailedRecords: {
     prometheus: "antler_failed_records_total",
     kind: "counter",
-    help: "Records that went back to the queue to be delivered again",
+    help: "Records that failed and return to the queue",
     labels: [],
     unit: MetricUnit.Count,
   },
   DeadLetters: {
     prometheus: "antler_dead_letters_total",
     kind: "counter",
-    help: "Records that the consumer set aside, by reason",
+    help: "Records that the consumer dead-lettered, by reason",
     labels: ["reason"],
     unit: MetricUnit.Count,
   },
@@ -97,19 +96,19 @@ export interface Measurement {
 }
 
 /**
- * Where measurements go, for whoever is in the process to listen. Each function is a bundle with modules of its own;
- * this channel is Node's, so all of them have the same one.
+ * Publishes measurements to subscribers in this process, such as the local metrics endpoint. Each function is a bundle
+ * with its own modules, but all of them share the channels of Node.
  */
 export const measurements = channel("antler:metrics");
 
-/** Records a figure: to the listeners if there are any, else for the next {@link publishMetrics}. */
+/** Records a measurement: for the subscribers if there are any, else for the next {@link publishMetrics}. */
 export function record<Name extends MetricName>(name: Name, value: number, labels: Labels<Name>): void {
   const measurement: Measurement = { name, value, labels };
   if (measurements.hasSubscribers) measurements.publish(measurement);
   else store(measurement);
 }
 
-/** What an invocation has recorded: CloudWatch's embedded metric format wants a document for each set of labels. */
+/** The measurements of an invocation, by labels: CloudWatch's embedded metric format needs a document for each set. */
 const documents = new Map<string, Metrics>();
 
 function store({ name, value, labels }: Measurement): void {
@@ -123,9 +122,8 @@ function store({ name, value, labels }: Measurement): void {
 }
 
 /**
- * Writes what was recorded since the last time to the log, where CloudWatch finds it. To be called at the end of every
- * invocation. The namespace is `POWERTOOLS_METRICS_NAMESPACE`; the dimension `service`, in every document, is
- * `POWERTOOLS_SERVICE_NAME`.
+ * Writes the recorded measurements to the log, from which CloudWatch extracts them. Call it at the end of every
+ * invocation. `POWERTOOLS_METRICS_NAMESPACE` is the namespace and `POWERTOOLS_SERVICE_NAME` the dimension `service`.
  */
 export function publishMetrics(): void {
   for (const document of documents.values()) document.publishStoredMetrics();

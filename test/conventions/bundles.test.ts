@@ -27,8 +27,7 @@ const UNWANTED = [
 
 /** The status that each function answers with while SQS and DynamoDB fail. */
 const STATUSES = {
-  deposit: 503,
-  withdraw: 503,
+  commands: 503,
   balances: 503,
   transactions: 503,
   transaction: 503,
@@ -129,6 +128,8 @@ describe("the bundle of a function", { timeout: 30_000 }, () => {
   test.each(Object.entries(STATUSES))("of %s starts, and answers %i while AWS fails", async (name, status) => {
     const token = await issueToken({ subject: "alice", scope: undefined, issuer: "issuer", audience: "audience" });
     const event = httpEvent({
+      method: "POST",
+      path: "/v1/users/{userId}/deposits",
       pathParameters: { userId: "alice", id: `tx_${"x".repeat(43)}` },
       headers: { authorization: `Bearer ${token}`, "idempotency-key": "key", "content-type": "application/json" },
       body: JSON.stringify({ currency: "USD", amount: "1.00" }),

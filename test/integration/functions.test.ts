@@ -1,8 +1,8 @@
 import { PutCommand } from "@aws-sdk/lib-dynamodb";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { handler as balances } from "../../functions/balances.ts";
+import { handler as commands } from "../../functions/commands.ts";
 import { handler as consume } from "../../functions/consume.ts";
-import { handler as deposit } from "../../functions/deposit.ts";
 import { handler as health } from "../../functions/health.ts";
 import { ports } from "../../lib/aws/adapters.ts";
 import { dynamo } from "../../lib/aws/clients.ts";
@@ -42,7 +42,7 @@ async function sendDeposit(userId: string, key: string, amount = "1.00") {
     },
     body: JSON.stringify({ currency: "USD", amount }),
   });
-  return deposit(event, lambdaContext);
+  return commands(event, lambdaContext);
 }
 
 /** Runs the consumer on the next batch and deletes the records that it did not fail. */

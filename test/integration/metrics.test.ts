@@ -74,7 +74,7 @@ describe("the metrics for Prometheus", () => {
         'antler_rejections_total{code="balance_limit"}',
         "antler_decision_delay_seconds_count",
         "antler_fold_commands_sum",
-        "antler_delivery_records_sum",
+        "antler_batch_records_sum",
         "antler_failed_records_total",
       ].map((series) => [series, added(before, after, series)]),
     );

@@ -2,7 +2,7 @@ import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2 } from "
 import { forge, poison } from "./forgeries.ts";
 import { makeToken, signingKeys, type TokenOptions } from "./identity.ts";
 import type { Invoked } from "./invocation.ts";
-import type { Route } from "./ledger.ts";
+import { ROUTES, type Route } from "./ledger.ts";
 import { type CommandRecord, type Decided, idIn, sameContent } from "./oracle.ts";
 import { COMMANDS_URL, CURRENCIES, DEAD_LETTERS_URL, type Movement, type Operation, type Redrive } from "./plan.ts";
 import { Random } from "./random.ts";
@@ -161,7 +161,7 @@ export class Clients {
     const record = this.#simulation.oracle.asks(movement);
     const ackedBefore = record.ackedAtMs !== undefined;
     const response = await this.#call(label, {
-      route: type === "deposit" ? "deposit" : "withdraw",
+      route: type,
       userId,
       ...(asAdmin && { token: { subject: "operator", scope: "openid wallets:admin" } }),
       headers: { "idempotency-key": key, ...(waitSeconds > 0 && { prefer: `wait=${waitSeconds}` }) },
@@ -523,10 +523,11 @@ export class Clients {
     };
     const text = body === undefined ? undefined : JSON.stringify(body);
     const encoded = text !== undefined && random.chance(0.2);
-    const method = route === "deposit" || route === "withdraw" ? "POST" : "GET";
+    const { key } = ROUTES[route];
+    const [method = ""] = key.split(" ");
     return {
       version: "2.0",
-      routeKey: route,
+      routeKey: key,
       rawPath: "/",
       rawQueryString: "",
       headers: {
@@ -543,7 +544,7 @@ export class Clients {
         domainPrefix: "api",
         http: { method, path: "/", protocol: "HTTP/1.1", sourceIp: "192.0.2.1", userAgent: "simulation" },
         requestId: label,
-        routeKey: route,
+        routeKey: key,
         stage: "$default",
         time: "",
         timeEpoch: 0,

@@ -16,13 +16,22 @@ import { currentInvocation } from "./invocation.ts";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 
-const ROUTES = ["deposit", "withdraw", "balances", "transactions", "transaction", "currencies"] as const;
-export type Route = (typeof ROUTES)[number];
+/** The routes that clients call: each one's function and its key in API Gateway. */
+export const ROUTES = {
+  deposit: { name: "commands", key: "POST /v1/users/{userId}/deposits" },
+  withdrawal: { name: "commands", key: "POST /v1/users/{userId}/withdrawals" },
+  balances: { name: "balances", key: "GET /v1/users/{userId}/balances" },
+  transactions: { name: "transactions", key: "GET /v1/users/{userId}/transactions" },
+  transaction: { name: "transaction", key: "GET /v1/users/{userId}/transactions/{id}" },
+  currencies: { name: "currencies", key: "GET /v1/currencies" },
+} as const;
+export type Route = keyof typeof ROUTES;
+type FunctionName = (typeof ROUTES)[Route]["name"];
 
 type HttpHandler = (event: APIGatewayProxyEventV2, context: Context) => Promise<APIGatewayProxyStructuredResultV2>;
 
 /** The deployed functions, from the handlers to the SDK's clients, with their own module state. */
-export interface Ledger extends Record<Route, HttpHandler> {
+export interface Ledger extends Record<FunctionName, HttpHandler> {
   consume(event: SQSEvent): Promise<SQSBatchResponse>;
   readonly systemClock: { -readonly [Member in keyof Clock]: Clock[Member] };
   readonly ports: { currencies: CurrencyList; readonly store: LedgerStore };
@@ -39,7 +48,9 @@ export interface Edit {
 }
 
 const ENTRY = [
-  ...[...ROUTES, "consume"].map((name) => `export { handler as ${name} } from "./functions/${name}.ts";`),
+  ...[...new Set(Object.values(ROUTES).map(({ name }) => name)), "consume"].map(
+    (name) => `export { handler as ${name} } from "./functions/${name}.ts";`,
+  ),
   'export { systemClock } from "./lib/runtime/clock.ts";',
   'export { ports } from "./lib/aws/adapters.ts";',
   'export { dynamoCurrencies } from "./lib/aws/currencies.ts";',

@@ -342,12 +342,12 @@ export const MUTANTS: readonly Mutant[] = [
 
   // The API
   mutant("a wallet is open to a user whose name is a prefix", ROUTE, [
-    "owner !== caller.subject",
-    "!owner?.startsWith(caller.subject)",
+    "event.pathParameters?.userId === subject",
+    "event.pathParameters?.userId?.startsWith(subject) === true",
   ]),
   mutant("a wallet is open to a user whose name differs by case", ROUTE, [
-    "owner !== caller.subject",
-    "owner?.toLowerCase() !== caller.subject.toLowerCase()",
+    "event.pathParameters?.userId === subject",
+    "event.pathParameters?.userId?.toLowerCase() === subject.toLowerCase()",
   ]),
   mutant("any scope with wallets counts as admin", "lib/http/authenticate.ts", [
     'new Set(typeof scope === "string" ? scope.split(" ") : [])',

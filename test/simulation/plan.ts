@@ -117,7 +117,7 @@ export type Operation =
   | (Timed & {
       readonly kind: "intrusion";
       readonly callerId: string;
-      readonly route: "deposit" | "withdraw" | "balances" | "transactions" | "transaction";
+      readonly route: "deposit" | "withdrawal" | "balances" | "transactions" | "transaction";
     })
   | (Timed & {
       readonly kind: "badToken";

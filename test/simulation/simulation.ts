@@ -6,7 +6,7 @@ import { FaultSource } from "./faults.ts";
 import { forge } from "./forgeries.ts";
 import { AUDIENCE, ISSUER, signingKeys } from "./identity.ts";
 import { currentInvocation, type Host, type Invocation, type Invoked } from "./invocation.ts";
-import type { Ledger, Route } from "./ledger.ts";
+import { type Ledger, ROUTES, type Route } from "./ledger.ts";
 import { Oracle, type Poison, type Violation } from "./oracle.ts";
 import { COMMANDS_URL, CURRENCIES, DEAD_LETTERS_URL, type Plan } from "./plan.ts";
 import { Random } from "./random.ts";
@@ -240,10 +240,11 @@ export class Simulation implements Host {
     route: Route,
     event: APIGatewayProxyEventV2,
   ): Promise<Invoked<APIGatewayProxyStructuredResultV2>> {
-    const timeoutMs = route === "deposit" || route === "withdraw" ? WAITING_FUNCTION_TIMEOUT_MS : FUNCTION_TIMEOUT_MS;
+    const { name } = ROUTES[route];
+    const timeoutMs = name === "commands" ? WAITING_FUNCTION_TIMEOUT_MS : FUNCTION_TIMEOUT_MS;
     // Without getRemainingTimeInMillis, for which middy would start a real timer.
-    const context = { awsRequestId: label, functionName: route } as Context;
-    return this.invoke(label, timeoutMs, (ledger) => ledger[route](event, context));
+    const context = { awsRequestId: label, functionName: name } as Context;
+    return this.invoke(label, timeoutMs, (ledger) => ledger[name](event, context));
   }
 
   send(invocation: Invocation, command: object): Promise<object> {

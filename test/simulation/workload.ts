@@ -110,7 +110,7 @@ function operationsOf(users: readonly string[], spanMs: number, random: Random):
         what: random.pick(["balances", "history", "balances", "history", "currencies"]),
       });
     } else if (kind < 0.88) {
-      const route = random.pick(["deposit", "withdraw", "balances", "transactions", "transaction"] as const);
+      const route = random.pick(["deposit", "withdrawal", "balances", "transactions", "transaction"] as const);
       const callerId = random.pick(users.filter((other) => other !== userId));
       operations.push({ ...timed, kind: "intrusion", callerId, route });
     } else if (kind < 0.91) {
