@@ -73,7 +73,10 @@ async function main(): Promise<void> {
 
   await step("refuse to deploy without an identity provider", async () => {
     const { JWT_ISSUER, ...incomplete } = deployment;
-    await assert.rejects(serverless("refused-deploy", ["deploy"], incomplete), /Not deployed: set JWT_ISSUER to what/);
+    await assert.rejects(
+      serverless("refused-deploy", ["deploy"], incomplete),
+      /Not deployed: set JWT_ISSUER to the values/,
+    );
   });
   await step("deploy", () => deploy("first-deploy", deployment));
   const apiUrl = await step("find the API in the stack's outputs", () => findApi(deployment));

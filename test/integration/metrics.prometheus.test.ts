@@ -91,8 +91,8 @@ describe.skipIf(!installed)("a real Prometheus (needs Debian's prometheus and pr
     expect(withoutData).toEqual([]);
     expect(shown.get("Stack")).toBe(1);
     expect(shown.get("Wallets verified")).toBe(1);
-    expect(shown.get("Wallets that differ")).toBe(0);
-    expect(shown.get("Dead letters waiting")).toBe(0);
+    expect(shown.get("Wallets with discrepancies")).toBe(0);
+    expect(shown.get("Dead-letter messages")).toBe(0);
 
     expect(await query("sum(antler_commands_total)")).toBe("12");
     expect(await query("antler_decision_delay_seconds_count")).toBe("12");
