@@ -37,7 +37,7 @@ interface Intervention {
   readonly at: "before" | "after";
   /** The call's user, or one of them; any if absent. */
   readonly userId?: string;
-  /** 1 unless told. */
+  /** Default: 1. */
   readonly times?: number;
   /** What happens; an error that it throws is the call's. */
   readonly act: () => void;

@@ -160,7 +160,7 @@ export function describeStoreContract(store: LedgerStore): void {
       expect(await store.readWallets(["one", "two"])).toEqual(new Map());
 
       expect(await store.commit(both)).toEqual({ kind: "committed" });
-      expect(await store.readWallets(["two", "nobody", "one"])).toEqual(
+      expect(await store.readWallets(["two", "unknown", "one"])).toEqual(
         new Map([
           ["one", { sequence: 1, balances: new Map([["USD", 100n]]) }],
           ["two", { sequence: 2, balances: new Map([["USD", 150n]]) }],

@@ -28,7 +28,7 @@ export const consumerTelemetry: ConsumerObserver = {
     record("DeadLetters", 1, { reason });
     const message = decodeMessage(body);
     const ids = message && { requestId: message.requestId, transactionId: message.command.id };
-    logger.error("dead letter", { ...ids, recordId, reason, detail });
+    logger.error("dead-lettered", { ...ids, recordId, reason, detail });
   },
   failed(recordIds, error, requestIds) {
     record("FailedRecords", recordIds.length, {});

@@ -168,7 +168,7 @@ describe("the log", () => {
     await alice.decided(transactionIn(response, 202).id);
     await alice.request("POST", `/v1/users/${user}/deposits`, '{"amount": 31337.43', headers);
     await sendRaw(commandsQueueUrl(), "alice", '{"amountMinor":"3133743"');
-    await expect.poll(() => entriesWith("dead letter").length).toBeGreaterThan(0);
+    await expect.poll(() => entriesWith("dead-lettered").length).toBeGreaterThan(0);
     const text = log();
     const [, payload = "", signature = ""] = token.split(".");
     for (const secret of [payload, signature, "31337.4", "3133743", "secret-reference", "4711", "key-90210"]) {

@@ -76,7 +76,7 @@ describe("npm run dlq -- list and show", () => {
     const alice = newUser();
     const [first = "", second = ""] = await accept(alice, 2);
     await deadLetterAll();
-    await sendRaw(engines.deadLetterQueueUrl, "nobody", "{not json");
+    await sendRaw(engines.deadLetterQueueUrl, "unknown", "{not json");
 
     for (let time = 1; time <= 2; time++) {
       const { code, output } = await dlq("list");
@@ -85,7 +85,7 @@ describe("npm run dlq -- list and show", () => {
       expect(output.indexOf(first)).toBeGreaterThan(0);
       expect(output.indexOf(second)).toBeGreaterThan(output.indexOf(first));
       expect(output).toMatch(new RegExp(`${alice}  ${first}  invalid_write`));
-      expect(output).toMatch(/nobody {2}\(no command\) {2}failed in every delivery/);
+      expect(output).toMatch(/unknown {2}\(no command\) {2}failed in every delivery/);
     }
 
     const shown = await dlq("show", second);
@@ -107,7 +107,7 @@ describe("npm run dlq -- list and show", () => {
     const message = { fingerprint: "print", acceptedAt: new Date().toISOString(), requestId: "request\t\\" };
     const record = { recordId: "1", groupId: "mallory", body: encodeMessage({ command: forged, ...message }) };
     await ports.queue.sendToDeadLetters(record, "malformed");
-    await sendRaw(engines.deadLetterQueueUrl, "nobody", "{not\njson\t\\");
+    await sendRaw(engines.deadLetterQueueUrl, "unknown", "{not\njson\t\\");
 
     const listed = (await dlq("list")).output;
     expect(listed).toMatch(/^[ -~\n]+$/);
@@ -119,7 +119,7 @@ describe("npm run dlq -- list and show", () => {
     expect(shown).toContain("user           mallory\\x1b[2K\\nDead-letter messages: 0\n");
     expect(shown).toContain("transaction    tx\\u{202e}\ncommand        deposit 100 minor units of US\\nD\n");
     expect(shown).toContain("by request request\\t\\\\\n");
-    const [, unreadable = ""] = /^(\S+) .*nobody/m.exec(listed) ?? [];
+    const [, unreadable = ""] = /^(\S+) .*unknown/m.exec(listed) ?? [];
     expect((await dlq("show", unreadable)).output).toContain("body           {not\\njson\\t\\\\\n");
 
     const redriven = (await dlq("redrive")).output;
@@ -154,7 +154,7 @@ describe("npm run dlq -- redrive", () => {
     expect((await dlq("redrive", "--user", bob)).output).toContain("Resent: 3\n");
     expect(idsOf(await receiveAll(engines.queueUrl), bob)).toEqual(ofBob);
     expect(idsOf(await receiveAll(engines.deadLetterQueueUrl), alice)).toEqual(ofAlice);
-    expect((await dlq("redrive", "--user", "nobody")).output).toBe("Resent: 0\n");
+    expect((await dlq("redrive", "--user", "unknown")).output).toBe("Resent: 0\n");
   });
 
   test("decides the commands that are pending and changes nothing for those that are decided", async () => {
@@ -244,7 +244,7 @@ describe("npm run dlq -- redrive", () => {
   });
 
   test("of a message that is dead-lettered again at once ends, and leaves it in the dead-letter queue", async () => {
-    await sendRaw(engines.deadLetterQueueUrl, "nobody", "{not json");
+    await sendRaw(engines.deadLetterQueueUrl, "unknown", "{not json");
     const real = sqsDeadLetters(30);
     const busy: DeadLetterQueue<ReceivedDeadLetter> = {
       ...real,
@@ -254,7 +254,7 @@ describe("npm run dlq -- redrive", () => {
       },
     };
     expect(await redrive(busy, ports.store, undefined, () => {})).toEqual({ returned: 1 });
-    expect(idsOf(await receiveAll(engines.deadLetterQueueUrl), "nobody")).toEqual(["{not json"]);
+    expect(idsOf(await receiveAll(engines.deadLetterQueueUrl), "unknown")).toEqual(["{not json"]);
   });
 });
 
