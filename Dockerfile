@@ -1,5 +1,5 @@
-# The local stack without its engines: the API in front of the SQS and DynamoDB that AWS_ENDPOINT_URL names; see
-# docker-compose.yml. It is not what runs on AWS: that is Lambda, and `npm run deploy`.
+# The local stack of docker-compose.yml: the API, on the SQS and DynamoDB of AWS_ENDPOINT_URL. On AWS the ledger runs on
+# Lambda: see `npm run deploy`.
 FROM node:24.21.0-bookworm-slim
 
 WORKDIR /app
@@ -11,7 +11,7 @@ COPY --chown=node:node patches patches
 RUN npm ci --no-audit --no-fund && npm cache clean --force
 
 COPY --chown=node:node . .
-# A volume that is mounted here takes over the owner.
+# A volume that is mounted here gets this folder's owner.
 RUN mkdir -p .antler
 
 ENV API_HOST=0.0.0.0 METRICS_HOST=0.0.0.0 SLS_TELEMETRY_DISABLED=1

@@ -28,7 +28,7 @@ export interface EventSource {
  * are visible again after their visibility timeout. The queue ensures the order: it delivers no further messages of a
  * group that is in flight.
  *
- * @returns stops polling; resolves when the batches under way are done
+ * @returns stops polling; resolves when the batches in progress are done
  */
 export function mapEventSource(
   source: EventSource,

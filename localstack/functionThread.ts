@@ -6,7 +6,7 @@ import { type EventSource, mapEventSource } from "./eventSourceMapping.ts";
 
 /**
  * The function of an event source mapping, in its own thread: as on AWS, a busy API must not delay commands. When the
- * thread gets a message, it ends after the batches under way.
+ * thread gets a message, it ends after the batches in progress.
  */
 export interface FunctionThread {
   readonly source: EventSource;

@@ -19,7 +19,7 @@ afterEach(() => {
   process.exitCode = undefined;
 });
 
-test("the values come by their names, with defaults for those that are not there", () => {
+test("values are returned by name, and a missing option has its default", () => {
   expect(parse("alice")).toEqual({ user: "alice", runs: 3 });
   expect(parse("--runs", "5", "alice", "--fast", "--only=two words,1,000", "hello")).toEqual({
     user: "alice",
@@ -30,9 +30,12 @@ test("the values come by their names, with defaults for those that are not there
   });
 });
 
-test.each([["--help"], ["-h"], ["alice", "--help"]])("%j asks for the usage, whatever is missing", (...args) => {
-  expect(parse(...args)).toBeUndefined();
-});
+test.each([["--help"], ["-h"], ["alice", "--help"]])(
+  "with %j the usage is printed, even if an argument is missing",
+  (...args) => {
+    expect(parse(...args)).toBeUndefined();
+  },
+);
 
 test.each([
   [["alice", "--no-such"], "Unknown option '--no-such'"],
@@ -52,7 +55,7 @@ test.each([
     ["alice", "--only", only],
     `--only '${only}': must be one or more of '1,000', 'two words', separated by commas`,
   ]),
-])("%j is refused in one sentence", (args, sentence) => {
+])("%j is rejected in one sentence", (args, sentence) => {
   expect(() => parse(...args)).toThrow(new UsageError(sentence));
 });
 
@@ -63,12 +66,15 @@ test.each([
     "USER is missing\nUsage: npm run try -- USER [NOTE] [--runs N] [--only A,B] [--fast]",
   ],
   [new SettingError("AWS_PORT=abc: must be a port number"), 2, "AWS_PORT=abc: must be a port number"],
-  [new CommandError("There is no such queue"), 1, "There is no such queue"],
+  [new CommandError("There is no queue"), 1, "There is no queue"],
   [new TypeError("no\x1b[2J user\nResent: 0"), 1, "TypeError: no\\x1b[2J user"],
-])("a command that fails with %o prints what a person needs, and ends with %i", async (error, exitCode, printed) => {
-  vi.spyOn(process, "argv", "get").mockReturnValue(["node", "try.ts", "alice"]);
-  const print = vi.spyOn(console, "error").mockImplementation(() => {});
-  await command(definition, () => Promise.reject(error));
-  expect(print.mock.calls).toEqual([[printed]]);
-  expect(process.exitCode).toBe(exitCode);
-});
+])(
+  "when a command fails with %o, it prints no stack trace and the exit code is %i",
+  async (error, exitCode, printed) => {
+    vi.spyOn(process, "argv", "get").mockReturnValue(["node", "try.ts", "alice"]);
+    const print = vi.spyOn(console, "error").mockImplementation(() => {});
+    await command(definition, () => Promise.reject(error));
+    expect(print.mock.calls).toEqual([[printed]]);
+    expect(process.exitCode).toBe(exitCode);
+  },
+);

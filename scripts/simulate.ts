@@ -53,7 +53,7 @@ async function simulate(from: number, count: number): Promise<void> {
       }),
     );
   }
-  // The first seed that breaks an invariant ends the run without the jobs under way.
+  // The first seed that breaks an invariant ends the run without the other jobs.
   const found = new Promise<void>((resolve) => {
     for (const job of jobs) void job.then(() => broken !== undefined && resolve());
   });
