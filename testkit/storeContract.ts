@@ -127,17 +127,17 @@ export function describeStoreContract(store: LedgerStore): void {
       const userId = `forged-${name}`;
       // 38 digits that end in zeros: the condition compares numbers, however they are written.
       const transaction = await accepted(userId, "deposit", 10n ** 37n);
-      const mismatch = {
+      const notAccepted = {
         kind: "precondition_failed",
         alreadyDecided: new Set(),
         notAccepted: new Map([[transaction.id, "content_mismatch"]]),
       };
-      expect(await commit(userId, undefined, [{ ...transaction, ...change }])).toEqual(mismatch);
+      expect(await commit(userId, undefined, [{ ...transaction, ...change }])).toEqual(notAccepted);
       expect(await store.readWallet(userId)).toBeUndefined();
 
       expect(await commit(userId, undefined, [transaction])).toEqual({ kind: "committed" });
       const wallet = { sequence: 1, balances: new Map([["USD", 10n ** 37n]]) };
-      expect(await commit(userId, wallet, [{ ...transaction, ...change }])).toEqual(mismatch);
+      expect(await commit(userId, wallet, [{ ...transaction, ...change }])).toEqual(notAccepted);
       expect(await commit(userId, wallet, [transaction])).toMatchObject({ alreadyDecided: new Set([transaction.id]) });
       expect(await store.readWallet(userId)).toEqual(wallet);
     });
@@ -160,7 +160,7 @@ export function describeStoreContract(store: LedgerStore): void {
       expect(await store.readWallets(["one", "two"])).toEqual(new Map());
 
       expect(await store.commit(both)).toEqual({ kind: "committed" });
-      expect(await store.readWallets(["two", "nobody", "one"])).toEqual(
+      expect(await store.readWallets(["two", "missing", "one"])).toEqual(
         new Map([
           ["one", { sequence: 1, balances: new Map([["USD", 100n]]) }],
           ["two", { sequence: 2, balances: new Map([["USD", 150n]]) }],

@@ -76,7 +76,7 @@ describe("npm run dlq -- list and show", () => {
     const alice = newUser();
     const [first = "", second = ""] = await accept(alice, 2);
     await deadLetterAll();
-    await sendRaw(engines.deadLetterQueueUrl, "nobody", "{not json");
+    await sendRaw(engines.deadLetterQueueUrl, "mallory", "{not json");
 
     for (let time = 1; time <= 2; time++) {
       const { code, output } = await dlq("list");
@@ -85,7 +85,7 @@ describe("npm run dlq -- list and show", () => {
       expect(output.indexOf(first)).toBeGreaterThan(0);
       expect(output.indexOf(second)).toBeGreaterThan(output.indexOf(first));
       expect(output).toMatch(new RegExp(`${alice}  ${first}  invalid_write`));
-      expect(output).toMatch(/nobody {2}\(no command\) {2}failed in every delivery/);
+      expect(output).toMatch(/mallory {2}\(no command\) {2}failed in every delivery/);
     }
 
     const shown = await dlq("show", second);
@@ -107,7 +107,7 @@ describe("npm run dlq -- list and show", () => {
     const message = { fingerprint: "print", acceptedAt: new Date().toISOString(), requestId: "request\t\\" };
     const record = { recordId: "1", groupId: "mallory", body: encodeMessage({ command: forged, ...message }) };
     await ports.queue.sendToDeadLetters(record, "malformed");
-    await sendRaw(engines.deadLetterQueueUrl, "nobody", "{not\njson\t\\");
+    await sendRaw(engines.deadLetterQueueUrl, "eve", "{not\njson\t\\");
 
     const listed = (await dlq("list")).output;
     expect(listed).toMatch(/^[ -~\n]+$/);
@@ -119,7 +119,7 @@ describe("npm run dlq -- list and show", () => {
     expect(shown).toContain("user         mallory\\x1b[2K\\nDead letters: 0\n");
     expect(shown).toContain("transaction  tx\\u{202e}\ncommand      deposit 100 minor units of US\\nD\n");
     expect(shown).toContain("by request request\\t\\\\\n");
-    const [, unreadable = ""] = /^(\S+) .*nobody/m.exec(listed) ?? [];
+    const [, unreadable = ""] = /^(\S+) .*eve/m.exec(listed) ?? [];
     expect((await dlq("show", unreadable)).output).toContain("body         {not\\njson\\t\\\\\n");
 
     const redriven = (await dlq("redrive")).output;
@@ -154,7 +154,7 @@ describe("npm run dlq -- redrive", () => {
     expect((await dlq("redrive", "--user", bob)).output).toContain("Sent back: 3\n");
     expect(idsOf(await receiveAll(engines.queueUrl), bob)).toEqual(ofBob);
     expect(idsOf(await receiveAll(engines.deadLetterQueueUrl), alice)).toEqual(ofAlice);
-    expect((await dlq("redrive", "--user", "nobody")).output).toBe("Sent back: 0\n");
+    expect((await dlq("redrive", "--user", "mallory")).output).toBe("Sent back: 0\n");
   });
 
   test("decides the commands that are pending and changes nothing for those that are decided", async () => {
@@ -244,7 +244,7 @@ describe("npm run dlq -- redrive", () => {
   });
 
   test("of a message that is dead-lettered again at once ends, and leaves it in the dead-letter queue", async () => {
-    await sendRaw(engines.deadLetterQueueUrl, "nobody", "{not json");
+    await sendRaw(engines.deadLetterQueueUrl, "mallory", "{not json");
     const real = sqsDeadLetters(30);
     const busy: DeadLetterQueue<ReceivedDeadLetter> = {
       ...real,
@@ -254,14 +254,14 @@ describe("npm run dlq -- redrive", () => {
       },
     };
     expect(await redrive(busy, ports.store, undefined, () => {})).toEqual({ returned: 1 });
-    expect(idsOf(await receiveAll(engines.deadLetterQueueUrl), "nobody")).toEqual(["{not json"]);
+    expect(idsOf(await receiveAll(engines.deadLetterQueueUrl), "mallory")).toEqual(["{not json"]);
   });
 });
 
 describe("npm run dlq", () => {
   test.each([
     [[], "ACTION is missing"],
-    [["look"], "ACTION 'look': must be list, show or redrive"],
+    [["peek"], "ACTION 'peek': must be list, show or redrive"],
     [["list", "more"], "Superfluous argument 'more'"],
     [["list", "--user", "alice"], "list has no --user"],
     [["show"], "ID is missing"],
