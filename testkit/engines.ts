@@ -1,11 +1,11 @@
 import { openSync } from "node:fs";
 import { devNull } from "node:os";
-import { startFauxqs } from "fauxqs";
+import { DynamoDBClient, ListTablesCommand } from "@aws-sdk/client-dynamodb";
 import { vi } from "vitest";
 import { seedCurrencies } from "../infra/seed.ts";
-import { startDynamo } from "../localstack/engines.ts";
-import { type PhysicalIds, provision, resolve } from "../localstack/provision.ts";
-import type { Settings } from "../localstack/settings.ts";
+import { startDynamo, startSqs } from "../localstack/engines.ts";
+import { provision, resolve } from "../localstack/provision.ts";
+import { awsEnvironment, readSettings, type Settings } from "../localstack/settings.ts";
 import { freePorts } from "./stack.ts";
 import { template } from "./template.ts";
 
@@ -22,20 +22,16 @@ export interface Engines {
 
 /** Starts real engines with the tables and queues of `infra/`, and points this process's environment at them. */
 export async function startEngines(engine: DynamoEngine): Promise<Engines> {
-  const { SQS_PORT, DYNAMODB_PORT } = await freePorts("SQS_PORT", "DYNAMODB_PORT");
-  vi.stubEnv("AWS_ENDPOINT_URL_SQS", `http://127.0.0.1:${SQS_PORT}`);
-  vi.stubEnv("AWS_ENDPOINT_URL_DYNAMODB", `http://127.0.0.1:${DYNAMODB_PORT}`);
-  vi.stubEnv("AWS_REGION", "us-east-1");
-  vi.stubEnv("AWS_ACCESS_KEY_ID", "local");
-  vi.stubEnv("AWS_SECRET_ACCESS_KEY", "local");
-  vi.stubEnv("POWERTOOLS_LOG_LEVEL", "SILENT");
-
-  const settings = { DYNAMODB_ENGINE: engine, DYNAMODB_PORT: Number(DYNAMODB_PORT), DATA_DIR: undefined };
+  const settings = readSettings({ ...(await freePorts("AWS_PORT", "DYNAMODB_PORT")), DYNAMODB_ENGINE: engine });
+  for (const [name, value] of Object.entries(awsEnvironment(settings))) vi.stubEnv(name, value);
   const dynamo = await startDynamo(settings, process.env, openSync(devNull, "w"));
-  const startSqs = () => startFauxqs({ port: Number(SQS_PORT), listenHost: "127.0.0.1", logger: false });
-  let sqs = await startSqs();
+  let sqs = await startSqs(settings);
+  // DynamoDB Local's first responses take longer than the ledger's own client waits.
+  const patient = new DynamoDBClient({ maxAttempts: 1 });
+  await patient.send(new ListTablesCommand({}));
+  patient.destroy();
   const ids = await provision(template("test"));
-  const ref = (logicalId: string, from: PhysicalIds = ids) => String(resolve({ Ref: logicalId }, from));
+  const ref = (logicalId: string) => String(resolve({ Ref: logicalId }, ids));
   vi.stubEnv("CURRENCIES_TABLE", ref("CurrenciesTable"));
   vi.stubEnv("WALLETS_TABLE", ref("WalletsTable"));
   vi.stubEnv("TRANSACTIONS_TABLE", ref("TransactionsTable"));
@@ -48,7 +44,7 @@ export async function startEngines(engine: DynamoEngine): Promise<Engines> {
     deadLetterQueueUrl: ref("DeadLetterQueue"),
     stopSqs: () => sqs.stop(),
     async restartSqs() {
-      sqs = await startSqs();
+      sqs = await startSqs(settings);
       await provision(template("test"));
     },
     async stop() {

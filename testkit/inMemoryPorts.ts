@@ -17,8 +17,8 @@ import {
 } from "../lib/ledger/ports.ts";
 
 /**
- * The ledger's ports in memory, for unit tests: the conditions of lib/aws/store.ts, a clock that no one waits for, and
- * calls that fail before or after their effect.
+ * The ledger's ports in memory, for unit tests: a store with the conditions of lib/aws/store.ts, a clock that a test
+ * advances, and calls that can fail before or after their effect.
  */
 
 type Operation =
@@ -39,7 +39,7 @@ interface Intervention {
   readonly userId?: string;
   /** Default: 1. */
   readonly times?: number;
-  /** What happens; an error that it throws is the call's. */
+  /** Runs in the call, which fails with the error that it throws. */
   readonly act: () => void;
 }
 
@@ -55,7 +55,7 @@ export function inMemoryPorts() {
   const currencies = [...CURRENCIES];
   const transactions = new Map<string, Transaction>();
   const wallets = new Map<string, Wallet>();
-  /** Ids of transactions that the store will never write. */
+  /** Ids of transactions whose write is invalid. */
   const invalidWriteIds = new Set<string>();
   const sent: Message[] = [];
   const deadLetters: { record: QueueRecord; reason: DeadLetterReason }[] = [];
@@ -74,9 +74,9 @@ export function inMemoryPorts() {
     }
   }
 
-  /** One call over a network that is not there: others run in between, and it may fail on either side of its effect. */
-  async function during<T>(operation: Operation, who: string | readonly string[], effect: () => T): Promise<T> {
-    const userIds = [who].flat();
+  /** Runs a call as over a network: other calls may run in between, and it may fail before or after its effect. */
+  async function during<T>(operation: Operation, users: string | readonly string[], effect: () => T): Promise<T> {
+    const userIds = [users].flat();
     calls.push([operation, ...userIds].join(" "));
     await Promise.resolve();
     clock.advance(latencyMs);
@@ -94,8 +94,8 @@ export function inMemoryPorts() {
     );
     const keys = new Set(decided.map(({ userId, id }) => keyOf(userId, id)));
     if (keys.size < decided.length) return { kind: "invalid_write", detail: "several operations on one item" };
-    const refused = decided.find(({ id }) => invalidWriteIds.has(id));
-    if (refused) return { kind: "invalid_write", detail: `the store does not take ${refused.id}` };
+    const invalid = decided.find(({ id }) => invalidWriteIds.has(id));
+    if (invalid) return { kind: "invalid_write", detail: `the write of ${invalid.id} is invalid` };
 
     const alreadyDecided = new Set<string>();
     const notAccepted = new Map<string, DeadLetterReason>();
@@ -220,11 +220,11 @@ export function inMemoryPorts() {
     sent,
     deadLetters,
     calls,
-    /** Makes something happen in a call. */
+    /** Runs a function in the next calls of an operation. */
     intervene(intervention: Intervention) {
       interventions.push({ intervention, left: intervention.times ?? 1 });
     },
-    /** Makes a call fail as a service does that is down (`before`), or that does not say what it did (`after`). */
+    /** Makes the next calls fail before their effect, as when a service is down, or after it, as when its response is lost. */
     fail(
       operation: Operation,
       at: Intervention["at"],
@@ -249,7 +249,7 @@ export function inMemoryPorts() {
 
 export type InMemoryPorts = ReturnType<typeof inMemoryPorts>;
 
-/** A clock that moves only when someone sleeps on it or advances it. */
+/** A clock that moves only when a test advances it or code sleeps on it. */
 function virtualClock() {
   let nowMs = Date.parse("2026-11-23T09:30:00.000Z");
   const sleeps: number[] = [];
@@ -271,7 +271,7 @@ function virtualClock() {
     },
     random: () => 0.5,
     advance,
-    /** Lets something happen once this much time has gone by. */
+    /** Runs a function when this much time has passed. */
     in(milliseconds: number, act: () => void) {
       planned.push({ atMs: nowMs + milliseconds, act });
     },
@@ -279,7 +279,7 @@ function virtualClock() {
   } satisfies Clock & Record<string, unknown>;
 }
 
-/** A record as the queue delivers it. */
+/** The record that the queue delivers for a message. */
 export function recordOf(message: Message, recordId: string): QueueRecord {
   return { recordId, groupId: message.command.userId, body: encodeMessage(message) };
 }

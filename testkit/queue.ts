@@ -40,7 +40,7 @@ export async function receiveAll(queueUrl: string): Promise<Message[]> {
   return all;
 }
 
-export function recordOf({ MessageId = "", Body = "", Attributes }: Message): QueueRecord {
+export function receivedRecord({ MessageId = "", Body = "", Attributes }: Message): QueueRecord {
   return { recordId: MessageId, groupId: Attributes?.MessageGroupId ?? "", body: Body };
 }
 
@@ -51,7 +51,7 @@ export function recordOf({ MessageId = "", Body = "", Attributes }: Message): Qu
  * @throws Error when the consumer failed a record
  */
 export async function consumeAll(queueUrl: string): Promise<number> {
-  const records = (await receiveAll(queueUrl)).map(recordOf);
+  const records = (await receiveAll(queueUrl)).map(receivedRecord);
   const observer = { committed() {}, retried() {}, deadLettered() {}, failed() {} };
   const failed = await consume(records, { ...ports, observer });
   if (failed.length > 0) throw new Error(`The consumer failed ${failed.length} records`);

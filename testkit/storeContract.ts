@@ -127,17 +127,17 @@ export function describeStoreContract(store: LedgerStore): void {
       const userId = `forged-${name}`;
       // 38 digits that end in zeros: the condition compares numbers, however they are written.
       const transaction = await accepted(userId, "deposit", 10n ** 37n);
-      const mismatch = {
+      const notAccepted = {
         kind: "precondition_failed",
         alreadyDecided: new Set(),
         notAccepted: new Map([[transaction.id, "content_mismatch"]]),
       };
-      expect(await commit(userId, undefined, [{ ...transaction, ...change }])).toEqual(mismatch);
+      expect(await commit(userId, undefined, [{ ...transaction, ...change }])).toEqual(notAccepted);
       expect(await store.readWallet(userId)).toBeUndefined();
 
       expect(await commit(userId, undefined, [transaction])).toEqual({ kind: "committed" });
       const wallet = { sequence: 1, balances: new Map([["USD", 10n ** 37n]]) };
-      expect(await commit(userId, wallet, [{ ...transaction, ...change }])).toEqual(mismatch);
+      expect(await commit(userId, wallet, [{ ...transaction, ...change }])).toEqual(notAccepted);
       expect(await commit(userId, wallet, [transaction])).toMatchObject({ alreadyDecided: new Set([transaction.id]) });
       expect(await store.readWallet(userId)).toEqual(wallet);
     });

@@ -35,6 +35,15 @@ describe("a cursor", () => {
     encoded("v1:1\n"),
     encoded("v1:1234567890123456"),
     encoded("V1:25"),
+    encoded("v1:-0"),
+    encoded("v1:0x10"),
+    encoded("v1:Infinity"),
+    encoded("v1:NaN"),
+    encoded("v1:١"),
+    encoded("v1:1,v1:2"),
+    encoded("v1:1:bob"),
+    encoded('{"sequence":1}'),
+    "__proto__",
   ])("is refused if it is not a cursor of this API: %j", (cursor) => {
     expect(() => readCursor(cursor)).toThrow(expect.objectContaining({ code: "invalid_cursor" }));
   });

@@ -27,7 +27,7 @@ describe("privacy", () => {
   ])("%s %s of another user is forbidden, whether the user exists or not", async (method, path) => {
     const owner = new Client(apiUrl, bob);
     await owner.deposit("USD", "5.00", { wait: 10 });
-    for (const user of [bob, newUser("unused")]) {
+    for (const user of [bob, newUser("missing")]) {
       const body = method === "POST" ? JSON.stringify(valid) : undefined;
       const headers = { "content-type": "application/json", "idempotency-key": randomUUID() };
       const response = await alice.request(method, `/v1/users/${user}/${path}`, body, headers);

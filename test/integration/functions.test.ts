@@ -11,7 +11,7 @@ import { serveKeySet } from "../../localstack/identityProvider.ts";
 import { tokenOf } from "../../testkit/client.ts";
 import { type Engines, startEngines } from "../../testkit/engines.ts";
 import { httpEvent, lambdaContext, sqsEvent } from "../../testkit/events.ts";
-import { receive, recordOf, remove, sendRaw } from "../../testkit/queue.ts";
+import { receive, receivedRecord, remove, sendRaw } from "../../testkit/queue.ts";
 
 /** The functions' handlers on real engines. The test replaces API Gateway and the event source mapping. */
 let engines: Engines;
@@ -48,7 +48,7 @@ async function sendDeposit(userId: string, key: string, amount = "1.00") {
 /** Runs the consumer on the next batch and deletes the records that it did not fail. */
 async function deliver(): Promise<{ received: number; failed: string[] }> {
   const messages = await receive(engines.queueUrl);
-  const { batchItemFailures } = await consume(sqsEvent(messages.map(recordOf)));
+  const { batchItemFailures } = await consume(sqsEvent(messages.map(receivedRecord)));
   const failed = batchItemFailures.map(({ itemIdentifier }) => itemIdentifier);
   await remove(
     engines.queueUrl,
@@ -132,7 +132,7 @@ describe("the functions on real engines", () => {
 
   test("a batch that is delivered again after its commit changes nothing", async () => {
     await sendDeposit("frank", "key-1");
-    const event = sqsEvent((await receive(engines.queueUrl)).map(recordOf));
+    const event = sqsEvent((await receive(engines.queueUrl)).map(receivedRecord));
     await consume(event);
     await consume(event);
     expect(await ports.store.readWallet("frank")).toEqual({ sequence: 1, balances: new Map([["USD", 100n]]) });

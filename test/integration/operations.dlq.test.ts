@@ -9,7 +9,7 @@ import { type DeadLetterQueue, redrive } from "../../lib/ledger/redrive.ts";
 import { submit } from "../../lib/ledger/submit.ts";
 import { newUser } from "../../testkit/client.ts";
 import { type Engines, startEngines } from "../../testkit/engines.ts";
-import { consumeAll, receiveAll, recordOf, sendRaw } from "../../testkit/queue.ts";
+import { consumeAll, receiveAll, receivedRecord, sendRaw } from "../../testkit/queue.ts";
 import { run } from "../../testkit/stack.ts";
 
 /** `npm run dlq` on real engines. */
@@ -52,7 +52,7 @@ async function accept(userId: string, count: number): Promise<string[]> {
 
 async function deadLetterAll(): Promise<void> {
   for (const message of await receiveAll(engines.queueUrl)) {
-    await ports.queue.sendToDeadLetters(recordOf(message), "invalid_write");
+    await ports.queue.sendToDeadLetters(receivedRecord(message), "invalid_write");
   }
 }
 
@@ -161,9 +161,9 @@ describe("npm run dlq -- redrive", () => {
     const alice = newUser();
     await accept(alice, 2);
     const messages = await receiveAll(engines.queueUrl);
-    for (const message of messages) await ports.queue.sendToDeadLetters(recordOf(message), "invalid_write");
+    for (const message of messages) await ports.queue.sendToDeadLetters(receivedRecord(message), "invalid_write");
     const observer = { committed() {}, retried() {}, deadLettered() {}, failed() {} };
-    await consume(messages.slice(0, 1).map(recordOf), { ...ports, observer });
+    await consume(messages.slice(0, 1).map(receivedRecord), { ...ports, observer });
     expect(await ports.store.readWallet(alice)).toEqual({ sequence: 1, balances: new Map([["USD", 100n]]) });
 
     expect((await dlq("redrive")).output).toContain("Resent: 2\n");

@@ -27,13 +27,9 @@ const bytes = (...parts: (string | number[])[]) => Buffer.concat(parts.map((part
 
 describe("a body is refused, and nothing of it is stored, when it", () => {
   test.each<[string, string | Uint8Array, string]>([
-    ["has the amount twice", '{"currency":"USD","amount":"1.00","amount":"900.00"}', "400 malformed_json"],
     ["has the same amount twice", '{"currency":"USD","amount":"1.00","amount":"1.00"}', "400 malformed_json"],
-    ["has a field twice, once escaped", '{"currency":"USD","amount":"1","am\\u006funt":"2"}', "400 malformed_json"],
-    ["has a metadata name twice", withField("metadata", '{"a":"b","a":"c"}'), "400 malformed_json"],
     ["has the field __proto__", withField("__proto__", '{"amount":"2"}'), "422 validation_failed"],
     ["has the metadata __proto__", withField("metadata", '{"__proto__":"x"}'), "422 validation_failed"],
-    ["has the field constructor", withField("constructor", '{"prototype":{}}'), "422 validation_failed"],
     [
       "nests metadata 2,000 deep",
       withField("metadata", `${'{"a":'.repeat(2000)}1${"}".repeat(2000)}`),
@@ -45,7 +41,6 @@ describe("a body is refused, and nothing of it is stored, when it", () => {
     ["has a lone surrogate in a field name", withField("\\ud800", "1"), "422 validation_failed"],
     ["has an amount in full-width digits", '{"currency":"USD","amount":"１.００"}', "422 amount_invalid"],
     ["has an amount with a null byte", '{"currency":"USD","amount":"1.00\\u0000"}', "422 amount_invalid"],
-    ["has an amount in an array", '{"currency":"USD","amount":["1.00"]}', "422 validation_failed"],
     ["has a currency in an array", '{"currency":["USD"],"amount":"1.00"}', "422 validation_failed"],
     ["has an amount of 16,000 digits", `{"currency":"USD","amount":"${"9".repeat(16_000)}"}`, "422 validation_failed"],
     ["has a number of 16,000 digits", `{"currency":"USD","amount":${"9".repeat(16_000)}}`, "422 validation_failed"],
@@ -54,12 +49,8 @@ describe("a body is refused, and nothing of it is stored, when it", () => {
     ["is 0, which serverless-offline passes on as a number", "0", "422 validation_failed"],
     ["is null, which serverless-offline passes on as no body", "null", "400 malformed_json"],
     ["is an empty string, which serverless-offline passes on as no body", '""', "400 malformed_json"],
-    ["is true", "true", "422 validation_failed"],
     ["is a number", "1e999", "422 validation_failed"],
-    ["is an array", `[${VALID}]`, "422 validation_failed"],
     ["is two values", VALID + VALID, "400 malformed_json"],
-    ["is truncated", VALID.slice(0, -1), "400 malformed_json"],
-    ["is only spaces", " ".repeat(1000), "400 malformed_json"],
     ["is null bytes", Buffer.alloc(1000), "400 malformed_json"],
     ["is UTF-16", Buffer.from(VALID, "utf16le"), "400 malformed_json"],
     ["has invalid UTF-8 outside a string", bytes(VALID, [0xff]), "400 malformed_json"],
@@ -90,10 +81,6 @@ describe("a compressed body is refused:", () => {
     ["gzip", gzipSync(VALID)],
     ["gzip", gzipSync(Buffer.alloc(10 << 20, " "))],
     ["gzip", Buffer.from(VALID)],
-    ["deflate", Buffer.from(VALID)],
-    ["br", Buffer.from(VALID)],
-    ["zstd", Buffer.from(VALID)],
-    ["identity, gzip", Buffer.from(VALID)],
     ["\u00e9", Buffer.from(VALID)],
   ])("%s", async (encoding, body) => {
     expect(codeOf(await post(body, { "content-encoding": encoding }))).toBe("415 unsupported_media_type");
@@ -105,18 +92,6 @@ describe("a compressed body is refused:", () => {
 });
 
 describe("a body of another content type is refused:", () => {
-  test.each([
-    "text/plain",
-    "application/x-www-form-urlencoded",
-    "application/xml",
-    "application/jsonp",
-    "x/y",
-    "application/json; charset=latin1",
-    "application/json; charset=utf-16",
-  ])("%s", async (type) => {
-    expect(codeOf(await post(VALID, { "content-type": type }))).toBe("415 unsupported_media_type");
-  });
-
   test.each([
     "application/json, text/plain",
     "application/json; charset=utf-8; charset=utf-7",
@@ -165,16 +140,7 @@ describe("a body is accepted, and its text stored unchanged, when it", () => {
 });
 
 describe("an invalid preference is ignored:", () => {
-  test.each([
-    "wait=-1",
-    "wait=1e3",
-    "wait=0x10",
-    "wait=NaN",
-    "wait",
-    "wait=٣",
-    "xwait=5",
-    `wait${" ".repeat(10_000)}x`,
-  ])("%s", async (prefer) => {
+  test.each(["wait=0x10", "wait=٣", `wait${" ".repeat(10_000)}x`])("%s", async (prefer) => {
     const response = await post(VALID, { prefer });
     expect(response.status).toBe(202);
     expect(response.headers.has("preference-applied")).toBe(false);

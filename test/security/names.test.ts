@@ -18,7 +18,7 @@ beforeAll(async () => {
 });
 
 /** The response is no server error, and shows at most alice's own data. */
-function expectHarmless(response: RawResponse): void {
+function expectNoLeak(response: RawResponse): void {
   expect(response.status).toBeLessThan(500);
   expect(response.text).not.toContain(BOBS_MONEY);
   expect(response.text).not.toContain("secret");
@@ -80,7 +80,7 @@ describe("a crafted path reaches no other user's wallet:", () => {
     ["the documentation's files, with a null byte", "/docs/swagger-ui.css%00.json"],
     ["the documentation's prototype", "/docs/__proto__"],
   ])("%s", async (_name, path) => {
-    for (const method of ["GET", "POST"]) expectHarmless(await attack(method, path, asAlice));
+    for (const method of ["GET", "POST"]) expectNoLeak(await attack(method, path, asAlice));
   });
 
   test.each(["x-original-url", "x-rewrite-url", "x-forwarded-path", "x-forwarded-prefix", "x-amzn-request-context"])(
@@ -91,7 +91,7 @@ describe("a crafted path reaches no other user's wallet:", () => {
         [name]: `/v1/users/${bob.user}/balances`,
       });
       expect(JSON.parse(response.body)).toMatchObject({ userId: alice.user });
-      expectHarmless(response);
+      expectNoLeak(response);
     },
   );
 
@@ -200,14 +200,9 @@ describe("an invalid Idempotency-Key is refused:", () => {
       body,
     );
 
-  test.each([
-    ["a character beyond ASCII", "kl\u00e9"],
-    ["bytes of UTF-8", Buffer.from("ключ").toString("latin1")],
-    ["a tab", "a\tb"],
-    ["256 characters", "k".repeat(256)],
-    ["a comma, as in a repeated header", "a,b"],
-  ])("%s", async (_name, key) => {
-    expect(codeOf(await post(key))).toBe("400 idempotency_key_invalid");
+  // lib/http/request.test.ts has the other forms.
+  test("bytes of UTF-8", async () => {
+    expect(codeOf(await post(Buffer.from("ключ").toString("latin1")))).toBe("400 idempotency_key_invalid");
   });
 
   test.each([
@@ -226,28 +221,12 @@ describe("a cursor", () => {
   const page = (cursor: string) =>
     attack("GET", `/v1/users/${alice.user}/transactions?limit=1&cursor=${cursor}`, asAlice);
 
+  // lib/http/cursor.test.ts has the other forms.
   test.each([
-    ["negative", of("v1:-1")],
-    ["zero", of("v1:0")],
-    ["minus zero", of("v1:-0")],
-    ["with a leading zero", of("v1:01")],
-    ["a fraction", of("v1:1.5")],
-    ["in exponent form", of("v1:1e3")],
-    ["hexadecimal", of("v1:0x10")],
-    ["infinite", of("v1:Infinity")],
-    ["not a number", of("v1:NaN")],
-    ["of 16 digits", of("v1:9007199254740993")],
-    ["in Arabic digits", of("v1:١")],
-    ["with a space", of("v1: 1")],
-    ["with a line feed", of("v1:1\n")],
-    ["with a second position", of("v1:1,v1:2")],
-    ["of another version", of("v2:1")],
-    ["with another user", of("v1:1:bob")],
-    ["of JSON", of('{"sequence":1}')],
-    ["a prototype's name", "__proto__"],
-    ["a plain number", "5"],
     ["empty", ""],
     ["not base64", "%00%ff"],
+    ["of another version", of("v2:1")],
+    ["with another user", of("v1:1:bob")],
   ])("that is %s is refused", async (_name, cursor) => {
     expect(codeOf(await page(cursor))).toBe("400 invalid_cursor");
   });
@@ -266,13 +245,9 @@ describe("a cursor", () => {
     for (let step = 0; step < 3; step++) await bob.deposit("USD", "1.00", { key: `${step}-${randomUUID()}`, wait: 10 });
     const { nextCursor } = await bob.history({ limit: "1" });
     const response = await page(nextCursor ?? "");
-    expectHarmlessPage(response);
     expect(response.status).toBe(200);
-  });
-
-  function expectHarmlessPage(response: RawResponse): void {
     expect(response.text).not.toContain(bob.user);
     expect(response.text).not.toContain(BOBS_MONEY);
     for (const { userId } of JSON.parse(response.body).data) expect(userId).toBe(alice.user);
-  }
+  });
 });
