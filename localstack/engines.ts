@@ -4,9 +4,9 @@ import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { arch, platform } from "node:process";
 import { startFauxqs } from "fauxqs";
-import { portIsTaken, statusOf, untilReady } from "./ports.ts";
 import { type Program, startProgram } from "./process.ts";
 import { SettingError, type Settings } from "./settings.ts";
+import { portIsTaken, statusOf, untilReady } from "./tcp.ts";
 
 type DynamoSettings = Pick<Settings, "DYNAMODB_ENGINE" | "DYNAMODB_PORT" | "DATA_DIR">;
 

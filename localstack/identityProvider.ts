@@ -2,7 +2,7 @@ import { linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:f
 import { createServer } from "node:http";
 import { dirname, join } from "node:path";
 import { exportJWK, generateKeyPair, importJWK, type JWK, SignJWT } from "jose";
-import { listen } from "./ports.ts";
+import { listen } from "./tcp.ts";
 
 /**
  * The local stack's OpenID provider, for development: one key pair per checkout, a key set over HTTP, and a token for any

@@ -3,9 +3,9 @@ import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom
 import { REJECTION_CODES } from "../lib/domain/rejection.ts";
 import { DEAD_LETTER_REASONS, RETRY_CAUSES } from "../lib/ledger/ports.ts";
 import { METRICS, type Measurement, type MetricName, measurements } from "../lib/runtime/metrics.ts";
-import { listen } from "./ports.ts";
 import { readQueueStats } from "./queueStats.ts";
 import type { Settings } from "./settings.ts";
+import { listen } from "./tcp.ts";
 
 type Labels = Measurement["labels"];
 

@@ -6,9 +6,9 @@ import { dynamoAnswers, launchDynamo, startSqs } from "./engines.ts";
 import { lockFolder } from "./folder.ts";
 import { serveKeySet } from "./identityProvider.ts";
 import { onOrphaned } from "./orphan.ts";
-import { findPortProblem, type PortSetting, portIsTaken, READY_TIMEOUT_MS, statusOf, untilReady } from "./ports.ts";
 import { type Program, startProgram } from "./process.ts";
 import { awsEnvironment, hostInUrl, readSettings, SettingError, type Settings, withoutProxy } from "./settings.ts";
+import { findPortProblem, type PortSetting, portIsTaken, READY_TIMEOUT_MS, statusOf, untilReady } from "./tcp.ts";
 
 const USAGE = `Usage: npm start
 

@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { Agent, createServer, type IncomingMessage, request, type ServerResponse } from "node:http";
 import { buffer } from "node:stream/consumers";
-import { listen } from "./stack.ts";
+import { listen } from "../localstack/tcp.ts";
 
 interface AwsCall {
   readonly service: "dynamodb" | "sqs";

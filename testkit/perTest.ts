@@ -4,8 +4,9 @@ import type { Server } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { onTestFinished } from "vitest";
+import { listen } from "../localstack/tcp.ts";
 import { type AwsProxy, startAwsProxy } from "./awsProxy.ts";
-import { listen, type Stack, startStack } from "./stack.ts";
+import { type Stack, startStack } from "./stack.ts";
 
 /** Resources that end with the test that asks for them. */
 

@@ -1,8 +1,9 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { createServer, type Server } from "node:net";
+import { createServer } from "node:net";
 import { join } from "node:path";
 import { hostInUrl } from "../localstack/settings.ts";
+import { listen } from "../localstack/tcp.ts";
 
 const ROOT = join(import.meta.dirname, "..");
 const READY_TIMEOUT_MS = 60_000;
@@ -16,19 +17,6 @@ export interface Stack {
   output(): string;
   /** Stops it as Ctrl-C does. @returns the exit code */
   stop(): Promise<number | null>;
-}
-
-/**
- * Listens on the loopback interface.
- *
- * @param port any free one by default
- * @returns the port
- */
-export async function listen(server: Server, port = 0): Promise<number> {
-  await once(server.listen(port, "127.0.0.1"), "listening");
-  const address = server.address();
-  if (typeof address !== "object" || address === null) throw new Error("The server has no port");
-  return address.port;
 }
 
 /** Ports that no process listens on now. */

@@ -12,6 +12,7 @@ import {
   UnsecuredJWT,
 } from "jose";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
+import { listen } from "../../localstack/tcp.ts";
 import { authenticate } from "./authenticate.ts";
 import { HttpProblem } from "./problem.ts";
 
@@ -42,23 +43,13 @@ function serve(...keys: JWK[]) {
   keySetResponse = { status: 200, body: JSON.stringify({ keys }) };
 }
 
-function listen(instance: Server): Promise<string> {
-  return new Promise((resolve, reject) => {
-    instance.listen(0, "127.0.0.1", () => {
-      const address = instance.address();
-      if (typeof address === "object" && address) resolve(`http://127.0.0.1:${address.port}`);
-      else reject(new Error("The server has no port"));
-    });
-  });
-}
-
 beforeAll(async () => {
   [pair, others] = await Promise.all([makePair("key-1"), makePair("key-1")]);
   server = createServer((_request, response) => {
     requestCount++;
     response.writeHead(keySetResponse.status, { "content-type": "application/json" }).end(keySetResponse.body);
   });
-  baseUrl = await listen(server);
+  baseUrl = `http://127.0.0.1:${await listen(server)}`;
 });
 
 afterAll(() => {
@@ -277,7 +268,7 @@ describe("a key set that can't be read", () => {
 
   it("makes the service unavailable when the server is down", async () => {
     const gone = createServer();
-    const url = await listen(gone);
+    const url = `http://127.0.0.1:${await listen(gone)}`;
     await new Promise((resolve) => gone.close(resolve));
     vi.stubEnv("JWT_JWKS_URL", url);
 

@@ -12,8 +12,9 @@ import * as z from "zod";
 import { type Bundle, bundleFunctions } from "../../infra/bundle.ts";
 import { encodeMessage } from "../../lib/ledger/message.ts";
 import { issueToken, serveKeySet } from "../../localstack/identityProvider.ts";
+import { listen } from "../../localstack/tcp.ts";
 import { httpEvent, sqsEvent } from "../../testkit/events.ts";
-import { collect, listen } from "../../testkit/stack.ts";
+import { collect } from "../../testkit/stack.ts";
 
 const BYTES_MAX = 400_000;
 

@@ -3,8 +3,8 @@ import { createServer } from "node:http";
 import { connect } from "node:net";
 import { inject } from "vitest";
 import { problemSchema } from "../../lib/http/schemas.ts";
+import { listen } from "../../localstack/tcp.ts";
 import { tokenOf } from "../../testkit/client.ts";
-import { listen } from "../../testkit/stack.ts";
 
 /** Requests that no HTTP client would send. */
 

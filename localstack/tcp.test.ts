@@ -2,8 +2,8 @@ import { createServer as createHttpServer } from "node:http";
 import { createServer } from "node:net";
 import { afterEach, describe, expect, onTestFinished, test, vi } from "vitest";
 import { freePorts } from "../testkit/stack.ts";
-import { describePortProblem, findPortProblem, listen, statusOf, untilReady } from "./ports.ts";
 import { readSettings } from "./settings.ts";
+import { describePortProblem, findPortProblem, listen, statusOf, untilReady } from "./tcp.ts";
 
 const ALL = ["API_PORT", "METRICS_PORT", "AWS_PORT", "DYNAMODB_PORT"] as const;
 
