@@ -1,0 +1,77 @@
+import { once } from "node:events";
+import { Agent, createServer, type IncomingMessage, request, type ServerResponse } from "node:http";
+import { buffer } from "node:stream/consumers";
+
+export interface AwsCall {
+  readonly service: "dynamodb" | "sqs";
+  /** Such as `PutItem`. */
+  readonly operation: string;
+  readonly status: number;
+  readonly response: Buffer;
+}
+
+export interface AwsProxy {
+  readonly url: string;
+  stop(): void;
+}
+
+interface Options {
+  /** The engine that takes the calls to SQS, on the loopback interface. */
+  readonly sqsPort: number | string | undefined;
+  readonly dynamoPort: number | string | undefined;
+  /** Where the proxy listens; any free port by default. */
+  readonly port?: number;
+  /** Gets every call before its caller gets the response. DynamoDB's responses then say what capacity was consumed. */
+  readonly record?: (call: AwsCall) => void;
+}
+
+/** One endpoint for an SQS and a DynamoDB engine, as LocalStack has it. */
+export async function startAwsProxy({ sqsPort, dynamoPort, port, record }: Options): Promise<AwsProxy> {
+  const agent = new Agent({ keepAlive: true });
+
+  const forward = async (incoming: IncomingMessage, outgoing: ServerResponse) => {
+    const [target = "", operation = ""] = String(incoming.headers["x-amz-target"] ?? "").split(".");
+    const service = target.startsWith("DynamoDB") ? "dynamodb" : "sqs";
+    const body = await buffer(incoming);
+    const sentBody = record && service === "dynamodb" ? withConsumedCapacity(operation, body) : body;
+    const sent = request({
+      host: "127.0.0.1",
+      port: service === "dynamodb" ? dynamoPort : sqsPort,
+      agent,
+      method: incoming.method,
+      path: incoming.url,
+      headers: { ...incoming.headers, "content-length": sentBody.length },
+    });
+    // A receive whose caller has hung up must not take a message.
+    outgoing.once("close", () => sent.destroy());
+    sent.on("error", () => outgoing.destroy());
+    sent.end(sentBody);
+    const [received]: IncomingMessage[] = await once(sent, "response");
+    if (!received) throw new Error("A response event without a response");
+    const response = await buffer(received);
+    const status = received.statusCode ?? 502;
+    if (target !== "") record?.({ service, operation, status, response });
+    outgoing.writeHead(status, received.headers).end(response);
+  };
+
+  const server = createServer((incoming, outgoing) => {
+    forward(incoming, outgoing).catch(() => outgoing.destroy());
+  });
+  await once(server.listen(port ?? 0, "127.0.0.1"), "listening");
+  const address = server.address();
+  const listening = typeof address === "object" ? address?.port : undefined;
+  return {
+    url: `http://127.0.0.1:${listening}`,
+    stop() {
+      server.close();
+      server.closeAllConnections();
+      agent.destroy();
+    },
+  };
+}
+
+/** The local engines check no signature, so the proxy may change a request. */
+function withConsumedCapacity(operation: string, body: Buffer): Buffer {
+  if (!/(Items?|Query|Scan)$/.test(operation)) return body;
+  return Buffer.from(body.toString().replace("{", '{"ReturnConsumedCapacity":"INDEXES",'));
+}
