@@ -21,39 +21,33 @@ export interface AwsUsage {
 
 export const EMPTY_RECEIVE = "ReceiveMessage, empty";
 
-/** The embedded engines behind a proxy that counts. */
-export interface CountedEngines extends AsyncDisposable {
-  /** `AWS_ENDPOINT_URL` is the proxy; `AWS_PORT` and `DYNAMODB_PORT` are the engines themselves, where nothing is counted. */
-  readonly environment: Readonly<Record<string, string>>;
-  /** Returns the usage since the last reset, and starts again at zero. */
-  reset(): AwsUsage;
-}
-
 /**
- * The capacity units are those that dynoxide reports. They follow what was measured on AWS
- * (https://github.com/nubo-db/dynoxide/pull/188): 2 a started KB for a write in a transaction, 1 for its index entry, 1 for a
- * consistent read, of a missing item too. DynamoDB Local reports one item a table for a transaction, and the index doubled.
+ * Starts the embedded engines behind a proxy that counts. The capacity units are dynoxide's, which follow measurements on AWS
+ * (https://github.com/nubo-db/dynoxide/pull/188); DynamoDB Local's do not.
  *
  * @throws SettingError where dynoxide does not install
  */
-export async function startCountedEngines(): Promise<CountedEngines> {
+export async function startCountedEngines() {
   const ports = await freePorts("AWS_PORT", "DYNAMODB_PORT");
   const settings = readSettings({ ...ports, DYNAMODB_ENGINE: "dynoxide" });
   const dynamo = await startDynamo(settings, process.env, openSync(devNull, "w"));
   const sqs = await startSqs(settings);
   let usage = noUsage();
-  const record = (call: AwsCall) => (call.service === "dynamodb" ? countDynamo : countSqs)(usage, call);
-  const proxy = await startAwsProxy({ sqsPort: ports.AWS_PORT, dynamoPort: ports.DYNAMODB_PORT, record });
-  const AWS_ENDPOINT_URL = proxy.url;
+  const { url: AWS_ENDPOINT_URL, stop } = await startAwsProxy({
+    ...{ sqsPort: ports.AWS_PORT, dynamoPort: ports.DYNAMODB_PORT },
+    record: (call) => count(usage, call),
+  });
   return {
+    /** `AWS_ENDPOINT_URL` is the proxy; `AWS_PORT` and `DYNAMODB_PORT` are the engines, where nothing is counted. */
     environment: { ...awsEnvironment({ ...settings, AWS_ENDPOINT_URL }), AWS_ENDPOINT_URL, ...ports },
+    /** Returns the usage since the last reset, and starts again at zero. */
     reset() {
       const counted = usage;
       usage = noUsage();
       return counted;
     },
     async [Symbol.asyncDispose]() {
-      proxy.stop();
+      stop();
       await Promise.all([sqs.stop(), dynamo.stop()]);
     },
   };
@@ -65,32 +59,25 @@ const consumed = z.object({
   Table: units,
   GlobalSecondaryIndexes: z.record(z.string(), units).default({}),
 });
-const dynamoResponse = z.object({
+const awsResponse = z.object({
   ConsumedCapacity: z.union([consumed.transform((one) => [one]), z.array(consumed)]).default([]),
+  Messages: z.array(z.unknown()).default([]),
 });
-const sqsResponse = z.object({ Messages: z.array(z.unknown()).default([]) });
 
-function countDynamo(usage: AwsUsage, { operation, status, response }: AwsCall): void {
-  add(usage.dynamo, operation, 1);
-  if (status !== 200) {
-    usage.failedCalls++;
-    return;
-  }
-  const counts = /^(Query|Scan|(Batch|Transact)?GetItems?)$/.test(operation) ? usage.readUnits : usage.writeUnits;
-  for (const capacity of dynamoResponse.parse(JSON.parse(response.toString())).ConsumedCapacity) {
+function count(usage: AwsUsage, { service, operation, status, response }: AwsCall): void {
+  const { ConsumedCapacity, Messages } = awsResponse.parse(JSON.parse(response.toString() || "{}"));
+  const isEmpty = operation === "ReceiveMessage" && Messages.length === 0;
+  add(service === "sqs" ? usage.sqs : usage.dynamo, isEmpty ? EMPTY_RECEIVE : operation, 1);
+  if (service === "dynamodb" && status !== 200) usage.failedCalls++;
+  const kind = /^(Query|Scan|(Batch|Transact)?GetItems?)$/.test(operation) ? usage.readUnits : usage.writeUnits;
+  for (const { TableName, Table, GlobalSecondaryIndexes } of ConsumedCapacity) {
     // Tables are named `service-stage-table`.
-    const target = `${operation} ${capacity.TableName.slice(capacity.TableName.lastIndexOf("-") + 1)}`;
-    add(counts, target, capacity.Table.CapacityUnits);
-    for (const [index, { CapacityUnits }] of Object.entries(capacity.GlobalSecondaryIndexes)) {
-      add(counts, `${target}/${index}`, CapacityUnits);
+    const target = `${operation} ${TableName.slice(TableName.lastIndexOf("-") + 1)}`;
+    add(kind, target, Table.CapacityUnits);
+    for (const [index, ofIndex] of Object.entries(GlobalSecondaryIndexes)) {
+      add(kind, `${target}/${index}`, ofIndex.CapacityUnits);
     }
   }
-}
-
-function countSqs(usage: AwsUsage, { operation, response }: AwsCall): void {
-  const isReceive = operation === "ReceiveMessage";
-  const isEmpty = isReceive && sqsResponse.parse(JSON.parse(response.toString())).Messages.length === 0;
-  add(usage.sqs, isEmpty ? EMPTY_RECEIVE : operation, 1);
 }
 
 function noUsage(): AwsUsage {

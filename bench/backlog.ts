@@ -8,20 +8,24 @@ import { provision } from "../localstack/provision.ts";
 import { awsEnvironment, readSettings } from "../localstack/settings.ts";
 import { freePorts } from "../test/support/stack.ts";
 import { template } from "../test/support/template.ts";
-import { acceptedTransaction, fillTables, HOT_USER, MEMORY_FOLDER } from "./fill.ts";
+import { acceptedDeposit, fillTables, HOT_USER, MEMORY_FOLDER } from "./fill.ts";
 import type { TransactionItem } from "./ledgerReader.ts";
 import { startBenchStack } from "./stack.ts";
 
-const HOT_COMMANDS = 10_000;
+/** A tenth of the commands are the hot wallet's, the others those of 900 users. */
+const COMMANDS = 100_000;
 const USERS = 1000;
-const COMMANDS_A_USER = 90;
 
 /** Starts a stack whose tables and queue already contain accepted commands, and waits until the queue is empty. */
 export async function drainBacklog() {
   using folder = mkdtempDisposableSync(join(MEMORY_FOLDER, "antler-backlog-"));
-  const commands = acceptedCommands();
-  const items = commands.map((command) => ["transactions", toPendingItem(command)] as const);
-  await fillTables(folder.path, items);
+  const commands = Array.from({ length: COMMANDS }, (_, index) =>
+    acceptedDeposit(index % 10 === 0 ? HOT_USER : `bench-${index % USERS}`, index),
+  );
+  await fillTables(
+    folder.path,
+    commands.map((command) => ["transactions", toPendingItem(command)]),
+  );
   await fillQueue(folder.path, commands);
   await using stack = await startBenchStack({ DATA_DIR: folder.path });
   const before = stack.resources().memoryMb;
@@ -29,20 +33,9 @@ export async function drainBacklog() {
   const after = stack.resources().memoryMb;
   await stack.verify();
   const memory = Object.keys(before).map((part) => {
-    return [`${part} MB before and after`, `${before[part]?.toFixed(0)}, ${after[part]?.toFixed(0)}`] as const;
+    return [`${part} before and after`, `${before[part]?.toFixed(0)}, ${after[part]?.toFixed(0)}`] as const;
   });
   return { ...summary(commands, await stack.ledger.transactions()), ...Object.fromEntries(memory) };
-}
-
-/** In the order in which they are sent: in each round one of every user and the hot wallet's share. */
-function acceptedCommands(): Transaction[] {
-  const rounds = Array.from({ length: COMMANDS_A_USER }, (_, round) => {
-    const [from, to] = [round, round + 1].map((at) => Math.ceil((at * HOT_COMMANDS) / COMMANDS_A_USER));
-    const ofUsers = Array.from({ length: USERS }, (_, user) => [`bench-${user}`, round] as const);
-    const ofHotUser = Array.from({ length: (to ?? 0) - (from ?? 0) }, (_, at) => [HOT_USER, (from ?? 0) + at] as const);
-    return [...ofUsers, ...ofHotUser].map(([user, index]) => acceptedTransaction(user, index, ["deposit", 100n]));
-  });
-  return rounds.flat();
 }
 
 /** Fills the file of the embedded SQS. */
@@ -51,11 +44,10 @@ async function fillQueue(folder: string, commands: readonly Transaction[]): Prom
   Object.assign(process.env, awsEnvironment(settings));
   const sqs = await startSqs(settings);
   const queues = Object.entries(template("local")).filter(([, { Type }]) => Type === "AWS::SQS::Queue");
-  const ids = await provision(Object.fromEntries(queues));
-  const name = ids.get("CommandsQueue")?.attributes.QueueName ?? "";
+  await provision(Object.fromEntries(queues));
   for (const command of commands) {
     const ofCommand = { messageGroupId: command.userId, messageDeduplicationId: command.id };
-    sqs.sendMessage(name, encodeMessage(messageOf(command, "")), ofCommand);
+    sqs.sendMessage("antler-local-commands.fifo", encodeMessage(messageOf(command, "")), ofCommand);
   }
   await sqs.stop();
 }

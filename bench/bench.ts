@@ -1,23 +1,22 @@
 import { execFileSync, spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, rmSync, symlinkSync } from "node:fs";
+import { mkdirSync, rmSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import * as z from "zod";
 import { readArguments, someOf, wholeNumber } from "../scripts/command.ts";
 import { percentile, sum } from "../scripts/statistics.ts";
 import { table } from "../scripts/table.ts";
 import { EMPTY_RECEIVE, startCountedEngines } from "./awsUsage.ts";
-import { measure, medians, type Run, readOutcomes } from "./measure.ts";
+import { measure, medians, type Run, readOutcomes, runInTurn } from "./measure.ts";
 import { startBenchStack } from "./stack.ts";
 import { WORKLOADS, type Workload } from "./workloads.ts";
 
 const USAGE = `Usage: npm run bench -- [--runs N] [--only ${WORKLOADS.map(({ name }) => name).join(",")}] [--vs GIT-REF]
 
 Loads a new stack in each of N runs (3), counts by the tables what was decided, and verifies the ledger. With --vs another version
-of the code is measured in turn with this one, under the same conditions. A short pass before the runs counts the calls to AWS.
+of the code is measured in turn with this one, under the same conditions. A short pass after the runs counts the calls to AWS.
 Linux only.`;
 
 const ROOT = join(import.meta.dirname, "..");
-const COUNTED_SECONDS = 3;
 
 const { runs, only, vs } = readArguments({
   usage: USAGE,
@@ -28,26 +27,19 @@ const { runs, only, vs } = readArguments({
   },
   usesLocalSettings: true,
 });
-const versions = [{ version: "here", folder: ROOT }, ...(vs ? [checkOut(vs)] : [])];
+const versions = [{ name: "here", folder: ROOT }, ...(vs ? [checkOut(vs)] : [])];
 const usages = [];
 const results = [];
 for (const workload of WORKLOADS.filter(({ name }) => !only || only.includes(name))) {
-  const byVersion = versions.map(({ version, folder }) => ({ version, folder, all: [] as Run[] }));
-  for (const { version, folder } of byVersion)
+  const variants = versions.map((version) => ({ ...version, run: () => run(version.folder, workload) }));
+  for (const { name: version, folder, runs: all } of await runInTurn(runs, variants)) {
     usages.push({ workload: workload.name, version, ...(await countUsage(folder, workload)) });
-  for (let round = 1; round <= runs; round++) {
-    for (const { version, folder, all } of byVersion) {
-      all.push(await run(folder, workload));
-      console.log(`${workload.name} ${version}: ${JSON.stringify(all.at(-1))}`);
-    }
-  }
-  for (const { version, all } of byVersion) {
-    const range = (column: string) => all.map((run) => run[column] ?? Number.NaN);
-    const decided = range("decided a second");
+    const column = (name: string) => all.map((run) => run[name] ?? Number.NaN);
+    const decided = column("decided a second");
     results.push({
       ...{ workload: `${workload.name}: ${workload.description}`, version, ...medians(all) },
       "decided a second, runs": `${Math.min(...decided).toFixed(0)}–${Math.max(...decided).toFixed(0)}`,
-      "errors, all runs": sum(range("errors")),
+      "errors, all runs": sum(column("errors")),
     });
   }
 }
@@ -76,18 +68,18 @@ async function countUsage(folder: string, workload: Workload): Promise<Run> {
   await using engines = await startCountedEngines();
   await using stack = await startBenchStack(engines.environment, folder);
   engines.reset();
-  await measure(stack, { ...workload, seconds: COUNTED_SECONDS }, { warmUpSeconds: 0 });
+  await measure(stack, { ...workload, seconds: 3 }, { warmUpSeconds: 0 });
   const { dynamo, sqs, writeUnits, readUnits, failedCalls } = engines.reset();
   const commands = await stack.ledger.decided();
+  const each = (counts: readonly number[]) => sum(counts) / commands;
   const { [EMPTY_RECEIVE]: emptyReceives = 0, ...requests } = sqs;
   const indexUnits = Object.entries(writeUnits).flatMap(([target, units]) => (target.includes("/") ? [units] : []));
   return {
-    commands,
-    "DynamoDB calls, each": sum(Object.values(dynamo)) / commands,
-    "table write units": (sum(Object.values(writeUnits)) - sum(indexUnits)) / commands,
-    "index write units": sum(indexUnits) / commands,
-    "read units": sum(Object.values(readUnits)) / commands,
-    "queue requests": sum(Object.values(requests)) / commands,
+    ...{ commands, "DynamoDB calls, each": each(Object.values(dynamo)) },
+    "table write units": each(Object.values(writeUnits)) - each(indexUnits),
+    "index write units": each(indexUnits),
+    "read units": each(Object.values(readUnits)),
+    "queue requests": each(Object.values(requests)),
     ...{ "empty receives": emptyReceives, "failed calls": failedCalls },
   };
 }
@@ -103,8 +95,8 @@ function checkOut(ref: string) {
   rmSync(folder, { recursive: true, force: true });
   execFileSync("git", ["worktree", "prune"], { cwd: ROOT });
   execFileSync("git", ["worktree", "add", "--detach", folder, ref], { cwd: ROOT, stdio: "ignore" });
-  if (!existsSync(join(folder, "node_modules"))) symlinkSync(join(ROOT, "node_modules"), join(folder, "node_modules"));
+  symlinkSync(join(ROOT, "node_modules"), join(folder, "node_modules"));
   mkdirSync(join(folder, ".antler"), { recursive: true });
   symlinkSync(join(ROOT, ".antler/identity-key.json"), join(folder, ".antler/identity-key.json"));
-  return { version: ref, folder };
+  return { name: ref, folder };
 }

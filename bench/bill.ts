@@ -17,26 +17,12 @@ type Assumptions = Pick<typeof book.assumptions, "memoryMegabytes" | "vCpuShare"
   readonly latencyMs: Readonly<Record<string, number>>;
 };
 
-export interface BillItem {
-  readonly item: string;
-  readonly perCommand: number;
-  readonly unit: string;
-  readonly dollarsPerMillion: number;
-}
-
 /** @throws Error for a call that has no assumed latency */
-export function bill(usage: Usage, prices: Prices, assumptions: Assumptions): BillItem[] {
+export function bill(usage: Usage, prices: Prices, assumptions: Assumptions) {
   const { aws, commands, invocations } = usage;
-  const written = Object.entries(aws.writeUnits);
-  const writeItems = WRITE_ITEMS.map((item) => {
-    const ofItem = written.filter(([target]) => writeItem(target) === item);
-    return [
-      item,
-      sum(ofItem.map(([, units]) => units)),
-      "write units",
-      prices.dynamoMillionWriteUnits.dollars,
-    ] as const;
-  });
+  const writeDollars = prices.dynamoMillionWriteUnits.dollars;
+  const written = (item: string) =>
+    sum(Object.entries(aws.writeUnits).flatMap(([target, units]) => (writeItem(target) === item ? [units] : [])));
   const millisecondDollars = (assumptions.memoryMegabytes / 1024 / 1000) * prices.lambdaMillionGigabyteSeconds.dollars;
   const logBytes = usage.logBytes + invocations * assumptions.platformLogBytes;
   const items = [
@@ -44,7 +30,7 @@ export function bill(usage: Usage, prices: Prices, assumptions: Assumptions): Bi
     ["Lambda requests", invocations, "invocations", prices.lambdaMillionRequests.dollars],
     ["Lambda duration (assumed latency)", durationMs(usage, assumptions), "ms", millisecondDollars],
     ["Queue", sum(Object.values(aws.sqs)), "requests", prices.sqsFifoMillionRequests.dollars],
-    ...writeItems,
+    ...WRITE_ITEMS.map((item) => [item, written(item), "write units", writeDollars] as const),
     ["Reads", sum(Object.values(aws.readUnits)), "read units", prices.dynamoMillionReadUnits.dollars],
     ["Logs", logBytes, "bytes", prices.logsGigabyte.dollars / 1000],
   ] as const;
@@ -76,12 +62,10 @@ function durationMs({ aws, cpuMs, invocations }: Usage, { latencyMs, vCpuShare }
 /** Calls of the event source mapping: they are billed by SQS and take none of the functions' time. */
 const MAPPING_CALLS = new Set(["ReceiveMessage", EMPTY_RECEIVE, "DeleteMessageBatch"]);
 
-/** DynamoDB adds this to every item and every entry of an index. */
-const STORED_OVERHEAD_BYTES = 100;
-
 /** Dollars a month for storing a million transactions of this size: in the table, in its index, and in the table's recovery. */
 export function storageDollars(bytes: number, prices: Prices): number {
-  const gigabytes = (bytes + STORED_OVERHEAD_BYTES) / 1000;
+  // DynamoDB adds 100 bytes to every item and every entry of an index.
+  const gigabytes = (bytes + 100) / 1000;
   return gigabytes * (2 * prices.dynamoStorageGigabyteMonth.dollars + prices.dynamoRecoveryGigabyteMonth.dollars);
 }
 

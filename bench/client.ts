@@ -6,21 +6,15 @@ interface Response {
   readonly location: string | undefined;
 }
 
-const CONNECTION_BROKEN: Response = { status: 0, location: undefined };
-
-/**
- * An HTTP client that uses little CPU time, because it shares the machine with the stack that it measures. It parses only what
- * the local stack's responses contain, and keeps its connections open.
- */
+/** Uses little CPU time, which the measured stack would lack: parses only what the local stack's responses contain. */
 export class BenchClient {
   readonly #port: number;
-  readonly #sockets = new Map<Socket, (response: Response) => void>();
-  readonly #idle: (Socket | undefined)[];
-  readonly #waiting: ((socket: Socket | undefined) => void)[] = [];
+  readonly #idle: Connection[];
+  readonly #waiting: ((connection: Connection) => void)[] = [];
 
   constructor(apiUrl: string, connections: number) {
     this.#port = Number(new URL(apiUrl).port);
-    this.#idle = Array.from({ length: connections });
+    this.#idle = Array.from({ length: connections }, () => ({ received: "", respond: () => {} }));
   }
 
   /**
@@ -32,54 +26,53 @@ export class BenchClient {
     const json = body ? JSON.stringify(body) : "";
     const head = `${body ? "POST" : "GET"} ${path} HTTP/1.1\r\nhost: 127.0.0.1\r\nauthorization: Bearer ${token}\r\n`;
     const ofBody = `content-type: application/json\r\nidempotency-key: ${randomUUID()}\r\ncontent-length: ${json.length}\r\n`;
-    const free =
-      this.#idle.length > 0
-        ? this.#idle.pop()
-        : await new Promise<Socket | undefined>((resolve) => this.#waiting.push(resolve));
-    const socket = free && this.#sockets.has(free) ? free : this.#connect();
-    const response = await new Promise<Response>((resolve) => {
-      this.#sockets.set(socket, resolve);
-      socket.write(`${head}${body ? ofBody : ""}\r\n${json}`);
+    const connection = this.#idle.pop() ?? (await new Promise<Connection>((free) => this.#waiting.push(free)));
+    connection.received = "";
+    connection.socket ??= this.#open(connection);
+    const response = await new Promise<Response>((respond) => {
+      connection.respond = respond;
+      connection.socket?.write(`${head}${body ? ofBody : ""}\r\n${json}`);
     });
     const next = this.#waiting.shift();
-    if (next) next(socket);
-    else this.#idle.push(socket);
+    if (next) next(connection);
+    else this.#idle.push(connection);
     return response;
   }
 
+  /** Closes the connections, none of which may be in use. */
   close(): void {
-    for (const socket of this.#sockets.keys()) socket.destroy();
+    for (const { socket } of this.#idle) socket?.destroy();
   }
 
-  #connect(): Socket {
-    const socket = connect({ port: this.#port, host: "127.0.0.1", noDelay: true });
-    let received = "";
-    socket.setEncoding("latin1");
+  #open(connection: Connection): Socket {
+    const socket = connect({ port: this.#port, host: "127.0.0.1", noDelay: true }).setEncoding("latin1");
     socket.on("data", (chunk: string) => {
-      received += chunk;
-      const response = parse(received);
-      if (!response) return;
-      received = "";
-      this.#sockets.get(socket)?.(response);
+      connection.received += chunk;
+      const response = parse(connection.received);
+      if (response) connection.respond(response);
     });
     socket.on("error", () => {});
     socket.on("close", () => {
-      this.#sockets.get(socket)?.(CONNECTION_BROKEN);
-      this.#sockets.delete(socket);
+      delete connection.socket;
+      connection.respond({ status: 0, location: undefined });
     });
     return socket;
   }
 }
 
+/** Opened by its first request, and again by the next one after it broke. */
+interface Connection {
+  socket?: Socket;
+  received: string;
+  respond: (response: Response) => void;
+}
+
 /** @returns `undefined` until the response is complete */
 function parse(received: string): Response | undefined {
   const headEnd = received.indexOf("\r\n\r\n");
-  if (headEnd < 0) return undefined;
-  const head = received.slice(0, headEnd);
+  const head = received.slice(0, Math.max(headEnd, 0));
   const length = /\r\ncontent-length: (\d+)/i.exec(head)?.[1];
-  const isComplete =
-    length === undefined ? received.endsWith("\r\n0\r\n\r\n") : received.length >= headEnd + 4 + Number(length);
-  return isComplete
-    ? { status: Number(head.slice(9, 12)), location: /\r\nlocation: ([^\r]+)/i.exec(head)?.[1] }
-    : undefined;
+  const isComplete = length ? received.length >= headEnd + 4 + Number(length) : received.endsWith("\r\n0\r\n\r\n");
+  if (headEnd < 0 || !isComplete) return undefined;
+  return { status: Number(head.slice(9, 12)), location: /\r\nlocation: ([^\r]+)/i.exec(head)?.[1] };
 }

@@ -1,9 +1,9 @@
 import { readArguments } from "../scripts/command.ts";
 import { sum } from "../scripts/statistics.ts";
-import { table } from "../scripts/table.ts";
-import { type BillItem, bill, itemBytes, type MonthlyItem, monthDollars, storageDollars, type Usage } from "./bill.ts";
+import { formatNumber, table } from "../scripts/table.ts";
+import { bill, itemBytes, type MonthlyItem, monthDollars, storageDollars, type Usage } from "./bill.ts";
 import { type CommandLoad, passCommands, STAGE, startFunctionBench } from "./lambda.ts";
-import { LedgerReader } from "./ledgerReader.ts";
+import { ledgerReader } from "./ledgerReader.ts";
 import book from "./prices.json" with { type: "json" };
 
 const USAGE = `Usage: npm run cost
@@ -17,11 +17,10 @@ const SECONDS_A_MONTH = 730 * 3600;
 
 readArguments({ usage: USAGE, usesLocalSettings: true });
 await using bench = await startFunctionBench();
-const functions = await bench.startCommandFunctions();
+const functions = { accept: (await bench.start("deposit")).invoke, consume: (await bench.start("consume")).invoke };
 const [spread, hot] = [await measureUsage(SPREAD), await measureUsage(HOT)];
-const ledger = new LedgerReader(bench.engines.environment.DYNAMODB_PORT ?? "", STAGE);
-const itemSizes = (await ledger.items("transactions")).map(itemBytes);
-console.log(report(spread, hot, sum(itemSizes) / itemSizes.length));
+const transactions = await ledgerReader(bench.engines.environment.DYNAMODB_PORT, STAGE).items("transactions");
+console.log(report(spread, hot, sum(transactions.map(itemBytes)) / transactions.length));
 
 /** Of the second of two passes. */
 async function measureUsage(load: CommandLoad): Promise<Usage> {
@@ -41,60 +40,45 @@ async function measureUsage(load: CommandLoad): Promise<Usage> {
 function report(spread: Usage, hot: Usage, storedBytes: number): string {
   const { latencyMs, memoryMegabytes, vCpuShare } = book.assumptions;
   const latencies = Object.entries(latencyMs).map(([operation, ms]) => `${operation} ${ms}`);
-  const [spreadBill, hotBill] = [billOf(spread), billOf(hot)];
-  const rows = spreadBill.map(({ item, unit, ...ofSpread }, index) => ({
-    ...{ item, unit, ...billColumns("spread", ofSpread), ...billColumns("hot wallet", hotBill[index]) },
-  }));
-  const equalCost = (items: readonly BillItem[]) => {
-    const millions = (monthTotal(book.postgresMonth) - monthTotal(book.antlerMonth)) / total(items);
+  const hotBill = bill(hot, book.prices, book.assumptions);
+  const rows = bill(spread, book.prices, book.assumptions).map(
+    ({ item, unit, perCommand, dollarsPerMillion }, index) => ({
+      ...{ item, unit, "spread, each": perCommand, "spread, $": dollarsPerMillion },
+      "hot wallet, each": hotBill[index]?.perCommand ?? Number.NaN,
+      "hot wallet, $": hotBill[index]?.dollarsPerMillion ?? Number.NaN,
+    }),
+  );
+  const totals = { spread: total(rows, "spread, $"), hot: total(rows, "hot wallet, $") };
+  const [antler, postgres] = [monthRows(book.antlerMonth), monthRows(book.postgresMonth)];
+  const equalCost = (perMillion: number) => {
+    const millions = (total(postgres, "$") - total(antler, "$")) / perMillion;
     return `${millions.toFixed(1)} million commands a month (${((millions * 1e6) / SECONDS_A_MONTH).toFixed(1)} a second)`;
   };
   return `Dollars for a million commands in ${book.region}; bench/prices.json has every price with its source and date.
 Spread: every user sends one command, delivered alone. Hot wallet: one user, ten commands a delivery.
 
-${table([...rows, { item: "Sum", "spread, $": dollars(total(spreadBill)), "hot wallet, $": dollars(total(hotBill)) }])}
+${table([...rows, { item: "Sum", "spread, $": totals.spread, "hot wallet, $": totals.hot }])}
 
-Assumed: AWS's latencies of ${latencies.join(", ")} ms; the CPU time that is measured here, ${(spread.cpuMs / spread.commands).toFixed(2)} ms
-spread and ${(hot.cpuMs / hot.commands).toFixed(2)} ms hot, on a share of ${vCpuShare} of a core (${memoryMegabytes} MB), warm.
+Assumed: AWS's latencies of ${latencies.join(", ")} ms; the measured CPU time,
+${formatNumber(spread.cpuMs / spread.commands)} ms spread and ${formatNumber(hot.cpuMs / hot.commands)} ms hot, on a share of ${vCpuShare} of a core (${memoryMegabytes} MB), warm.
 Left out: tracing, free tiers, volume discounts, cold starts, retries, data out to the internet.
-Storing a million transactions of ${storedBytes.toFixed(0)} bytes each costs $${dollars(storageDollars(storedBytes, book.prices))} a month, index and recovery included.
+Storing a million transactions of ${storedBytes.toFixed(0)} bytes each costs $${storageDollars(storedBytes, book.prices).toFixed(2)} a month, index and recovery included.
 
-Dollars a month before the first command:
+Dollars a month before the first command, of Antler and of a ledger on Postgres:
 
-${monthTable("Antler", book.antlerMonth)}
+${table([...antler, { item: "Antler", $: total(antler, "$") }])}
 
-${monthTable("A ledger on Postgres", book.postgresMonth)}
+${table([...postgres, { item: "A ledger on Postgres", $: total(postgres, "$") }])}
 
-Both cost the same at ${equalCost(spreadBill)} spread,
-or at ${equalCost(hotBill)} on hot wallets; below that Antler costs less. Left out for
+Both cost the same at ${equalCost(totals.spread)} spread, or
+${equalCost(totals.hot)} on hot wallets; below that Antler costs less. Left out for
 Postgres: logs, metrics, alarms, traffic of the load balancer and of the NAT gateway, a second NAT gateway.`;
 }
 
-function billOf(usage: Usage): BillItem[] {
-  return bill(usage, book.prices, book.assumptions);
+function monthRows(items: readonly MonthlyItem[]) {
+  return items.map((item) => ({ item: item.item, arithmetic: item.arithmetic, $: monthDollars(item, book.prices) }));
 }
 
-function billColumns(name: string, { perCommand = 0, dollarsPerMillion = 0 }: Partial<BillItem> = {}) {
-  const each = Number(perCommand.toFixed(perCommand < 10 ? 2 : 0));
-  return { [`${name}, each`]: String(each), [`${name}, $`]: dollars(dollarsPerMillion) };
-}
-
-function monthTable(title: string, items: readonly MonthlyItem[]): string {
-  const rows = items.map((monthly) => {
-    const { item, arithmetic } = monthly;
-    return { [title]: item, arithmetic, $: dollars(monthDollars(monthly, book.prices)) };
-  });
-  return table([...rows, { [title]: "Sum", $: dollars(monthTotal(items)) }]);
-}
-
-function total(items: readonly BillItem[]): number {
-  return sum(items.map(({ dollarsPerMillion }) => dollarsPerMillion));
-}
-
-function monthTotal(items: readonly MonthlyItem[]): number {
-  return sum(items.map((item) => monthDollars(item, book.prices)));
-}
-
-function dollars(value: number): string {
-  return value.toFixed(2);
+function total<Column extends string>(rows: readonly Readonly<Record<Column, number>>[], column: Column): number {
+  return sum(rows.map((row) => row[column]));
 }

@@ -7,9 +7,7 @@ import { promisify } from "node:util";
 import { gzipSync } from "node:zlib";
 import { marshall } from "@aws-sdk/util-dynamodb";
 import { toPendingItem } from "../lib/aws/items.ts";
-import type { Command } from "../lib/domain/command.ts";
 import type { Transaction } from "../lib/domain/transaction.ts";
-import { decide, emptyWallet, evolve } from "../lib/domain/wallet.ts";
 import { fingerprintOf, transactionId } from "../lib/ledger/idempotency.ts";
 import { template } from "../test/support/template.ts";
 
@@ -45,41 +43,35 @@ export async function fillTables(folder: string, items: Iterable<Item>): Promise
 
   const schema = join(source, "schema.json");
   const tables = Object.values(template("local")).filter(({ Type }) => Type === "AWS::DynamoDB::Table");
-  writeFileSync(schema, JSON.stringify(tables.map(({ Properties }) => ({ Table: Properties }))));
+  writeFileSync(
+    schema,
+    JSON.stringify(tables.map(({ Properties }) => ({ Table: { ...Properties, DeletionProtectionEnabled: false } }))),
+  );
   const dynoxide = createRequire(import.meta.url).resolve("@dynoxide/linux-x64/dynoxide");
   const options = ["--source", source, "--schema", schema, "--output", join(folder, "dynoxide.db"), "--force"];
   await promisify(execFile)(dynoxide, ["import", ...options]);
   rmSync(source, { recursive: true });
 }
 
-/** A wallet and its history, as the ledger would have written them: posted and rejected, a second apart. */
+/** A wallet and its history as the ledger would have written them: posted deposits, a second apart. */
 export function* history(userId: string, count: number): Generator<Item> {
-  let wallet = emptyWallet;
-  let updatedAt = "";
+  const balances: Record<string, bigint> = {};
+  let updatedAt: string | undefined;
   for (let index = 0; index < count; index++) {
-    // In each currency deposits of 10.00 alternate with withdrawals of 15.00, so that some are rejected.
-    const isDeposit = Math.floor(index / CURRENCIES.length) % 2 === 0;
-    const transaction = acceptedTransaction(userId, index, isDeposit ? ["deposit", 1000n] : ["withdrawal", 1500n]);
-    const decision = decide(wallet, transaction);
-    const { sequence, balanceAfterMinor, outcome } = decision;
-    wallet = evolve(wallet, decision);
-    updatedAt = transaction.createdAt;
-    const result = outcome.status === "posted" ? { postedAt: updatedAt } : { rejectionCode: outcome.code };
-    const item = { ...toPendingItem(transaction), status: outcome.status, sequence, balanceAfterMinor, ...result };
-    yield ["transactions", item];
+    const deposit = acceptedDeposit(userId, index);
+    const balanceAfterMinor = (balances[deposit.currency] ?? 0n) + deposit.amountMinor;
+    balances[deposit.currency] = balanceAfterMinor;
+    updatedAt = deposit.createdAt;
+    const decision = { status: "posted", sequence: index + 1, balanceAfterMinor, postedAt: updatedAt };
+    yield ["transactions", { ...toPendingItem(deposit), ...decision }];
   }
-  const { sequence, balances } = wallet;
-  if (count > 0) yield ["wallets", { userId, sequence, balances: Object.fromEntries(balances), updatedAt }];
+  if (count > 0) yield ["wallets", { userId, sequence: count, balances, updatedAt }];
 }
 
-/** The command of a user with this index, as `submit` stores it. */
-export function acceptedTransaction(
-  userId: string,
-  index: number,
-  [type, amountMinor]: readonly [Command["type"], bigint],
-): Transaction {
+/** A user's deposit with this index, as `submit` stores it. */
+export function acceptedDeposit(userId: string, index: number): Transaction {
   const currency = CURRENCIES[index % CURRENCIES.length] ?? "";
-  const content = { type, currency, amountMinor, reference: undefined, metadata: undefined };
+  const content = { type: "deposit", currency, amountMinor: 100n, reference: undefined, metadata: undefined } as const;
   const id = transactionId(userId, String(index));
   const createdAt = new Date(FIRST_CREATED_MS + index * 1000).toISOString();
   return { ...content, id, userId, exponent: 2, fingerprint: fingerprintOf(content), createdAt, decision: undefined };

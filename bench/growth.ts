@@ -1,4 +1,5 @@
-import { cpSync, mkdirSync, mkdtempDisposableSync } from "node:fs";
+import { cpSync, mkdtempDisposableSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { writeCursor } from "../lib/http/cursor.ts";
 import { readArguments, someOf, wholeNumber } from "../scripts/command.ts";
@@ -6,7 +7,7 @@ import { median } from "../scripts/statistics.ts";
 import { formatNumber, table } from "../scripts/table.ts";
 import { BenchClient } from "./client.ts";
 import { fillTables, HOT_USER, history, type Item, MEMORY_FOLDER } from "./fill.ts";
-import { measure, medians, type Run } from "./measure.ts";
+import { measure, medians, type Run, runInTurn } from "./measure.ts";
 import { type BenchStack, startBenchStack } from "./stack.ts";
 import { createUser, nowMs, type User, W1, W2 } from "./workloads.ts";
 
@@ -15,20 +16,12 @@ const USAGE = `Usage: npm run growth -- [--runs N] [--only 'empty,100 currencies
 Compares ledgers with a long history to an empty one, N times (3). Every stack works on a copy of tables that were filled before,
 on a file system in memory, so that no disk is measured. Linux only.`;
 
-const FOLDER = join(import.meta.dirname, "../.antler");
 const TRANSACTIONS_A_USER = 100;
 const READS = 200;
 
-interface Ledger {
-  readonly name: string;
-  readonly transactions: number;
-  /** Those of them in the hot wallet. */
-  readonly hotTransactions: number;
-  /** Added to the seed's. */
-  readonly currencies: number;
-}
-
-const LEDGERS: readonly Ledger[] = [
+type Ledger = (typeof LEDGERS)[number];
+/** The hot wallet's transactions are among all; the currencies are added to the seed's. */
+const LEDGERS = [
   { name: "empty", transactions: 0, hotTransactions: 0, currencies: 0 },
   { name: "100,000 transactions", transactions: 100_000, hotTransactions: 10_000, currencies: 0 },
   { name: "1,000,000 transactions", transactions: 1_000_000, hotTransactions: 100_000, currencies: 0 },
@@ -41,18 +34,11 @@ const { runs, only } = readArguments({
   usesLocalSettings: true,
 });
 const ledgers = LEDGERS.filter(({ name }) => !only || only.includes(name));
-const results = new Map(ledgers.map(({ name }) => [name, [] as Run[]]));
 const verifications: Readonly<Record<string, string | number>>[] = [];
-mkdirSync(FOLDER, { recursive: true });
-using folder = mkdtempDisposableSync(join(FOLDER, "growth-"));
+using folder = mkdtempDisposableSync(join(tmpdir(), "antler-growth-"));
 for (const ledger of ledgers) await fillTables(join(folder.path, ledger.name), itemsOf(ledger));
-for (let round = 1; round <= runs; round++) {
-  for (const ledger of ledgers) {
-    const result = await run(ledger, round === 1);
-    results.get(ledger.name)?.push(result);
-    console.log(`${ledger.name}: ${JSON.stringify(result)}`);
-  }
-}
+const variants = ledgers.map((ledger) => ({ name: ledger.name, run: (round: number) => run(ledger, round === 1) }));
+const results = await runInTurn(runs, variants);
 console.log(`\n${table(comparison())}\n\n${table(verifications)}`);
 
 function* itemsOf({ transactions, hotTransactions, currencies }: Ledger): Generator<Item> {
@@ -72,7 +58,7 @@ async function run({ name, hotTransactions }: Ledger, verifies: boolean): Promis
   const hotUser = await createUser(HOT_USER);
   const manyUsers = await measure(stack, { ...W1, seconds: 10 });
   const oneUser = await measure(stack, { ...W2, seconds: 8 }, { users: [hotUser], warmUpSeconds: 1 });
-  const memory = Object.entries(stack.resources().memoryMb).map(([part, mb]) => [`${part} MB`, mb] as const);
+  const { memoryMb } = stack.resources();
   const path = `/v1/users/${HOT_USER}`;
   const deep = writeCursor(Math.max(hotTransactions / 2, TRANSACTIONS_A_USER));
   const result = {
@@ -82,16 +68,15 @@ async function run({ name, hotTransactions }: Ledger, verifies: boolean): Promis
     "first page ms": await medianReadMs(stack, hotUser, `${path}/transactions?limit=25`),
     "deep page ms": await medianReadMs(stack, hotUser, `${path}/transactions?limit=25&cursor=${deep}`),
     "balances ms": await medianReadMs(stack, hotUser, `${path}/balances`),
-    ...Object.fromEntries(memory),
+    ...memoryMb,
   };
   if (verifies) verifications.push({ ledger: name, ...(await stack.verify()) });
   return result;
 }
 
-/** Of reads one after the other. */
 async function medianReadMs({ apiUrl }: BenchStack, { token }: User, path: string): Promise<number> {
   const client = new BenchClient(apiUrl, 1);
-  const latenciesMs: number[] = [];
+  const latenciesMs = [];
   for (let read = 1; read <= READS; read++) {
     const startMs = nowMs();
     const { status } = await client.send(path, token);
@@ -104,11 +89,12 @@ async function medianReadMs({ apiUrl }: BenchStack, { token }: User, path: strin
 
 /** Medians, each with its ratio to the first ledger's. */
 function comparison() {
-  const first = medians(results.get(ledgers[0]?.name ?? "") ?? []);
-  return [...results].map(([ledger, all]) => {
-    const cells = Object.entries(medians(all)).map(([column, value]) => {
-      return [column, `${formatNumber(value)} (${formatNumber(value / (first[column] ?? Number.NaN))})`] as const;
+  const first = medians(results[0]?.runs ?? []);
+  return results.map(({ name, runs }) => {
+    const cells = Object.entries(medians(runs)).map(([column, value]) => {
+      const ratio = formatNumber(value / (first[column] ?? Number.NaN));
+      return [column, `${formatNumber(value)}${ratio && ` (${ratio})`}`] as const;
     });
-    return { ledger, ...Object.fromEntries(cells) };
+    return { ledger: name, ...Object.fromEntries(cells) };
   });
 }

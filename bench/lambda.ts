@@ -20,12 +20,8 @@ import { startCountedEngines } from "./awsUsage.ts";
 import { createUsers, TOKENS } from "./workloads.ts";
 
 export const STAGE = "bench";
-/** `provider.memorySize`, and the shares of it that Lambda gives to V8's generations. */
-const MEMORY_MB = 512;
-const V8_FLAGS = [
-  `--max-semi-space-size=${Math.floor(MEMORY_MB * 0.05)}`,
-  `--max-old-space-size=${Math.floor(MEMORY_MB * 0.9)}`,
-];
+/** What Lambda gives to V8's generations of 512 MB: 5 % and 90 %. */
+const V8_FLAGS = ["--max-semi-space-size=25", "--max-old-space-size=460"];
 const DEPLOYED = {
   POWERTOOLS_LOG_LEVEL: "INFO",
   POWERTOOLS_SERVICE_NAME: "antler-prod",
@@ -55,18 +51,15 @@ async function startLambda(module: string) {
 
 /** Starts engines with tables, queues and a key set, and points this process's environment at them. */
 export async function startCountedLedger() {
-  const engines = await startCountedEngines();
+  const cleanUp = new AsyncDisposableStack();
+  const engines = cleanUp.use(await startCountedEngines());
   Object.assign(process.env, engines.environment);
   await provision(template(STAGE));
   await aimAtQueues(STAGE);
   await seedCurrencies(setting("CURRENCIES_TABLE"));
-  const keySet = await serveKeySet();
+  const keySet = cleanUp.adopt(await serveKeySet(), ({ stop }) => stop());
   Object.assign(process.env, { JWT_JWKS_URL: keySet.url, JWT_ISSUER: TOKENS.issuer, JWT_AUDIENCE: TOKENS.audience });
-  const stop = async () => {
-    keySet.stop();
-    await engines[Symbol.asyncDispose]();
-  };
-  return { ...engines, [Symbol.asyncDispose]: stop };
+  return { ...engines, [Symbol.asyncDispose]: () => cleanUp.disposeAsync() };
 }
 
 /** Bundles every function and starts a ledger for them. */
@@ -75,19 +68,10 @@ export async function startFunctionBench() {
   const folder = cleanUp.use(mkdtempDisposableSync(join(tmpdir(), "antler-functions-")));
   const bundles = await bundleFunctions(folder.path);
   const engines = cleanUp.use(await startCountedLedger());
+  /** Starts the function of this name in serverless.yml, or of this module. */
   const start = async (name: string) =>
     cleanUp.use(await startLambda(bundles.find((bundle) => bundle.name === name)?.file ?? name));
-  return {
-    bundles,
-    engines,
-    /** Starts the function of this name in serverless.yml, or of this module. */
-    start,
-    startCommandFunctions: async (): Promise<CommandFunctions> => ({
-      accept: (await start("deposit")).invoke,
-      consume: (await start("consume")).invoke,
-    }),
-    [Symbol.asyncDispose]: () => cleanUp.disposeAsync(),
-  };
+  return { bundles, engines, start, [Symbol.asyncDispose]: () => cleanUp.disposeAsync() };
 }
 
 export interface CommandLoad {
@@ -99,7 +83,7 @@ export interface CommandLoad {
 }
 
 /** The two functions on a command's path. */
-export interface CommandFunctions {
+interface CommandFunctions {
   accept(event: HttpEvent): Promise<Invocation>;
   consume(event: SQSEvent): Promise<Invocation>;
 }
@@ -130,19 +114,16 @@ export async function passCommands(load: CommandLoad, { accept, consume }: Comma
   const consumed: Invocation[] = [];
   let decided = 0;
   const done = Promise.withResolvers<void>();
-  const stop = mapEventSource({ ...queue, batchSize: load.batch, maximumConcurrency: 1 }, async (event) => {
-    try {
-      const invoked = await consume(event);
-      batchResponse.parse(invoked.response);
-      consumed.push(invoked);
-      decided += event.Records.length;
-      if (decided === load.commands) done.resolve();
-      return invoked.response;
-    } catch (error) {
-      done.reject(error);
-      throw error;
-    }
-  });
+  const consumeBatch = async (event: SQSEvent) => {
+    const invoked = await consume(event);
+    batchResponse.parse(invoked.response);
+    consumed.push(invoked);
+    decided += event.Records.length;
+    if (decided === load.commands) done.resolve();
+    return invoked.response;
+  };
+  const source = { ...queue, batchSize: load.batch, maximumConcurrency: 1 };
+  const stop = mapEventSource(source, (event) => consumeBatch(event).catch(done.reject));
   await done.promise.finally(stop);
   return { accepted, consumed };
 }

@@ -1,7 +1,4 @@
-/**
- * Runs the function whose bundle the first argument names, and nothing else: answers each event that it is sent. It is JavaScript
- * because Node would load a compiler into the process for TypeScript.
- */
+// Answers events with the function whose bundle the first argument names. Node would load a compiler for TypeScript.
 let logBytes = 0;
 process.stdout.write = (chunk) => {
   logBytes += Buffer.byteLength(chunk);

@@ -1,19 +1,17 @@
 import { median } from "../scripts/statistics.ts";
+import { formatNumber } from "../scripts/table.ts";
 import type { BenchStack } from "./stack.ts";
 import { type Answer, createUsers, nowMs, send, type User, type Workload } from "./workloads.ts";
 
-const WARM_UP_SECONDS = 4;
-
 /**
- * Warms the stack up, sends the load, counts what was decided meanwhile by the wallets' sequence numbers, and waits until the queue
- * is empty.
+ * Warms the stack up, sends the load, counts the commands decided meanwhile, and waits until the queue is empty.
  *
  * @param users whose commands are sent; by default new users for the warm-up and for the load
  */
 export async function measure(
   stack: BenchStack,
   workload: Workload,
-  { users, warmUpSeconds = WARM_UP_SECONDS }: { users?: readonly User[]; warmUpSeconds?: number } = {},
+  { users, warmUpSeconds = 4 }: { users?: readonly User[]; warmUpSeconds?: number } = {},
 ) {
   const usersOrNew = async () => users ?? (await createUsers(workload.users));
   await send({ ...workload, seconds: warmUpSeconds }, await usersOrNew(), stack.apiUrl);
@@ -28,7 +26,7 @@ export async function measure(
   const after = stack.resources();
   await stack.untilIdle();
   const cpuMs = Object.entries(after.cpuMs).map(([part, ms]) => {
-    return [`${part} CPU ms a request`, (ms - (before.cpuMs[part] ?? 0)) / answers.length] as const;
+    return [`${part} a request`, (ms - (before.cpuMs[part] ?? 0)) / answers.length] as const;
   });
   return {
     answers,
@@ -41,13 +39,29 @@ export async function measure(
 
 /** The accepted commands of the answers, each with its transaction if the table has it. */
 export async function readOutcomes({ ledger }: BenchStack, answers: readonly Answer[]) {
-  const transactions = new Map((await ledger.transactions()).map((transaction) => [transaction.id, transaction]));
-  return answers.flatMap(({ transactionId, dueAtMs }) =>
-    transactionId ? [{ dueAtMs, transaction: transactions.get(transactionId) }] : [],
-  );
+  const byId = new Map((await ledger.transactions()).map((transaction) => [transaction.id, transaction]));
+  const accepted = answers.filter(({ transactionId }) => transactionId);
+  return accepted.map(({ transactionId = "", dueAtMs }) => ({ dueAtMs, transaction: byId.get(transactionId) }));
 }
 
 export type Run = Readonly<Record<string, number>>;
+
+/** Runs each variant once in every round, so that all of them meet the same conditions; prints every run. */
+export async function runInTurn<Variant extends { readonly name: string; run(round: number): Promise<Run> }>(
+  rounds: number,
+  variants: readonly Variant[],
+) {
+  const results = variants.map((variant) => ({ ...variant, runs: [] as Run[] }));
+  for (let round = 1; round <= rounds; round++) {
+    for (const { name, run, runs } of results) {
+      const result = await run(round);
+      runs.push(result);
+      const columns = Object.entries(result).map(([column, value]) => `${column} ${formatNumber(value)}`);
+      console.log(`${name}: ${columns.join(", ")}`);
+    }
+  }
+  return results;
+}
 
 /** The median of each column. */
 export function medians(runs: readonly Run[]): Run {

@@ -11,10 +11,7 @@ const USAGE = `Usage: npm run overload
 Sends twice the load that the stack can process, and then a backlog of 100,000 commands. The stack must recover from both by
 itself: exits with 1 unless every accepted command was decided, in order. Linux only.`;
 
-const CAPACITY_SECONDS = 10;
-const OVERLOAD_SECONDS = 20;
 const SLICE_SECONDS = 2;
-const CONNECTIONS = 1000;
 
 readArguments({ usage: USAGE, usesLocalSettings: true });
 const overload = await measureOverload();
@@ -30,14 +27,14 @@ if (!isDecided || backlog["users with commands decided out of order"] > 0) {
 async function measureOverload() {
   await using stack = await startBenchStack();
   const users = await createUsers(W1.users);
-  const closedLoop = { ...W1, seconds: CAPACITY_SECONDS };
+  const closedLoop = { ...W1, seconds: 10 };
   const before = await measure(stack, closedLoop, { users });
 
   const ratePerSecond = Math.round(2 * before.requestsPerSecond);
+  const openLoop = { ...W1, seconds: 20, connections: 1000, ratePerSecond };
   const startMs = nowMs();
-  const endMs = startMs + OVERLOAD_SECONDS * 1000;
-  const load = { ...W1, ratePerSecond, connections: CONNECTIONS, seconds: OVERLOAD_SECONDS };
-  const answers = await send(load, users, stack.apiUrl);
+  const endMs = startMs + openLoop.seconds * 1000;
+  const answers = await send(openLoop, users, stack.apiUrl);
   const answeredMs = nowMs();
   await stack.untilIdle();
   const idleMs = nowMs();
@@ -65,19 +62,17 @@ async function measureOverload() {
 /** The answers by the time at which their requests were due. */
 function slices(answers: readonly Answer[], startMs: number) {
   const bySlice = Map.groupBy(answers, ({ dueAtMs }) => Math.floor((dueAtMs - startMs) / 1000 / SLICE_SECONDS));
-  return [...bySlice]
-    .sort(([a], [b]) => a - b)
-    .map(([slice, due]) => {
-      const latenciesOf = (...statuses: number[]) =>
-        due.filter(({ status }) => statuses.includes(status)).map(({ latencyMs }) => latencyMs);
-      const [done, throttled] = [latenciesOf(200, 202), latenciesOf(429, 503)];
-      return {
-        "due in s": `${slice * SLICE_SECONDS}–${(slice + 1) * SLICE_SECONDS}`,
-        ...{ "200, 202": done.length, "p50 ms": median(done), "p99 ms": percentile(done, 99) },
-        ...{ "429, 503": throttled.length, "429, 503 p99 ms": percentile(throttled, 99) },
-        other: due.length - done.length - throttled.length,
-      };
-    });
+  return [...bySlice].map(([slice, due]) => {
+    const latenciesOf = (...statuses: number[]) =>
+      due.filter(({ status }) => statuses.includes(status)).map(({ latencyMs }) => latencyMs);
+    const [done, throttled] = [latenciesOf(200, 202), latenciesOf(429, 503)];
+    return {
+      "due in s": `${slice * SLICE_SECONDS}–${(slice + 1) * SLICE_SECONDS}`,
+      ...{ "200, 202": done.length, "p50 ms": median(done), "p99 ms": percentile(done, 99) },
+      ...{ "429, 503": throttled.length, "429, 503 p99 ms": percentile(throttled, 99) },
+      other: due.length - done.length - throttled.length,
+    };
+  });
 }
 
 function printTable(title: string, values: Readonly<Record<string, string | number>>): void {

@@ -5,24 +5,19 @@ import { commandOf, processesWith } from "../test/support/processes.ts";
 const TICK_MS = 10;
 const PAGE_MB = 4 / 1024;
 
-/** Numbers by what the processes run, such as `SQS`. */
-export type ByPart = Readonly<Record<string, number>>;
-
-/**
- * CPU time so far in milliseconds and resident memory in MB of the processes whose environment contains the marker. Linux only:
- * it is read from /proc.
- */
-export function readProcesses(marker: string): { readonly cpuMs: ByPart; readonly memoryMb: ByPart } {
-  const cpuMs = { "API and consumer": 0, SQS: 0, DynamoDB: 0 };
-  const memoryMb = { ...cpuMs };
+/** CPU time and resident memory of the processes that have the marker in their environment, by what they run. Linux only. */
+export function readProcesses(marker: string) {
+  const cpuMs: Record<string, number> = {};
+  const memoryMb: Record<string, number> = {};
   for (const pid of processesWith(marker)) {
     try {
       const part = partOf(commandOf(pid).join(" "));
+      if (!part) continue;
       // From the third field on, which follows the program's name: utime, stime and rss are the fields 14, 15 and 24.
       const fields = readFileSync(`/proc/${pid}/stat`, "utf8").split(") ").at(-1)?.split(" ") ?? [];
-      if (!part) continue;
-      cpuMs[part] += (Number(fields[11]) + Number(fields[12])) * TICK_MS;
-      memoryMb[part] += Number(fields[21]) * PAGE_MB;
+      const ticks = Number(fields[11]) + Number(fields[12]);
+      cpuMs[`${part} CPU ms`] = (cpuMs[`${part} CPU ms`] ?? 0) + ticks * TICK_MS;
+      memoryMb[`${part} MB`] = (memoryMb[`${part} MB`] ?? 0) + Number(fields[21]) * PAGE_MB;
     } catch {
       // The process has ended.
     }

@@ -7,7 +7,7 @@ import { median, sum } from "../scripts/statistics.ts";
 import { table } from "../scripts/table.ts";
 import { type Invocation, passCommands, startFunctionBench } from "./lambda.ts";
 import { medians, type Run } from "./measure.ts";
-import { createUsers } from "./workloads.ts";
+import { createUser } from "./workloads.ts";
 
 const USAGE = `Usage: npm run profile
 
@@ -17,27 +17,23 @@ a deploy bundles them, each in a process of its own, against the embedded engine
 const COLD_STARTS = 20;
 const WARM_UP_CALLS = 100;
 const CALLS = 1000;
-const LARGEST_PARTS = 6;
+const PACKAGE = /.*node_modules\/((?:@[^/]+\/)?[^/]+)/;
 const EMPTY_FUNCTION = "data:text/javascript,export const handler = async () => ({ statusCode: 200 });";
 
 readArguments({ usage: USAGE, usesLocalSettings: true });
 await using bench = await startFunctionBench();
-const [user] = await createUsers(1);
-const headers = { authorization: `Bearer ${user?.token}` };
-const readEvent = httpEvent({ pathParameters: { userId: user?.userId ?? "" }, headers });
+const { userId, token } = await createUser();
+const readEvent = httpEvent({ pathParameters: { userId }, headers: { authorization: `Bearer ${token}` } });
 console.log(table(bench.bundles.map(sizes)));
 console.log(`\n${table(await coldStarts())}`);
 console.log(`\n${table(await warmCalls())}`);
 
 function sizes({ name, file, bytes, sources }: Bundle) {
-  const byPackage = new Map<string, number>();
-  for (const [source, size] of sources) {
-    const part = /.*node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(source)?.[1] ?? "Antler";
-    byPackage.set(part, (byPackage.get(part) ?? 0) + size);
-  }
-  const largest = [...byPackage].sort(([, a], [, b]) => b - a).slice(0, LARGEST_PARTS);
-  const parts = largest.map(([part, size]) => `${part} ${size}`).join(", ");
-  return { function: name, bytes, gzipped: gzipSync(readFileSync(file)).byteLength, "largest parts, bytes": parts };
+  const byPackage = Map.groupBy(sources, ([source]) => PACKAGE.exec(source)?.[1] ?? "Antler");
+  const parts = [...byPackage].map(([part, files]) => ({ part, size: sum(files.map(([, size]) => size)) }));
+  const largest = parts.sort((a, b) => b.size - a.size).slice(0, 6);
+  const text = largest.map(({ part, size }) => `${part} ${size}`).join(", ");
+  return { function: name, bytes, gzipped: gzipSync(readFileSync(file)).byteLength, "largest parts, bytes": text };
 }
 
 async function coldStarts() {
@@ -45,8 +41,8 @@ async function coldStarts() {
   const coldCall = async (name: string, event: object, module = name) => {
     using lambda = await bench.start(module);
     const invocation = await lambda.invoke(event);
-    const whole = lambda.startMs + invocation.cpuMs;
-    const run = { import: lambda.importMs, "first call": invocation.cpuMs, whole };
+    const [firstCall, whole] = [invocation.cpuMs, lambda.startMs + invocation.cpuMs];
+    const run = { import: lambda.importMs, "first call": firstCall, whole };
     runs.set(name, [...(runs.get(name) ?? []), run]);
     return invocation;
   };
@@ -73,10 +69,10 @@ async function warmCalls() {
       ...{ "after half": memoryMbAfter(invocations.length / 2), "after all": memoryMbAfter(invocations.length) },
     };
   };
-  const functions = await bench.startCommandFunctions();
-  const load = { commands: 4 * CALLS, batch: 10 };
-  const oneUser = await passCommands({ ...load, users: 1 }, functions);
-  const tenUsers = await passCommands({ ...load, users: 10 }, functions);
+  const [deposit, consume] = [await bench.start("deposit"), await bench.start("consume")];
+  const functions = { accept: deposit.invoke, consume: consume.invoke };
+  const oneUser = await passCommands({ commands: 4 * CALLS, batch: 10, users: 1 }, functions);
+  const tenUsers = await passCommands({ commands: 4 * CALLS, batch: 10, users: 10 }, functions);
   const balances = await bench.start("balances");
   const reads = [];
   for (let call = 1; call <= CALLS; call++) reads.push(await balances.invoke(readEvent));

@@ -1,9 +1,12 @@
 type Cell = string | number;
 
-/** A Markdown table, aligned for the terminal too. The titles are the keys of the first row; {@link formatNumber} prints numbers. */
+/**
+ * A Markdown table, aligned for the terminal too. The titles are the keys of the first row; {@link formatNumber} prints numbers, and a
+ * missing cell is empty.
+ */
 export function table(rows: readonly Readonly<Record<string, Cell>>[]): string {
   const columns = Object.keys(rows[0] ?? {}).map((title) => {
-    const cells = rows.map((row) => row[title] ?? "");
+    const cells = rows.map((row) => row[title] ?? Number.NaN);
     const texts = [title, ...cells.map(toText)];
     const width = Math.max(...texts.map(({ length }) => length));
     const isNumeric = cells.every((cell) => typeof cell === "number");
