@@ -1,20 +1,15 @@
 import type { AttributeValue } from "@aws-sdk/client-dynamodb";
-import { type Calls, EMPTY_RECEIVE, sum } from "./calls.ts";
+import { sum } from "../scripts/statistics.ts";
+import { type AwsUsage, EMPTY_RECEIVE } from "./awsUsage.ts";
 import book from "./prices.json" with { type: "json" };
 
-/** What invocations used. */
-export interface Used {
-  invocations: number;
-  cpuMs: number;
-  /** Without Lambda's own lines. */
-  logBytes: number;
-}
-
-export interface Usage extends Used {
+export interface Usage {
   readonly commands: number;
-  readonly calls: Calls;
-  /** Mean size of a transaction's item once it is decided, by DynamoDB's rules. */
-  readonly itemBytes: number;
+  readonly invocations: number;
+  readonly cpuMs: number;
+  /** Without the lines that Lambda itself logs. */
+  readonly logBytes: number;
+  readonly aws: AwsUsage;
 }
 
 type Prices = Readonly<Record<keyof typeof book.prices, { readonly dollars: number }>>;
@@ -22,92 +17,70 @@ type Assumptions = Pick<typeof book.assumptions, "memoryMegabytes" | "vCpuShare"
   readonly latencyMs: Readonly<Record<string, number>>;
 };
 
-export interface Line {
-  readonly line: string;
-  readonly perCommand: number;
-  readonly unit: string;
-  readonly dollarsPerMillion: number;
-}
-
-/** @throws Error for a call whose latency nobody has assumed */
-export function bill(usage: Usage, prices: Prices, assumptions: Assumptions): Line[] {
-  const { calls, commands } = usage;
-  const invocations = usage.invocations / commands;
-  const milliseconds = durationMs(usage, assumptions) / commands;
-  const logBytes = (usage.logBytes + usage.invocations * assumptions.platformLogBytes) / commands;
-  const writes = (of: string) =>
-    sum(Object.fromEntries(Object.entries(calls.writeUnits).filter(([what]) => writeLine(what) === of))) / commands;
-  const line = (name: string, perCommand: number, unit: string, dollars: number): Line => ({
-    line: name,
-    perCommand,
-    unit,
-    dollarsPerMillion: perCommand * dollars,
-  });
+/** @throws Error for a call that has no assumed latency */
+export function bill(usage: Usage, prices: Prices, assumptions: Assumptions) {
+  const { aws, commands, invocations } = usage;
   const writeDollars = prices.dynamoMillionWriteUnits.dollars;
-  return [
-    line("API Gateway", 1, "requests", prices.apiGatewayMillionRequests.dollars),
-    line("Lambda requests", invocations, "invocations", prices.lambdaMillionRequests.dollars),
-    line(
-      "Lambda duration (assumed latency)",
-      milliseconds,
-      "ms",
-      (assumptions.memoryMegabytes / 1024 / 1000) * prices.lambdaMillionGigabyteSeconds.dollars,
-    ),
-    line("Queue", sum(calls.sqs) / commands, "requests", prices.sqsFifoMillionRequests.dollars),
-    ...WRITE_LINES.map((name) => line(name, writes(name), "write units", writeDollars)),
-    line("Reads", sum(calls.readUnits) / commands, "read units", prices.dynamoMillionReadUnits.dollars),
-    line("Logs", logBytes, "bytes", prices.logsGigabyte.dollars / 1000),
-  ];
+  const written = (item: string) =>
+    sum(Object.entries(aws.writeUnits).flatMap(([target, units]) => (writeItem(target) === item ? [units] : [])));
+  const millisecondDollars = (assumptions.memoryMegabytes / 1024 / 1000) * prices.lambdaMillionGigabyteSeconds.dollars;
+  const logBytes = usage.logBytes + invocations * assumptions.platformLogBytes;
+  const items = [
+    ["API Gateway", commands, "requests", prices.apiGatewayMillionRequests.dollars],
+    ["Lambda requests", invocations, "invocations", prices.lambdaMillionRequests.dollars],
+    ["Lambda duration (assumed latency)", durationMs(usage, assumptions), "ms", millisecondDollars],
+    ["Queue", sum(Object.values(aws.sqs)), "requests", prices.sqsFifoMillionRequests.dollars],
+    ...WRITE_ITEMS.map((item) => [item, written(item), "write units", writeDollars] as const),
+    ["Reads", sum(Object.values(aws.readUnits)), "read units", prices.dynamoMillionReadUnits.dollars],
+    ["Logs", logBytes, "bytes", prices.logsGigabyte.dollars / 1000],
+  ] as const;
+  return items.map(([item, quantity, unit, dollars]) => {
+    const perCommand = quantity / commands;
+    return { item, perCommand, unit, dollarsPerMillion: perCommand * dollars };
+  });
 }
 
-const WRITE_LINES = ["Table: pending put", "Table: decision", "Table: wallet", "Index"] as const;
+const WRITE_ITEMS = ["Table: pending put", "Table: decision", "Table: wallet", "Index"] as const;
 
-function writeLine(what: string): (typeof WRITE_LINES)[number] {
-  if (what.includes("/")) return "Index";
-  if (what.endsWith(" wallets")) return "Table: wallet";
-  return what.startsWith("PutItem ") ? "Table: pending put" : "Table: decision";
+function writeItem(target: string): (typeof WRITE_ITEMS)[number] {
+  if (target.includes("/")) return "Index";
+  if (target.endsWith(" wallets")) return "Table: wallet";
+  return target.startsWith("PutItem ") ? "Table: pending put" : "Table: decision";
 }
 
-/** What the functions are billed for: AWS's answers, their own CPU time on a share of a core, and half of a started millisecond. */
-function durationMs({ calls, cpuMs, invocations }: Usage, { latencyMs, vCpuShare }: Assumptions): number {
-  const own = Object.entries({ ...calls.dynamo, ...calls.sqs }).filter(([operation]) => !OF_THE_MAPPING.has(operation));
-  const waits = own.map(([operation, count]) => {
+/** Billed time: AWS's assumed latencies, the functions' CPU time on a share of a core, and rounding up to milliseconds. */
+function durationMs({ aws, cpuMs, invocations }: Usage, { latencyMs, vCpuShare }: Assumptions): number {
+  const calls = Object.entries({ ...aws.dynamo, ...aws.sqs }).filter(([operation]) => !MAPPING_CALLS.has(operation));
+  const waitsMs = calls.map(([operation, count]) => {
     const ms = latencyMs[operation];
     if (ms === undefined) throw new Error(`prices.json assumes no latency of ${operation}`);
     return count * ms;
   });
-  return waits.reduce((total, ms) => total + ms, 0) + cpuMs / vCpuShare + invocations / 2;
+  return sum(waitsMs) + cpuMs / vCpuShare + invocations / 2;
 }
 
-/** The event source mapping's requests, which are on the queue's bill and take none of the functions' time. */
-const OF_THE_MAPPING = new Set(["ReceiveMessage", EMPTY_RECEIVE, "DeleteMessageBatch"]);
+/** Calls of the event source mapping: they are billed by SQS and take none of the functions' time. */
+const MAPPING_CALLS = new Set(["ReceiveMessage", EMPTY_RECEIVE, "DeleteMessageBatch"]);
 
-/** DynamoDB adds this to every item and every entry of an index. */
-const STORED_OVERHEAD_BYTES = 100;
-
-/** Dollars a month for keeping a million transactions: in the table, in its index, and in the table's recovery. */
+/** Dollars a month for storing a million transactions of this size: in the table, in its index, and in the table's recovery. */
 export function storageDollars(bytes: number, prices: Prices): number {
-  const gigabytes = ((bytes + STORED_OVERHEAD_BYTES) * 1e6) / 1e9;
+  // DynamoDB adds 100 bytes to every item and every entry of an index.
+  const gigabytes = (bytes + 100) / 1000;
   return gigabytes * (2 * prices.dynamoStorageGigabyteMonth.dollars + prices.dynamoRecoveryGigabyteMonth.dollars);
 }
 
-export interface Monthly {
-  readonly line: string;
-  readonly price: string;
-  readonly quantity: number;
-  readonly arithmetic: string;
-}
+export type MonthlyItem = (typeof book.antlerMonth)[number];
 
-/** @throws Error for a line whose price is not there */
-export function monthDollars({ line, price, quantity }: Monthly, prices: Prices): number {
+/** @throws Error for an item without a price */
+export function monthDollars({ item, price, quantity }: MonthlyItem, prices: Prices): number {
   const found = new Map<string, { dollars: number }>(Object.entries(prices)).get(price);
-  if (!found) throw new Error(`${line}: prices.json has no ${price}`);
+  if (!found) throw new Error(`${item}: prices.json has no ${price}`);
   return found.dollars * quantity;
 }
 
 /** https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/CapacityUnitCalculations.html */
 export function itemBytes(item: Readonly<Record<string, AttributeValue>>): number {
-  return Object.entries(item).reduce((total, [name, value]) => total + Buffer.byteLength(name) + valueBytes(value), 0);
+  return sum(Object.entries(item).map(([name, value]) => Buffer.byteLength(name) + valueBytes(value)));
 }
 
 function valueBytes({ S, N, M }: AttributeValue): number {

@@ -1,100 +1,78 @@
+import { randomUUID } from "node:crypto";
 import { connect, type Socket } from "node:net";
 
-interface Answer {
+interface Response {
   readonly status: number;
   readonly location: string | undefined;
 }
 
-/** What is sent to whoever gives the next connection. */
-interface Ask {
-  readonly text: string;
-  answer(answer: Answer): void;
-}
-
-const BROKEN: Answer = { status: 0, location: undefined };
-
-/**
- * A client that costs little: what the bench spends on itself is taken from what it measures. It knows as much of HTTP as
- * the local stack's answers need, and keeps its connections open.
- */
+/** Uses little CPU time, which the measured stack would lack: parses only what the local stack's responses contain. */
 export class BenchClient {
   readonly #port: number;
-  readonly #connectionsMax: number;
-  readonly #idle: Socket[] = [];
-  readonly #open = new Set<Socket>();
-  readonly #asks = new Map<Socket, Ask>();
-  readonly #waiting: Ask[] = [];
+  readonly #idle: Connection[];
+  readonly #waiting: ((connection: Connection) => void)[] = [];
 
   constructor(apiUrl: string, connections: number) {
     this.#port = Number(new URL(apiUrl).port);
-    this.#connectionsMax = connections;
+    this.#idle = Array.from({ length: connections }, () => ({ received: "", respond: () => {} }));
   }
 
-  /** @returns status 0 when the connection broke */
-  send(method: "GET" | "POST", path: string, token: string, body = "", idempotencyKey = ""): Promise<Answer> {
-    const head = `${method} ${path} HTTP/1.1\r\nhost: 127.0.0.1\r\nauthorization: Bearer ${token}\r\n`;
-    const rest =
-      method === "POST"
-        ? `content-type: application/json\r\nidempotency-key: ${idempotencyKey}\r\ncontent-length: ${Buffer.byteLength(body)}\r\n`
-        : "";
-    return new Promise((answer) => {
-      const ask = { text: `${head}${rest}\r\n${body}`, answer };
-      const socket = this.#idle.pop() ?? (this.#open.size < this.#connectionsMax ? this.#connect() : undefined);
-      if (socket) this.#ask(socket, ask);
-      else this.#waiting.push(ask);
+  /**
+   * Posts the body under a new idempotency key; without a body, gets the path. Waits for a free connection.
+   *
+   * @returns status 0 when the connection broke
+   */
+  async send(path: string, token: string, body?: object): Promise<Response> {
+    const json = body ? JSON.stringify(body) : "";
+    const head = `${body ? "POST" : "GET"} ${path} HTTP/1.1\r\nhost: 127.0.0.1\r\nauthorization: Bearer ${token}\r\n`;
+    const ofBody = `content-type: application/json\r\nidempotency-key: ${randomUUID()}\r\ncontent-length: ${json.length}\r\n`;
+    const connection = this.#idle.pop() ?? (await new Promise<Connection>((free) => this.#waiting.push(free)));
+    connection.received = "";
+    connection.socket ??= this.#open(connection);
+    const response = await new Promise<Response>((respond) => {
+      connection.respond = respond;
+      connection.socket?.write(`${head}${body ? ofBody : ""}\r\n${json}`);
     });
+    const next = this.#waiting.shift();
+    if (next) next(connection);
+    else this.#idle.push(connection);
+    return response;
   }
 
+  /** Closes the connections, none of which may be in use. */
   close(): void {
-    for (const socket of this.#open) socket.destroy();
+    for (const { socket } of this.#idle) socket?.destroy();
   }
 
-  #connect(): Socket {
-    const socket = connect({ port: this.#port, host: "127.0.0.1", noDelay: true });
-    let received = "";
-    socket.setEncoding("latin1");
+  #open(connection: Connection): Socket {
+    const socket = connect({ port: this.#port, host: "127.0.0.1", noDelay: true }).setEncoding("latin1");
     socket.on("data", (chunk: string) => {
-      received += chunk;
-      const answer = parse(received);
-      if (!answer) return;
-      received = "";
-      this.#answered(socket, answer);
+      connection.received += chunk;
+      const response = parse(connection.received);
+      if (response) connection.respond(response);
     });
     socket.on("error", () => {});
     socket.on("close", () => {
-      this.#open.delete(socket);
-      if (this.#idle.includes(socket)) this.#idle.splice(this.#idle.indexOf(socket), 1);
-      this.#asks.get(socket)?.answer(BROKEN);
-      this.#asks.delete(socket);
-      const next = this.#waiting.shift();
-      if (next) this.#ask(this.#connect(), next);
+      delete connection.socket;
+      connection.respond({ status: 0, location: undefined });
     });
-    this.#open.add(socket);
     return socket;
-  }
-
-  #ask(socket: Socket, ask: Ask): void {
-    this.#asks.set(socket, ask);
-    socket.write(ask.text);
-  }
-
-  #answered(socket: Socket, answer: Answer): void {
-    this.#asks.get(socket)?.answer(answer);
-    this.#asks.delete(socket);
-    const next = this.#waiting.shift();
-    if (next) this.#ask(socket, next);
-    else this.#idle.push(socket);
   }
 }
 
-/** @returns `undefined` for as long as the answer is not whole */
-function parse(received: string): Answer | undefined {
+/** Opened by its first request, and again by the next one after it broke. */
+interface Connection {
+  socket?: Socket;
+  received: string;
+  respond: (response: Response) => void;
+}
+
+/** @returns `undefined` until the response is complete */
+function parse(received: string): Response | undefined {
   const headEnd = received.indexOf("\r\n\r\n");
-  if (headEnd < 0) return undefined;
-  const head = received.slice(0, headEnd);
+  const head = received.slice(0, Math.max(headEnd, 0));
   const length = /\r\ncontent-length: (\d+)/i.exec(head)?.[1];
-  const isWhole =
-    length === undefined ? received.endsWith("\r\n0\r\n\r\n") : received.length >= headEnd + 4 + Number(length);
-  if (!isWhole) return undefined;
+  const isComplete = length ? received.length >= headEnd + 4 + Number(length) : received.endsWith("\r\n0\r\n\r\n");
+  if (headEnd < 0 || !isComplete) return undefined;
   return { status: Number(head.slice(9, 12)), location: /\r\nlocation: ([^\r]+)/i.exec(head)?.[1] };
 }

@@ -1,139 +1,97 @@
 import { randomUUID } from "node:crypto";
 import { setTimeout } from "node:timers/promises";
+import { pick } from "../artillery/wallets.ts";
 import { issueToken } from "../localstack/identityProvider.ts";
 import { BenchClient } from "./client.ts";
-import { TOKENS } from "./ledger.ts";
 
+/** The issuer and the audience of the local stack's tokens. */
+export const TOKENS = { scope: undefined, issuer: "antler-local", audience: "antler" };
 const CONNECTIONS = 50;
 const CURRENCIES = ["USD", "EUR", "GBP"];
 
 export interface Workload {
   readonly name: string;
-  readonly what: string;
+  readonly description: string;
   readonly users: number;
   readonly seconds: number;
-  /** Requests a second that are due whatever the answers; without it, every connection sends as soon as it is answered. */
-  readonly ratePerSecond?: number;
-  /** {@link CONNECTIONS} unless it is given. */
+  /** {@link CONNECTIONS} by default. */
   readonly connections?: number;
-  /** Parts of a hundred; the rest are balances. */
+  /** Requests a second, sent whether or not earlier ones are answered; without it, every connection sends on its response. */
+  readonly ratePerSecond?: number;
+  /** Percent of the requests; all but deposits and withdrawals read balances. */
   readonly deposits: number;
-  readonly withdrawals: number;
+  readonly withdrawals?: number;
 }
 
-export const WORKLOADS: readonly Workload[] = [
-  { name: "W1", what: "1,000 users, 3 currencies", users: 1000, seconds: 20, deposits: 45, withdrawals: 35 },
-  { name: "W2", what: "one wallet, deposits", users: 1, seconds: 15, deposits: 100, withdrawals: 0 },
-  {
-    name: "W3",
-    what: "1,000 users, 100 requests a second",
-    users: 1000,
-    seconds: 20,
-    ratePerSecond: 100,
-    deposits: 100,
-    withdrawals: 0,
-  },
-];
+export const WORKLOADS = [
+  { name: "W1", description: "1,000 users, 3 currencies", users: 1000, seconds: 20, deposits: 45, withdrawals: 35 },
+  { name: "W2", description: "one wallet, deposits", users: 1, seconds: 15, deposits: 100 },
+  { name: "W3", description: "1,000 users, 100 a second", users: 1000, seconds: 20, deposits: 100, ratePerSecond: 100 },
+] as const satisfies readonly Workload[];
+export const [W1, W2] = WORKLOADS;
 
-/** One accepted command of an open loop. */
-export interface Due {
-  readonly userId: string;
-  readonly transactionId: string;
-  readonly dueAtMs: number;
-}
-
-/** One request, on the clock of `Date.now()`. */
-export interface Answer {
-  readonly status: number;
-  readonly dueAtMs: number;
-  readonly answeredAtMs: number;
-}
-
-export interface Sent {
-  readonly requests: number;
-  /** Answers that were neither 200 nor 202. */
-  readonly errors: number;
-  readonly latenciesMs: number[];
-  readonly answers: readonly Answer[];
-  readonly due: readonly Due[];
-}
-
-export interface Wallet {
+export interface User {
   readonly userId: string;
   readonly token: string;
 }
 
-/** New users for every run, so that no run finds what another left, unless a run is about users that there are. */
-export async function openWallets(
-  { users }: Workload,
-  userIds: readonly string[] = Array.from({ length: users }, () => `bench-${randomUUID()}`),
-): Promise<Wallet[]> {
-  return Promise.all(
-    userIds.map(async (userId) => {
-      const token = await issueToken({ subject: userId, ...TOKENS });
-      return { userId, token };
-    }),
-  );
+/** A request and its response. */
+export interface Answer {
+  /** 0 when the connection broke. */
+  readonly status: number;
+  /** When the request was to be sent, in milliseconds of {@link nowMs}. */
+  readonly dueAtMs: number;
+  /** From then to the response: waiting for a free connection is included. */
+  readonly latencyMs: number;
+  /** Of an accepted command. */
+  readonly transactionId: string | undefined;
 }
 
-export async function send(
-  workload: Workload,
-  wallets: readonly Wallet[],
-  apiUrl: string,
-  seconds: number,
-): Promise<Sent> {
-  const connections = workload.connections ?? CONNECTIONS;
+/** Milliseconds since 1970 with fractions. */
+export function nowMs(): number {
+  return performance.timeOrigin + performance.now();
+}
+
+export async function createUser(userId = `bench-${randomUUID()}`): Promise<User> {
+  return { userId, token: await issueToken({ subject: userId, ...TOKENS }) };
+}
+
+/** New users, so that no run depends on what another left behind. */
+export async function createUsers(count: number): Promise<User[]> {
+  return Promise.all(Array.from({ length: count }, () => createUser()));
+}
+
+/** Sends the workload's requests for its seconds, and waits for the last response. */
+export async function send(workload: Workload, users: readonly User[], apiUrl: string): Promise<Answer[]> {
+  const { connections = CONNECTIONS, ratePerSecond, seconds, deposits, withdrawals = 0 } = workload;
   const client = new BenchClient(apiUrl, connections);
-  const latenciesMs: number[] = [];
   const answers: Answer[] = [];
-  const due: Due[] = [];
-  let errors = 0;
+  const request = async (dueAtMs: number) => {
+    const { userId, token } = pick(users);
+    const percent = Math.random() * 100;
+    const path = percent < deposits ? "deposits" : percent < deposits + withdrawals ? "withdrawals" : "balances";
+    const body = path === "balances" ? undefined : { currency: pick(CURRENCIES), amount: "1.00" };
+    const { status, location } = await client.send(`/v1/users/${userId}/${path}`, token, body);
+    const transactionId = location?.slice(location.lastIndexOf("/") + 1);
+    answers.push({ status, dueAtMs, latencyMs: nowMs() - dueAtMs, transactionId });
+  };
 
-  async function one(dueAtMs: number): Promise<void> {
-    const { userId, token } = pick(wallets);
-    const share = Math.random() * 100;
-    const startedMs = performance.now();
-    const { status, location } =
-      share < workload.deposits + workload.withdrawals
-        ? await client.send(
-            "POST",
-            `/v1/users/${userId}/${share < workload.deposits ? "deposits" : "withdrawals"}`,
-            token,
-            JSON.stringify({ currency: pick(CURRENCIES), amount: "1.00" }),
-            randomUUID(),
-          )
-        : await client.send("GET", `/v1/users/${userId}/balances`, token);
-    latenciesMs.push(performance.now() - startedMs);
-    answers.push({ status, dueAtMs, answeredAtMs: Date.now() });
-    if (status !== 200 && status !== 202) errors++;
-    if (workload.ratePerSecond && location) {
-      due.push({ userId, transactionId: location.slice(location.lastIndexOf("/") + 1), dueAtMs });
-    }
-  }
-
-  const startMs = Date.now();
-  const endMs = startMs + seconds * 1000;
-  if (workload.ratePerSecond) {
-    const sent: Promise<void>[] = [];
-    for (let index = 0; index < seconds * workload.ratePerSecond; index++) {
-      const dueAtMs = startMs + (index * 1000) / workload.ratePerSecond;
-      const waitMs = dueAtMs - Date.now();
+  const startMs = nowMs();
+  if (ratePerSecond) {
+    const requests: Promise<void>[] = [];
+    for (let index = 0; index < seconds * ratePerSecond; index++) {
+      const dueAtMs = startMs + (index * 1000) / ratePerSecond;
+      const waitMs = dueAtMs - nowMs();
       if (waitMs > 0) await setTimeout(waitMs);
-      sent.push(one(dueAtMs));
+      requests.push(request(dueAtMs));
     }
-    await Promise.all(sent);
+    await Promise.all(requests);
   } else {
     const connection = async () => {
-      while (Date.now() < endMs) await one(Date.now());
+      while (nowMs() < startMs + seconds * 1000) await request(nowMs());
     };
     await Promise.all(Array.from({ length: connections }, connection));
   }
   client.close();
-  return { requests: latenciesMs.length, errors, latenciesMs, answers, due };
-}
-
-function pick<T>(items: readonly T[]): T {
-  const item = items[Math.floor(Math.random() * items.length)];
-  if (item === undefined) throw new Error("There is nothing to pick from");
-  return item;
+  return answers;
 }

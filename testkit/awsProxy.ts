@@ -3,7 +3,7 @@ import { Agent, createServer, type IncomingMessage, request, type ServerResponse
 import { buffer } from "node:stream/consumers";
 import { listen } from "../localstack/tcp.ts";
 
-interface AwsCall {
+export interface AwsCall {
   readonly service: "dynamodb" | "sqs";
   /** Such as `PutItem`. */
   readonly operation: string;

@@ -1,41 +1,56 @@
 import { ReceiveMessageCommand } from "@aws-sdk/client-sqs";
-import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
+import type { SQSEvent } from "aws-lambda";
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { EMPTY_RECEIVE } from "../../bench/awsUsage.ts";
 import { bill, itemBytes, monthDollars, storageDollars, type Usage } from "../../bench/bill.ts";
-import { type CountedEngines, EMPTY_RECEIVE, startCountedEngines, sum } from "../../bench/calls.ts";
-import { passCommands } from "../../bench/cost.ts";
-import { openLedger } from "../../bench/ledger.ts";
+import { type CommandLoad, passCommands, startCountedLedger } from "../../bench/lambda.ts";
 import book from "../../bench/prices.json" with { type: "json" };
+import { handler as commands } from "../../functions/commands.ts";
+import { handler as consume } from "../../functions/consume.ts";
 import { sqs } from "../../lib/aws/clients.ts";
 import { dynamoStore } from "../../lib/aws/store.ts";
+import type { HttpEvent } from "../../lib/http/route.ts";
+import { setting } from "../../lib/runtime/config.ts";
+import { sum } from "../../scripts/statistics.ts";
+import { lambdaContext } from "../../testkit/events.ts";
 
-describe("the AWS usage of a command", () => {
-  let engines: CountedEngines;
-  let ledger: Awaited<ReturnType<typeof openLedger>>;
+/** The handlers in this process, not measured. */
+const functions = {
+  accept: async (event: HttpEvent) => invocation(await commands(event, lambdaContext)),
+  consume: async (event: SQSEvent) => invocation(await consume(event)),
+};
+
+function invocation(response: unknown) {
+  return { cpuMs: 0, logBytes: 0, memoryMb: 0, response };
+}
+
+describe("the AWS usage of commands", () => {
+  let ledger: Awaited<ReturnType<typeof startCountedLedger>>;
 
   beforeAll(async () => {
-    engines = await startCountedEngines();
-    for (const [name, value] of Object.entries(engines.environment)) vi.stubEnv(name, value);
-    ledger = await openLedger();
-    // A function reads the currencies and the key set once.
-    await passCommands({ commands: 1, batch: 1, users: 1 }, ledger.queueUrl);
+    ledger = await startCountedLedger();
+    // Loads the currencies and the key set, which a function caches.
+    await passCommands({ commands: 1, batch: 1, users: 1 }, functions);
   });
 
   beforeEach(() => {
-    engines.take();
+    ledger.reset();
   });
 
   afterAll(async () => {
-    ledger.stop();
-    await engines.stop();
-    vi.unstubAllEnvs();
+    await ledger[Symbol.asyncDispose]();
   });
 
-  test("a new user's deposit: 6 write units, 1 read unit, 3 queue requests", async () => {
-    const used = await passCommands({ commands: 1, batch: 1, users: 1 }, ledger.queueUrl);
-    expect(used.invocations).toBe(2);
-    const { dynamo, readUnits, ...others } = engines.take();
-    expect([sum(dynamo), sum(readUnits)]).toEqual([3, 1]);
+  async function usageOf(load: CommandLoad) {
+    const { accepted, consumed } = await passCommands(load, functions);
+    return { invocations: accepted.length + consumed.length, ...ledger.reset() };
+  }
+
+  test("a new user's deposit takes 6 write units, 1 read unit and 3 queue requests", async () => {
+    const { dynamo, readUnits, ...others } = await usageOf({ commands: 1, batch: 1, users: 1 });
+    expect([sum(Object.values(dynamo)), sum(Object.values(readUnits))]).toEqual([3, 1]);
     expect(others).toEqual({
+      invocations: 2,
       sqs: { SendMessage: 1, ReceiveMessage: 1, DeleteMessageBatch: 1 },
       writeUnits: {
         "PutItem transactions": 1,
@@ -43,16 +58,15 @@ describe("the AWS usage of a command", () => {
         "TransactWriteItems transactions/history": 1,
         "TransactWriteItems wallets": 2,
       },
-      refused: 0,
+      failedCalls: 0,
     });
   });
 
-  test("ten commands in one batch: one wallet read and one wallet write", async () => {
-    const used = await passCommands({ commands: 10, batch: 10, users: 1 }, ledger.queueUrl);
-    expect(used.invocations).toBe(11);
-    const { dynamo, readUnits, ...others } = engines.take();
-    expect([sum(dynamo), sum(readUnits)]).toEqual([12, 1]);
+  test("ten commands of one user in one batch take one read and one write of the wallet", async () => {
+    const { dynamo, readUnits, ...others } = await usageOf({ commands: 10, batch: 10, users: 1 });
+    expect([sum(Object.values(dynamo)), sum(Object.values(readUnits))]).toEqual([12, 1]);
     expect(others).toEqual({
+      invocations: 11,
       sqs: { SendMessage: 10, ReceiveMessage: 1, DeleteMessageBatch: 1 },
       writeUnits: {
         "PutItem transactions": 10,
@@ -60,14 +74,26 @@ describe("the AWS usage of a command", () => {
         "TransactWriteItems transactions/history": 10,
         "TransactWriteItems wallets": 2,
       },
-      refused: 0,
+      failedCalls: 0,
     });
   });
 
-  test("a transaction of more than 1 KB is charged twice, by the table and by the index", async () => {
+  test("the same ten commands unbatched take ten times the units of the wallet, and 1.43 times all write units", async () => {
+    const { writeUnits, readUnits } = await usageOf({ commands: 10, batch: 1, users: 1 });
+    expect(sum(Object.values(readUnits))).toBe(10);
+    expect(writeUnits).toEqual({
+      "PutItem transactions": 10,
+      "TransactWriteItems transactions": 20,
+      "TransactWriteItems transactions/history": 10,
+      "TransactWriteItems wallets": 20,
+    });
+    expect(sum(Object.values(writeUnits)) / 42).toBeCloseTo(1.43, 2);
+  });
+
+  test("a transaction of more than 1 KB takes double units, in the table and in the index", async () => {
     const metadata = { note: "n".repeat(500), purpose: "p".repeat(500) };
-    await passCommands({ commands: 1, batch: 1, users: 1, metadata }, ledger.queueUrl);
-    expect(engines.take().writeUnits).toEqual({
+    const { writeUnits } = await usageOf({ commands: 1, batch: 1, users: 1, metadata });
+    expect(writeUnits).toEqual({
       "PutItem transactions": 2,
       "TransactWriteItems transactions": 4,
       "TransactWriteItems transactions/history": 2,
@@ -75,7 +101,7 @@ describe("the AWS usage of a command", () => {
     });
   });
 
-  test("failed calls and empty receives are counted separately", async () => {
+  test("failed calls and receives that find nothing are counted apart", async () => {
     const transaction = {
       ...({ id: "tx_1", userId: "alice", type: "deposit", currency: "USD", exponent: 2, amountMinor: 1n } as const),
       ...{ reference: undefined, metadata: undefined, fingerprint: "f", createdAt: "2026-11-23T09:30:00.000Z" },
@@ -83,24 +109,23 @@ describe("the AWS usage of a command", () => {
     };
     await dynamoStore.putPending(transaction);
     await dynamoStore.putPending(transaction);
-    await sqs.send(new ReceiveMessageCommand({ QueueUrl: ledger.queueUrl, WaitTimeSeconds: 0 }));
-    expect(engines.take()).toMatchObject({
+    await sqs.send(new ReceiveMessageCommand({ QueueUrl: setting("COMMANDS_QUEUE_URL"), WaitTimeSeconds: 0 }));
+    expect(ledger.reset()).toMatchObject({
       dynamo: { PutItem: 2 },
       sqs: { [EMPTY_RECEIVE]: 1 },
       writeUnits: { "PutItem transactions": 1 },
-      refused: 1,
+      failedCalls: 1,
     });
   });
 });
 
-describe("the cost of a command", () => {
+describe("the bill", () => {
   const usage: Usage = {
     commands: 10,
     invocations: 11,
     cpuMs: 4,
     logBytes: 8900,
-    itemBytes: 300,
-    calls: {
+    aws: {
       dynamo: { PutItem: 10, GetItem: 1, TransactWriteItems: 1 },
       sqs: { SendMessage: 10, ReceiveMessage: 1, DeleteMessageBatch: 1 },
       writeUnits: {
@@ -110,7 +135,7 @@ describe("the cost of a command", () => {
         "TransactWriteItems wallets": 2,
       },
       readUnits: { "GetItem wallets": 1 },
-      refused: 0,
+      failedCalls: 0,
     },
   };
   const prices = {
@@ -132,15 +157,15 @@ describe("the cost of a command", () => {
     platformLogBytes: 100,
   };
 
-  test("the bill of a million commands", () => {
+  test("has an item for each thing that is charged, in dollars for a million commands", () => {
     const lines = bill(usage, prices, assumptions).map(
-      ({ line, perCommand, dollarsPerMillion }) =>
-        [line, Number(perCommand.toFixed(6)), Number(dollarsPerMillion.toFixed(6))] as const,
+      ({ item, perCommand, dollarsPerMillion }) =>
+        [item, Number(perCommand.toFixed(6)), Number(dollarsPerMillion.toFixed(6))] as const,
     );
     expect(lines).toEqual([
       ["API Gateway", 1, 1],
       ["Lambda requests", 1.1, 0.22],
-      // 10 × 5 + 4 + 12 + 10 × 8 ms of waiting, 4 ms of CPU on a quarter of a core, 11 half milliseconds: 167.5 ms for ten.
+      // 10 × 5 + 4 + 12 + 10 × 8 ms of latency, 4 ms of CPU on a quarter of a core, 11 half milliseconds: 167.5 ms for ten.
       ["Lambda duration (assumed latency)", 16.75, 0.08375],
       ["Queue", 1.2, 0.6],
       ["Table: pending put", 1, 0.6],
@@ -152,32 +177,34 @@ describe("the cost of a command", () => {
     ]);
   });
 
-  test("every write unit is billed", () => {
+  test("charges every write, of operations and tables that do not exist yet too", () => {
     const writeUnits = { "UpdateItem wallets": 1, "BatchWriteItem statements": 2, "PutItem statements/byDay": 3 };
-    const lines = bill({ ...usage, calls: { ...usage.calls, writeUnits } }, prices, assumptions);
+    const lines = bill({ ...usage, aws: { ...usage.aws, writeUnits } }, prices, assumptions);
     const billed = lines.filter(({ unit }) => unit === "write units").map(({ perCommand }) => perCommand);
-    expect(billed.reduce((total, each) => total + each, 0)).toBeCloseTo(sum(writeUnits) / usage.commands);
+    expect(billed.reduce((total, each) => total + each, 0)).toBeCloseTo(
+      sum(Object.values(writeUnits)) / usage.commands,
+    );
   });
 
-  test("a call without an assumed latency is refused", () => {
-    const calls = { ...usage.calls, dynamo: { UpdateItem: 1 } };
-    expect(() => bill({ ...usage, calls }, prices, assumptions)).toThrow("UpdateItem");
+  test("throws for a call without an assumed latency", () => {
+    const aws = { ...usage.aws, dynamo: { UpdateItem: 1 } };
+    expect(() => bill({ ...usage, aws }, prices, assumptions)).toThrow("UpdateItem");
   });
 
-  test("storage is billed for the table, the index and the recovery", () => {
+  test("charges storage for the table, the index and the recovery", () => {
     // 300 and 100 bytes of overhead, a million times, are 0.4 GB.
     expect(storageDollars(300, prices)).toBeCloseTo(0.4 * (0.25 + 0.25 + 0.2));
   });
 
-  test("every monthly line has a price", () => {
-    for (const line of [...book.antlerMonth, ...book.postgresMonth]) {
-      expect(monthDollars(line, book.prices), line.line).toBeGreaterThan(0);
+  test("has a price for every monthly item", () => {
+    for (const monthly of [...book.antlerMonth, ...book.postgresMonth]) {
+      expect(monthDollars(monthly, book.prices), monthly.item).toBeGreaterThan(0);
     }
-    expect(() => monthDollars({ line: "x", price: "gold", quantity: 1, arithmetic: "" }, book.prices)).toThrow("gold");
+    expect(() => monthDollars({ item: "x", price: "gold", quantity: 1, arithmetic: "" }, book.prices)).toThrow("gold");
   });
 });
 
-test("an item has the size that DynamoDB bills", () => {
+test("an item's size is that of its names and values, by DynamoDB's rules", () => {
   const sizes: [Parameters<typeof itemBytes>[0], number][] = [
     [{ id: { S: "naïve" } }, 2 + 6],
     [{ n: { N: "0" } }, 1 + 1],

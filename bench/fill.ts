@@ -1,0 +1,78 @@
+import { execFile } from "node:child_process";
+import { randomUUID } from "node:crypto";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { gzipSync } from "node:zlib";
+import { marshall } from "@aws-sdk/util-dynamodb";
+import { toPendingItem } from "../lib/aws/items.ts";
+import type { Transaction } from "../lib/domain/transaction.ts";
+import { fingerprintOf, transactionId } from "../lib/ledger/idempotency.ts";
+import { template } from "../testkit/template.ts";
+
+/** A file system in memory, so that no disk is measured. */
+export const MEMORY_FOLDER = "/dev/shm";
+export const HOT_USER = "bench-hot";
+
+const CURRENCIES = ["USD", "EUR", "GBP"];
+const LINES_A_FILE = 10_000;
+const FIRST_CREATED_MS = Date.parse("2026-01-01T00:00:00Z");
+
+/** An item of a table of the local stage. */
+export type Item = readonly [table: "currencies" | "wallets" | "transactions", item: object];
+
+/**
+ * Makes the `dynoxide.db` of a stack whose DATA_DIR is this folder. The engine imports a DynamoDB export several times faster than
+ * it writes the same items.
+ */
+export async function fillTables(folder: string, items: Iterable<Item>): Promise<void> {
+  mkdirSync(folder, { recursive: true });
+  const source = mkdtempSync(join(folder, "export-"));
+  const lines = { currencies: [] as string[], wallets: [] as string[], transactions: [] as string[] };
+  const flush = (table: Item[0]) => {
+    const data = join(source, `antler-local-${table}`, "data");
+    mkdirSync(data, { recursive: true });
+    writeFileSync(join(data, `${randomUUID()}.json.gz`), gzipSync(lines[table].splice(0).join("\n"), { level: 1 }));
+  };
+  for (const [table, item] of items) {
+    lines[table].push(JSON.stringify({ Item: marshall(item, { removeUndefinedValues: true }) }));
+    if (lines[table].length === LINES_A_FILE) flush(table);
+  }
+  for (const table of ["currencies", "wallets", "transactions"] as const) flush(table);
+
+  const schema = join(source, "schema.json");
+  const tables = Object.values(template("local")).filter(({ Type }) => Type === "AWS::DynamoDB::Table");
+  writeFileSync(
+    schema,
+    JSON.stringify(tables.map(({ Properties }) => ({ Table: { ...Properties, DeletionProtectionEnabled: false } }))),
+  );
+  const dynoxide = createRequire(import.meta.url).resolve("@dynoxide/linux-x64/dynoxide");
+  const options = ["--source", source, "--schema", schema, "--output", join(folder, "dynoxide.db"), "--force"];
+  await promisify(execFile)(dynoxide, ["import", ...options]);
+  rmSync(source, { recursive: true });
+}
+
+/** A wallet and its history as the ledger would have written them: posted deposits, a second apart. */
+export function* history(userId: string, count: number): Generator<Item> {
+  const balances: Record<string, bigint> = {};
+  let updatedAt: string | undefined;
+  for (let index = 0; index < count; index++) {
+    const deposit = acceptedDeposit(userId, index);
+    const balanceAfterMinor = (balances[deposit.currency] ?? 0n) + deposit.amountMinor;
+    balances[deposit.currency] = balanceAfterMinor;
+    updatedAt = deposit.createdAt;
+    const decision = { status: "posted", sequence: index + 1, balanceAfterMinor, postedAt: updatedAt };
+    yield ["transactions", { ...toPendingItem(deposit), ...decision }];
+  }
+  if (count > 0) yield ["wallets", { userId, sequence: count, balances, updatedAt }];
+}
+
+/** A user's deposit with this index, as `submit` stores it. */
+export function acceptedDeposit(userId: string, index: number): Transaction {
+  const currency = CURRENCIES[index % CURRENCIES.length] ?? "";
+  const content = { type: "deposit", currency, amountMinor: 100n, reference: undefined, metadata: undefined } as const;
+  const id = transactionId(userId, String(index));
+  const createdAt = new Date(FIRST_CREATED_MS + index * 1000).toISOString();
+  return { ...content, id, userId, exponent: 2, fingerprint: fingerprintOf(content), createdAt, decision: undefined };
+}

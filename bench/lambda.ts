@@ -1,0 +1,129 @@
+import { fork } from "node:child_process";
+import { randomUUID } from "node:crypto";
+import { on } from "node:events";
+import { mkdtempDisposableSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { SQSEvent } from "aws-lambda";
+import * as z from "zod";
+import { bundleFunctions } from "../infra/bundle.ts";
+import { seedCurrencies } from "../infra/seed.ts";
+import type { HttpEvent } from "../lib/http/route.ts";
+import { setting } from "../lib/runtime/config.ts";
+import { mapEventSource } from "../localstack/eventSourceMapping.ts";
+import { serveKeySet } from "../localstack/identityProvider.ts";
+import { provision } from "../localstack/provision.ts";
+import { useStageWithQueues } from "../scripts/target.ts";
+import { httpEvent } from "../testkit/events.ts";
+import { template } from "../testkit/template.ts";
+import { startCountedEngines } from "./awsUsage.ts";
+import { createUsers, TOKENS } from "./workloads.ts";
+
+export const STAGE = "bench";
+/** What Lambda gives to V8's generations of 512 MB: 5 % and 90 %. */
+const V8_FLAGS = ["--max-semi-space-size=25", "--max-old-space-size=460"];
+const DEPLOYED = {
+  POWERTOOLS_LOG_LEVEL: "INFO",
+  POWERTOOLS_SERVICE_NAME: "antler-prod",
+  POWERTOOLS_METRICS_NAMESPACE: "Antler",
+};
+
+/** CPU time in milliseconds: of the import, and of the whole process before its first event. */
+const started = z.object({ importMs: z.number(), startMs: z.number() });
+const invocation = z.object({ cpuMs: z.number(), logBytes: z.number(), memoryMb: z.number(), response: z.unknown() });
+export type Invocation = z.output<typeof invocation>;
+
+/** Starts a function in a process of its own, in the environment of a deployed stage. */
+async function startLambda(module: string) {
+  const env = { ...process.env, ...DEPLOYED };
+  const child = fork(join(import.meta.dirname, "lambdaProcess.mjs"), [module], { execArgv: V8_FLAGS, env });
+  const messages = on(child, "message", { close: ["exit"] });
+  const receive = async () => (await messages.next()).value?.[0];
+  return {
+    ...started.parse(await receive()),
+    async invoke(event: object): Promise<Invocation> {
+      child.send(event);
+      return invocation.parse(await receive());
+    },
+    [Symbol.dispose]: () => void child.kill(),
+  };
+}
+
+/** Starts engines with tables, queues and a key set, and points this process's environment at them. */
+export async function startCountedLedger() {
+  const cleanUp = new AsyncDisposableStack();
+  const engines = cleanUp.use(await startCountedEngines());
+  Object.assign(process.env, engines.environment);
+  await provision(template(STAGE));
+  await useStageWithQueues(STAGE);
+  await seedCurrencies(setting("CURRENCIES_TABLE"));
+  const keySet = cleanUp.adopt(await serveKeySet(), ({ stop }) => stop());
+  Object.assign(process.env, { JWT_JWKS_URL: keySet.url, JWT_ISSUER: TOKENS.issuer, JWT_AUDIENCE: TOKENS.audience });
+  return { ...engines, [Symbol.asyncDispose]: () => cleanUp.disposeAsync() };
+}
+
+/** Bundles every function and starts a ledger for them. */
+export async function startFunctionBench() {
+  const cleanUp = new AsyncDisposableStack();
+  const folder = cleanUp.use(mkdtempDisposableSync(join(tmpdir(), "antler-functions-")));
+  const bundles = await bundleFunctions(folder.path);
+  const engines = cleanUp.use(await startCountedLedger());
+  /** Starts the function of this name in serverless.yml, or of this module. */
+  const start = async (name: string) =>
+    cleanUp.use(await startLambda(bundles.find((bundle) => bundle.name === name)?.file ?? name));
+  return { bundles, engines, start, [Symbol.asyncDispose]: () => cleanUp.disposeAsync() };
+}
+
+export interface CommandLoad {
+  readonly commands: number;
+  /** The most that the queue delivers to one invocation. */
+  readonly batch: number;
+  readonly users: number;
+  readonly metadata?: Readonly<Record<string, string>>;
+}
+
+/** The two functions on a command's path. */
+interface CommandFunctions {
+  accept(event: HttpEvent): Promise<Invocation>;
+  consume(event: SQSEvent): Promise<Invocation>;
+}
+
+const acceptedResponse = z.object({ statusCode: z.literal(202) });
+const batchResponse = z.object({ batchItemFailures: z.array(z.unknown()).max(0) });
+
+/** Sends deposits through the functions in the places of API Gateway and of Lambda's event source mapping. */
+export async function passCommands(load: CommandLoad, { accept, consume }: CommandFunctions) {
+  const users = await createUsers(load.users);
+  const accepted: Invocation[] = [];
+  for (let sent = 0; sent < load.commands; sent += users.length) {
+    for (const { userId, token } of users) {
+      const headers = {
+        authorization: `Bearer ${token}`,
+        "content-type": "application/json",
+        "idempotency-key": randomUUID(),
+      };
+      const content = { currency: "USD", amount: "12.34", reference: "order-20261123-000042", metadata: load.metadata };
+      const route = { method: "POST", path: "/v1/users/{userId}/deposits", pathParameters: { userId } };
+      const invoked = await accept(httpEvent({ ...route, headers, body: JSON.stringify(content) }));
+      acceptedResponse.parse(invoked.response);
+      accepted.push(invoked);
+    }
+  }
+
+  const queue = { queueUrl: setting("COMMANDS_QUEUE_URL"), queueArn: "", region: "us-east-1" };
+  const consumed: Invocation[] = [];
+  let decided = 0;
+  const done = Promise.withResolvers<void>();
+  const consumeBatch = async (event: SQSEvent) => {
+    const invoked = await consume(event);
+    batchResponse.parse(invoked.response);
+    consumed.push(invoked);
+    decided += event.Records.length;
+    if (decided === load.commands) done.resolve();
+    return invoked.response;
+  };
+  const source = { ...queue, batchSize: load.batch, maximumConcurrency: 1 };
+  const stop = mapEventSource(source, (event) => consumeBatch(event).catch(done.reject));
+  await done.promise.finally(stop);
+  return { accepted, consumed };
+}
