@@ -8,19 +8,20 @@ import { parse } from "yaml";
 import * as z from "zod";
 import { readEnvironment, readSettings } from "../localstack/settings.ts";
 import { command, wholeNumber } from "../scripts/command.ts";
-import { type Census, takeCensus } from "./census.ts";
-import { percentile, readReport } from "./report.ts";
-import { type Ground, openWallets } from "./wallets.ts";
+import { percentile } from "../scripts/statistics.ts";
+import { type LoadOutcomes, readOutcomes } from "./outcomes.ts";
+import { readReport } from "./report.ts";
+import { type LoadSetup, openWallets } from "./wallets.ts";
 
 const USAGE = `Usage: npm run load
 
-Sends the load of artillery/scenarios.yml to a running stack and exits with 1 unless every answer and every outcome was as it
-must be. All settings are in the environment:
+Sends the load of artillery/scenarios.yml to a running stack. Exits with 1 unless every response was as expected and every
+accepted command was decided. All settings are environment variables:
 
-  API_URL         the stack; without it, the one of npm start with this API_PORT
+  API_URL         the stack's URL; by default the stack of npm start with this API_PORT
   LOAD_RATE       requests a second
-  LOAD_SECONDS    how long
-  PUSHGATEWAY_URL where Artillery's metrics go, for Prometheus`;
+  LOAD_SECONDS    duration of the load
+  PUSHGATEWAY_URL push gateway for Artillery's metrics`;
 
 const WALLETS = 200;
 const HEALTH_TIMEOUT_MS = 10_000;
@@ -47,7 +48,7 @@ const environment = z.object({
   PUSHGATEWAY_URL: httpUrl.optional(),
 });
 
-/** The scenarios' `config`, with what the environment says put over it. */
+/** The scenarios' `config` with the overrides from the environment. */
 function readConfig() {
   const { API_PORT, API_URL, LOAD_RATE, LOAD_SECONDS, PUSHGATEWAY_URL } = readEnvironment(environment, process.env);
   const ownTarget = API_PORT && `http://localhost:${readSettings(process.env).API_PORT}`;
@@ -75,20 +76,19 @@ async function isHealthy(apiUrl: string): Promise<boolean> {
   }
 }
 
-/**
- * Runs the scenarios in the wallets that were opened.
- *
- * @returns Artillery's exit code, and the locations of the commands that were accepted
- */
-async function runArtillery(config: object, ground: Ground): Promise<{ exitCode: number | null; locations: string[] }> {
+/** @returns Artillery's exit code, and the locations of the accepted commands */
+async function runArtillery(
+  config: object,
+  setup: LoadSetup,
+): Promise<{ exitCode: number | null; locations: string[] }> {
   const exchange = mkdtempSync(join(tmpdir(), "antler-load-"));
   try {
-    const groundFile = join(exchange, "ground.json");
+    const setupFile = join(exchange, "setup.json");
     const acceptedFile = join(exchange, "accepted.txt");
-    writeFileSync(groundFile, JSON.stringify(ground), { mode: 0o600 });
+    writeFileSync(setupFile, JSON.stringify(setup), { mode: 0o600 });
     writeFileSync(acceptedFile, "");
     const exitCode = await startArtillery(["--overrides", JSON.stringify({ config })], {
-      LOAD_GROUND_FILE: groundFile,
+      LOAD_SETUP_FILE: setupFile,
       LOAD_ACCEPTED_FILE: acceptedFile,
     });
     return { exitCode, locations: readFileSync(acceptedFile, "utf8").split("\n").filter(Boolean) };
@@ -107,7 +107,7 @@ async function startArtillery(options: readonly string[], variables: NodeJS.Proc
       ...variables,
       ARTILLERY_DISABLE_TELEMETRY: "true",
       NO_COLOR: "1",
-      // Artillery would send even loopback through it, and knows no NO_PROXY.
+      // Artillery ignores NO_PROXY: it would send loopback requests to the proxy too.
       HTTP_PROXY: undefined,
     },
   });
@@ -120,28 +120,29 @@ async function startArtillery(options: readonly string[], variables: NodeJS.Proc
   return exitCode;
 }
 
-/** The limits of the `ensure` plugin, as it printed them. */
+/** Summarizes what the `ensure` plugin printed. */
 function describeLimits(log: string): string {
   const checks = log.split("\n").filter((line) => /^(?:ok|fail): /.test(line));
   const broken = checks.filter((line) => line.startsWith("fail")).map((line) => `\n  ${line}`);
-  return `Limits       ${checks.length - broken.length} of ${checks.length} held${broken.join("")}`;
+  return `Limits       ${checks.length - broken.length} of ${checks.length} met${broken.join("")}`;
 }
 
-function describeCensus({ posted, rejected, undecided, unanswered, broken, acceptedToPostedMs }: Census): string {
+function describeOutcomes(outcomes: LoadOutcomes): string {
+  const { posted, rejected, undecided, unanswered, broken, acceptedToPostedMs } = outcomes;
   const [p50, p95, p99, max] = [50, 95, 99, 100].map((percent) => percentile(acceptedToPostedMs, percent));
   return [
     `Posted       p50 ${p50} ms, p95 ${p95} ms, p99 ${p99} ms, max ${max} ms after accepted, by the ledger's clocks`,
     undecided.length === 0
-      ? `Outcomes     every accepted command ended: ${posted} posted, ${rejected} rejected, in ${WALLETS} wallets`
-      : `Outcomes     ${undecided.length} accepted commands have NOT ended, such as ${undecided[0]}`,
+      ? `Outcomes     every accepted command was decided: ${posted} posted, ${rejected} rejected, in ${WALLETS} wallets`
+      : `Outcomes     ${undecided.length} accepted commands were NOT decided, such as ${undecided[0]}`,
     broken.length === 0
-      ? "Histories    hold every command once, and have no gap"
-      : `Histories    of ${broken.length} wallets are BROKEN, such as that of ${broken[0]}`,
-    ...(unanswered > 0 ? [`Unanswered   ${unanswered} commands were decided, but their answers never came`] : []),
+      ? "Histories    every command once, no gap"
+      : `Histories    ${broken.length} wallets have a gap or a duplicate, such as that of ${broken[0]}`,
+    ...(unanswered > 0 ? [`Unanswered   ${unanswered} commands were decided whose responses never arrived`] : []),
   ].join("\n");
 }
 
-/** @returns whether everything was as it must be */
+/** @returns whether the load passed */
 async function load(): Promise<boolean> {
   const config = readConfig();
   const { target, phases } = config;
@@ -151,11 +152,11 @@ async function load(): Promise<boolean> {
   }
   mkdirSync(OUTPUT_DIR, { recursive: true });
   rmSync(REPORT_FILE, { force: true });
-  const ground = await openWallets(target, WALLETS);
+  const setup = await openWallets(target, WALLETS);
 
   const [{ arrivalRate, duration }] = phases;
-  console.log(`${arrivalRate} requests a second for ${duration} s go to ${target} …\n`);
-  const { exitCode, locations } = await runArtillery(config, ground);
+  console.log(`${arrivalRate} requests a second for ${duration} s to ${target} …\n`);
+  const { exitCode, locations } = await runArtillery(config, setup);
   if (!existsSync(REPORT_FILE)) {
     console.error(`Artillery ended without a report: see ${relative(".", LOG_FILE)}`);
     return false;
@@ -164,10 +165,10 @@ async function load(): Promise<boolean> {
   console.log(report.text);
   console.log(describeLimits(readFileSync(LOG_FILE, "utf8")));
 
-  const census = await takeCensus(target, ground.openings, locations, DECIDED_WITHIN_MS);
-  console.log(describeCensus(census));
-  console.log(`\nMore in ${relative(".", REPORT_FILE)} and ${relative(".", LOG_FILE)}`);
-  const { undecided, unanswered, broken } = census;
+  const outcomes = await readOutcomes(target, setup.firstDeposits, locations, DECIDED_WITHIN_MS);
+  console.log(describeOutcomes(outcomes));
+  console.log(`\nDetails in ${relative(".", REPORT_FILE)} and ${relative(".", LOG_FILE)}`);
+  const { undecided, unanswered, broken } = outcomes;
   return exitCode === 0 && !report.failed && undecided.length === 0 && unanswered === 0 && broken.length === 0;
 }
 

@@ -1,10 +1,10 @@
 import { randomInt } from "node:crypto";
 import { appendFileSync, readFileSync } from "node:fs";
 import {
-  type Accepted,
-  type Command,
+  type AcceptedRequest,
   deposit,
-  groundSchema,
+  type LoadRequest,
+  loadSetupSchema,
   overdraft,
   pick,
   type Wallet,
@@ -12,18 +12,18 @@ import {
 } from "./wallets.ts";
 
 /**
- * The hooks of scenarios.yml. The name ends in .mts because Artillery makes CommonJS of a .ts processor, which can't
- * load in this package; Node runs .mts as it is. Artillery can run several workers, each with this module to itself:
- * they share the wallets, and each remembers its own commands.
+ * The hooks of scenarios.yml. The name ends in .mts because Artillery compiles a .ts processor to CommonJS, which this package
+ * can't load. Artillery can run several workers, each with its own instance of this module: the workers share the wallets, and
+ * each knows only the commands that it sent.
  */
 
 /** A virtual user; the scenarios fill in their requests from `vars`. */
 interface VirtualUser {
   readonly vars: {
     wallet?: Wallet;
-    foreignWallet?: Wallet;
-    command?: Command;
-    accepted?: Accepted;
+    otherWallet?: Wallet;
+    request?: LoadRequest;
+    accepted?: AcceptedRequest;
     query?: string;
   };
 }
@@ -37,54 +37,54 @@ interface Events {
   emit(type: "counter", name: string, value: number): void;
 }
 
-const REMEMBERED_MAX = 1000;
+const RECENT_MAX = 1000;
 const HISTORY_LIMIT_MAX = 50;
 
-const { LOAD_GROUND_FILE = "", LOAD_ACCEPTED_FILE = "" } = process.env;
-const { currencies, openings } = groundSchema.parse(JSON.parse(readFileSync(LOAD_GROUND_FILE, "utf8")));
-/** The latest accepted commands, the last one last. */
-const remembered = [...openings];
-let turn = randomInt(openings.length);
+const { LOAD_SETUP_FILE = "", LOAD_ACCEPTED_FILE = "" } = process.env;
+const { currencies, firstDeposits } = loadSetupSchema.parse(JSON.parse(readFileSync(LOAD_SETUP_FILE, "utf8")));
+/** The most recent accepted requests, newest last. */
+const recent = [...firstDeposits];
+let walletIndex = randomInt(firstDeposits.length);
 
-/** By turns, so that two reads soon after each other are of different wallets. */
+/** Round robin, so that consecutive reads are of different wallets. */
 function nextWallet(): Wallet {
-  turn = (turn + 1) % openings.length;
-  return (openings[turn] ?? pick(openings)).wallet;
+  walletIndex = (walletIndex + 1) % firstDeposits.length;
+  return (firstDeposits[walletIndex] ?? pick(firstDeposits)).wallet;
 }
 
 export async function pickDeposit({ vars }: VirtualUser): Promise<void> {
-  vars.command = deposit(pick(openings).wallet, pick(currencies));
+  vars.request = deposit(pick(firstDeposits).wallet, pick(currencies));
 }
 
 export async function pickWithdrawal({ vars }: VirtualUser): Promise<void> {
-  vars.command = withdrawal(pick(openings).wallet, pick(currencies));
+  vars.request = withdrawal(pick(firstDeposits).wallet, pick(currencies));
 }
 
 export async function pickOverdraft({ vars }: VirtualUser): Promise<void> {
-  vars.command = overdraft(pick(openings).wallet, pick(currencies));
+  vars.request = overdraft(pick(firstDeposits).wallet, pick(currencies));
 }
 
 export async function pickReplay({ vars }: VirtualUser): Promise<void> {
-  vars.accepted = pick(remembered);
-  vars.command = vars.accepted;
+  vars.accepted = pick(recent);
+  vars.request = vars.accepted;
 }
 
 export async function pickReuse({ vars }: VirtualUser): Promise<void> {
-  const command = pick(remembered);
-  vars.command = { ...command, amount: `1${command.amount}` };
+  const request = pick(recent);
+  vars.request = { ...request, amount: `1${request.amount}` };
 }
 
 export async function pickTransaction({ vars }: VirtualUser): Promise<void> {
-  vars.accepted = remembered.at(-1) ?? pick(remembered);
+  vars.accepted = recent.at(-1) ?? pick(recent);
 }
 
 export async function pickWallet({ vars }: VirtualUser): Promise<void> {
   vars.wallet = nextWallet();
 }
 
-export async function pickForeignWallet({ vars }: VirtualUser): Promise<void> {
+export async function pickOtherWallet({ vars }: VirtualUser): Promise<void> {
   vars.wallet = nextWallet();
-  vars.foreignWallet = nextWallet();
+  vars.otherWallet = nextWallet();
 }
 
 export async function pickHistory({ vars }: VirtualUser): Promise<void> {
@@ -95,22 +95,19 @@ export async function pickHistory({ vars }: VirtualUser): Promise<void> {
   vars.query = query.toString();
 }
 
-/**
- * Remembers and notes an accepted command, whatever became of it: every answer that carries a Location is a promise
- * that load.ts holds the ledger to.
- */
+/** Records the Location of every accepted command: load.ts checks that each of them is decided. */
 export async function watchResponse(
   _request: unknown,
   { statusCode, headers }: Response,
   { vars }: VirtualUser,
   events: Events,
 ): Promise<void> {
-  // A threshold needs its metric to be there, even if nothing goes wrong.
+  // A threshold fails when its metric does not exist.
   events.emit("counter", "plugins.expect.failed", 0);
   events.emit("counter", "antler.5xx", statusCode >= 500 ? 1 : 0);
-  if (!vars.command || !headers.location) return;
+  if (!vars.request || !headers.location) return;
   appendFileSync(LOAD_ACCEPTED_FILE, `${headers.location}\n`);
   if (vars.accepted) return;
-  remembered.push({ ...vars.command, location: headers.location });
-  if (remembered.length > REMEMBERED_MAX) remembered.shift();
+  recent.push({ ...vars.request, location: headers.location });
+  if (recent.length > RECENT_MAX) recent.shift();
 }

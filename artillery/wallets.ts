@@ -3,55 +3,53 @@ import * as z from "zod";
 import { issueToken } from "../localstack/identityProvider.ts";
 import { readSettings } from "../localstack/settings.ts";
 
-/** What stands before the load begins: wallets with a token and a first, posted deposit each. */
-
 const walletSchema = z.object({ userId: z.string(), token: z.string() });
 const currencySchema = z.object({ code: z.string(), exponent: z.int() });
-const commandSchema = z.object({
+const loadRequestSchema = z.object({
   wallet: walletSchema,
   path: z.string(),
   key: z.string(),
   currency: z.string(),
   amount: z.string(),
 });
-const acceptedSchema = commandSchema.extend({ location: z.string() });
+const acceptedRequestSchema = loadRequestSchema.extend({ location: z.string() });
 
 export type Wallet = z.infer<typeof walletSchema>;
 export type Currency = z.infer<typeof currencySchema>;
 /** A command as it is sent. */
-export type Command = z.infer<typeof commandSchema>;
-/** A command that the API has taken. */
-export type Accepted = z.infer<typeof acceptedSchema>;
+export type LoadRequest = z.infer<typeof loadRequestSchema>;
+/** A request whose command the API has accepted. */
+export type AcceptedRequest = z.infer<typeof acceptedRequestSchema>;
 
-/** What load.ts hands to the processor, in a file. */
-export const groundSchema = z.object({
+/** What load.ts passes to the processor in a file: the currencies, and one posted deposit in each wallet. */
+export const loadSetupSchema = z.object({
   currencies: z.array(currencySchema),
-  openings: z.array(acceptedSchema),
+  firstDeposits: z.array(acceptedRequestSchema),
 });
-export type Ground = z.infer<typeof groundSchema>;
+export type LoadSetup = z.infer<typeof loadSetupSchema>;
 
-/** An amount is of one to as many whole units. */
+/** Limits of random amounts, in whole units of the currency. */
 const DEPOSIT_UNITS_MAX = 1000;
 const WITHDRAWAL_UNITS_MAX = 100;
 
-export function deposit(wallet: Wallet, { code, exponent }: Currency): Command {
-  return command(wallet, "deposits", code, randomAmount(randomInt(DEPOSIT_UNITS_MAX) + 1, exponent));
+export function deposit(wallet: Wallet, { code, exponent }: Currency): LoadRequest {
+  return loadRequest(wallet, "deposits", code, randomAmount(randomInt(DEPOSIT_UNITS_MAX) + 1, exponent));
 }
 
-export function withdrawal(wallet: Wallet, { code, exponent }: Currency): Command {
-  return command(wallet, "withdrawals", code, randomAmount(randomInt(WITHDRAWAL_UNITS_MAX) + 1, exponent));
+export function withdrawal(wallet: Wallet, { code, exponent }: Currency): LoadRequest {
+  return loadRequest(wallet, "withdrawals", code, randomAmount(randomInt(WITHDRAWAL_UNITS_MAX) + 1, exponent));
 }
 
-/** Takes more than all deposits of a load bring, and less than the 38 digits that an amount may have. */
-export function overdraft(wallet: Wallet, { code, exponent }: Currency): Command {
-  return command(wallet, "withdrawals", code, `9${randomDigits(15)}${randomAmount("", exponent)}`);
+/** A withdrawal of more than all deposits of a load, with fewer than the 38 digits that an amount may have. */
+export function overdraft(wallet: Wallet, { code, exponent }: Currency): LoadRequest {
+  return loadRequest(wallet, "withdrawals", code, `9${randomDigits(15)}${randomAmount("", exponent)}`);
 }
 
-function command(wallet: Wallet, collection: string, currency: string, amount: string): Command {
+function loadRequest(wallet: Wallet, collection: string, currency: string, amount: string): LoadRequest {
   return { wallet, path: `/v1/users/${wallet.userId}/${collection}`, key: randomUUID(), currency, amount };
 }
 
-/** A decimal string with all the digits that the currency has; no float, which could not hold them. */
+/** A decimal string with as many decimals as the currency has; a float would lose digits. */
 function randomAmount(units: number | string, exponent: number): string {
   return exponent === 0 ? String(units) : `${units}.${randomDigits(exponent)}`;
 }
@@ -61,27 +59,27 @@ function randomDigits(count: number): string {
 }
 
 /**
- * Signs a token for each of `count` new users and makes each a first deposit, in any currency.
+ * Creates users with a token and a first deposit each, in random currencies.
  *
  * @throws Error when a deposit is not posted
  */
-export async function openWallets(apiUrl: string, count: number): Promise<Ground> {
+export async function openWallets(apiUrl: string, count: number): Promise<LoadSetup> {
   const { data: currencies } = z
     .object({ data: z.array(currencySchema) })
     .parse(await (await fetch(`${apiUrl}/v1/currencies`)).json());
   const { JWT_ISSUER: issuer, JWT_AUDIENCE: audience } = readSettings(process.env);
-  // Users of this load only, so that what they own and what was decided for them can be told in full.
+  // New users, so that their histories contain only this load's commands.
   const load = randomUUID().slice(0, 8);
-  const openings = await inParallel([...Array(count).keys()], async (index) => {
+  const firstDeposits = await inParallel([...Array(count).keys()], async (index) => {
     const userId = `load-${load}-${index}`;
     const token = await issueToken({ subject: userId, scope: undefined, issuer, audience });
-    return open(apiUrl, deposit({ userId, token }, pick(currencies)));
+    return sendAndWait(apiUrl, deposit({ userId, token }, pick(currencies)));
   });
-  return { currencies, openings };
+  return { currencies, firstDeposits };
 }
 
-async function open(apiUrl: string, opening: Command): Promise<Accepted> {
-  const { wallet, path, key, currency, amount } = opening;
+async function sendAndWait(apiUrl: string, request: LoadRequest): Promise<AcceptedRequest> {
+  const { wallet, path, key, currency, amount } = request;
   const response = await fetch(apiUrl + path, {
     method: "POST",
     headers: {
@@ -94,20 +92,20 @@ async function open(apiUrl: string, opening: Command): Promise<Accepted> {
   });
   const location = response.headers.get("location");
   if (response.status !== 201 || !location) {
-    throw new Error(`The first deposit of ${wallet.userId}: ${response.status} ${await response.text()}`);
+    throw new Error(`The first deposit of ${wallet.userId} was answered ${response.status}: ${await response.text()}`);
   }
-  return { ...opening, location };
+  return { ...request, location };
 }
 
 export function pick<T>(items: readonly T[]): T {
   const item = items[randomInt(items.length)];
-  if (item === undefined) throw new Error("There is nothing to pick from");
+  if (item === undefined) throw new Error("An empty list has no item to pick");
   return item;
 }
 
 const PARALLEL_MAX = 10;
 
-/** Works on the items in their order, a few at a time. */
+/** Does the work for the items in their order, {@link PARALLEL_MAX} at a time. */
 export async function inParallel<T, R>(items: readonly T[], work: (item: T) => Promise<R>): Promise<R[]> {
   const results: R[] = [];
   const queue = items.entries();

@@ -1,18 +1,18 @@
 import { setTimeout } from "node:timers/promises";
 import * as z from "zod";
-import { type Accepted, inParallel } from "./wallets.ts";
+import { type AcceptedRequest, inParallel } from "./wallets.ts";
 
-/** What became of the commands of a load, from the histories of all its users. */
-export interface Census {
+/** The outcomes of a load's commands, from the histories of all its users. */
+export interface LoadOutcomes {
   readonly posted: number;
   readonly rejected: number;
   /** Locations of accepted commands that were not decided in time. */
   readonly undecided: readonly string[];
-  /** Decided commands that nobody knows to be accepted: their answers never came. */
+  /** Decided commands whose responses never arrived. */
   readonly unanswered: number;
-  /** Users whose history has a gap, or a command twice. */
+  /** Users whose history has a gap, or contains a command twice. */
   readonly broken: readonly string[];
-  /** For every posted command from `createdAt` to `postedAt`, by the ledger's clocks, ascending. */
+  /** From `createdAt` to `postedAt` of every posted command, by the ledger's clocks. */
   readonly acceptedToPostedMs: readonly number[];
 }
 
@@ -31,23 +31,23 @@ const pageSchema = z.object({
   ),
   nextCursor: z.string().nullable(),
 });
-type Decided = z.infer<typeof pageSchema>["data"][number];
+type DecidedTransaction = z.infer<typeof pageSchema>["data"][number];
 
 /**
- * Reads every user's history until each accepted command stands in it, or the time is over.
+ * Reads every user's history until it contains each accepted command, or until the wait is over.
  *
- * @param locations of the accepted commands, in any order and as often as they were met
+ * @param locations of the accepted commands, in any order, with duplicates
  */
-export async function takeCensus(
+export async function readOutcomes(
   apiUrl: string,
-  openings: readonly Accepted[],
+  firstDeposits: readonly AcceptedRequest[],
   locations: Iterable<string>,
   waitMs: number,
-): Promise<Census> {
-  const accepted = new Set([...locations, ...openings.map(({ location }) => location)]);
+): Promise<LoadOutcomes> {
+  const accepted = new Set([...locations, ...firstDeposits.map(({ location }) => location)]);
   const byUser = Map.groupBy(accepted, (location) => location.slice(0, location.lastIndexOf("/")));
   const deadlineMs = Date.now() + waitMs;
-  const users = await inParallel(openings, async ({ wallet, location }) => {
+  const users = await inParallel(firstDeposits, async ({ wallet, location }) => {
     const collection = location.slice(0, location.lastIndexOf("/"));
     const expected = byUser.get(collection) ?? [];
     for (;;) {
@@ -62,7 +62,7 @@ export async function takeCensus(
     }
   });
 
-  const before = new Set(openings.map(({ location }) => location));
+  const before = new Set(firstDeposits.map(({ location }) => location));
   const decisions = users.flatMap(({ collection, history }) =>
     history.filter(({ id }) => !before.has(`${collection}/${id}`)),
   );
@@ -72,28 +72,26 @@ export async function takeCensus(
     rejected: decisions.length - posted.length,
     undecided: users.flatMap(({ undecided }) => undecided),
     unanswered: users.reduce((sum, { unanswered }) => sum + unanswered, 0),
-    broken: users.filter(({ history }) => !isWhole(history)).map(({ userId }) => userId),
-    acceptedToPostedMs: posted
-      .map(({ createdAt, postedAt }) => Date.parse(postedAt ?? "") - Date.parse(createdAt))
-      .sort((a, b) => a - b),
+    broken: users.filter(({ history }) => !isComplete(history)).map(({ userId }) => userId),
+    acceptedToPostedMs: posted.map(({ createdAt, postedAt }) => Date.parse(postedAt ?? "") - Date.parse(createdAt)),
   };
 }
 
-/** Newest first, with every sequence number from the last down to 1, and each command once. */
-function isWhole(history: readonly Decided[]): boolean {
+/** True for every sequence number from the last down to 1, newest first, with each command once. */
+function isComplete(history: readonly DecidedTransaction[]): boolean {
   return (
     history.every(({ sequence }, index) => sequence === history.length - index) &&
     new Set(history.map(({ id }) => id)).size === history.length
   );
 }
 
-async function readHistory(url: string, token: string): Promise<Decided[]> {
-  const history: Decided[] = [];
+async function readHistory(url: string, token: string): Promise<DecidedTransaction[]> {
+  const history: DecidedTransaction[] = [];
   let cursor: string | null = "";
   while (cursor !== null) {
     const query = new URLSearchParams({ limit: String(PAGE_LIMIT), ...(cursor && { cursor }) });
     const response = await fetch(`${url}?${query}`, { headers: { authorization: `Bearer ${token}` } });
-    if (!response.ok) throw new Error(`${url} answers ${response.status}: ${await response.text()}`);
+    if (!response.ok) throw new Error(`GET ${url} answered ${response.status}: ${await response.text()}`);
     const page: z.infer<typeof pageSchema> = pageSchema.parse(await response.json());
     history.push(...page.data);
     cursor = page.nextCursor;
