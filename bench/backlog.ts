@@ -12,7 +12,7 @@ import { acceptedDeposit, fillTables, HOT_USER, MEMORY_FOLDER } from "./fill.ts"
 import type { TransactionItem } from "./ledgerReader.ts";
 import { startBenchStack } from "./stack.ts";
 
-/** A tenth of the commands are the hot wallet's, the others those of 900 users. */
+/** Every tenth command is the hot wallet's; the users send the others in turn. */
 const COMMANDS = 100_000;
 const USERS = 1000;
 
@@ -20,7 +20,7 @@ const USERS = 1000;
 export async function drainBacklog() {
   using folder = mkdtempDisposableSync(join(MEMORY_FOLDER, "antler-backlog-"));
   const commands = Array.from({ length: COMMANDS }, (_, index) =>
-    acceptedDeposit(index % 10 === 0 ? HOT_USER : `bench-${index % USERS}`, index),
+    acceptedDeposit(index % 10 === 0 ? HOT_USER : `bench-${(index - Math.ceil(index / 10)) % USERS}`, index),
   );
   await fillTables(
     folder.path,

@@ -1,7 +1,7 @@
 import type { AttributeValue } from "@aws-sdk/client-dynamodb";
 import { sum } from "../scripts/statistics.ts";
 import { type AwsUsage, EMPTY_RECEIVE } from "./awsUsage.ts";
-import book from "./prices.json" with { type: "json" };
+import pricing from "./prices.json" with { type: "json" };
 
 export interface Usage {
   readonly commands: number;
@@ -12,8 +12,8 @@ export interface Usage {
   readonly aws: AwsUsage;
 }
 
-type Prices = Readonly<Record<keyof typeof book.prices, { readonly dollars: number }>>;
-type Assumptions = Pick<typeof book.assumptions, "memoryMegabytes" | "vCpuShare" | "platformLogBytes"> & {
+type Prices = Readonly<Record<keyof typeof pricing.prices, { readonly dollars: number }>>;
+type Assumptions = Pick<typeof pricing.assumptions, "memoryMegabytes" | "vCpuShare" | "platformLogBytes"> & {
   readonly latencyMs: Readonly<Record<string, number>>;
 };
 
@@ -69,7 +69,7 @@ export function storageDollars(bytes: number, prices: Prices): number {
   return gigabytes * (2 * prices.dynamoStorageGigabyteMonth.dollars + prices.dynamoRecoveryGigabyteMonth.dollars);
 }
 
-export type MonthlyItem = (typeof book.antlerMonth)[number];
+export type MonthlyItem = (typeof pricing.antlerMonth)[number];
 
 /** @throws Error for an item without a price */
 export function monthDollars({ item, price, quantity }: MonthlyItem, prices: Prices): number {

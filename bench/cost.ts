@@ -4,7 +4,7 @@ import { formatNumber, table } from "../scripts/table.ts";
 import { bill, itemBytes, type MonthlyItem, monthDollars, storageDollars, type Usage } from "./bill.ts";
 import { type CommandLoad, passCommands, STAGE, startFunctionBench } from "./lambda.ts";
 import { ledgerReader } from "./ledgerReader.ts";
-import book from "./prices.json" with { type: "json" };
+import pricing from "./prices.json" with { type: "json" };
 
 const USAGE = `Usage: npm run cost
 
@@ -38,10 +38,10 @@ async function measureUsage(load: CommandLoad): Promise<Usage> {
 }
 
 function report(spread: Usage, hot: Usage, storedBytes: number): string {
-  const { latencyMs, memoryMegabytes, vCpuShare } = book.assumptions;
+  const { latencyMs, memoryMegabytes, vCpuShare } = pricing.assumptions;
   const latencies = Object.entries(latencyMs).map(([operation, ms]) => `${operation} ${ms}`);
-  const hotBill = bill(hot, book.prices, book.assumptions);
-  const rows = bill(spread, book.prices, book.assumptions).map(
+  const hotBill = bill(hot, pricing.prices, pricing.assumptions);
+  const rows = bill(spread, pricing.prices, pricing.assumptions).map(
     ({ item, unit, perCommand, dollarsPerMillion }, index) => ({
       ...{ item, unit, "spread, each": perCommand, "spread, $": dollarsPerMillion },
       "hot wallet, each": hotBill[index]?.perCommand ?? Number.NaN,
@@ -49,12 +49,12 @@ function report(spread: Usage, hot: Usage, storedBytes: number): string {
     }),
   );
   const totals = { spread: total(rows, "spread, $"), hot: total(rows, "hot wallet, $") };
-  const [antler, postgres] = [monthRows(book.antlerMonth), monthRows(book.postgresMonth)];
+  const [antler, postgres] = [monthRows(pricing.antlerMonth), monthRows(pricing.postgresMonth)];
   const equalCost = (perMillion: number) => {
     const millions = (total(postgres, "$") - total(antler, "$")) / perMillion;
     return `${millions.toFixed(1)} million commands a month (${((millions * 1e6) / SECONDS_A_MONTH).toFixed(1)} a second)`;
   };
-  return `Dollars for a million commands in ${book.region}; bench/prices.json has every price with its source and date.
+  return `Dollars for a million commands in ${pricing.region}; bench/prices.json has every price with its source and date.
 Spread: every user sends one command, delivered alone. Hot wallet: one user, ten commands a delivery.
 
 ${table([...rows, { item: "Sum", "spread, $": totals.spread, "hot wallet, $": totals.hot }])}
@@ -62,7 +62,7 @@ ${table([...rows, { item: "Sum", "spread, $": totals.spread, "hot wallet, $": to
 Assumed: AWS's latencies of ${latencies.join(", ")} ms; the measured CPU time,
 ${formatNumber(spread.cpuMs / spread.commands)} ms spread and ${formatNumber(hot.cpuMs / hot.commands)} ms hot, on a share of ${vCpuShare} of a core (${memoryMegabytes} MB), warm.
 Left out: tracing, free tiers, volume discounts, cold starts, retries, data out to the internet.
-Storing a million transactions of ${storedBytes.toFixed(0)} bytes each costs $${storageDollars(storedBytes, book.prices).toFixed(2)} a month, index and recovery included.
+Storing a million transactions of ${storedBytes.toFixed(0)} bytes each costs $${storageDollars(storedBytes, pricing.prices).toFixed(2)} a month, index and recovery included.
 
 Dollars a month before the first command, of Antler and of a ledger on Postgres:
 
@@ -76,7 +76,7 @@ Postgres: logs, metrics, alarms, traffic of the load balancer and of the NAT gat
 }
 
 function monthRows(items: readonly MonthlyItem[]) {
-  return items.map((item) => ({ item: item.item, arithmetic: item.arithmetic, $: monthDollars(item, book.prices) }));
+  return items.map((item) => ({ item: item.item, arithmetic: item.arithmetic, $: monthDollars(item, pricing.prices) }));
 }
 
 function total<Column extends string>(rows: readonly Readonly<Record<Column, number>>[], column: Column): number {

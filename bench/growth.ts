@@ -1,5 +1,4 @@
-import { cpSync, mkdtempDisposableSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { cpSync, mkdirSync, mkdtempDisposableSync } from "node:fs";
 import { join } from "node:path";
 import { writeCursor } from "../lib/http/cursor.ts";
 import { readArguments, someOf, wholeNumber } from "../scripts/command.ts";
@@ -16,6 +15,7 @@ const USAGE = `Usage: npm run growth -- [--runs N] [--only 'empty,100 currencies
 Compares ledgers with a long history to an empty one, N times (3). Every stack works on a copy of tables that were filled before,
 on a file system in memory, so that no disk is measured. Linux only.`;
 
+const FOLDER = join(import.meta.dirname, "../.antler");
 const TRANSACTIONS_A_USER = 100;
 const READS = 200;
 
@@ -35,7 +35,8 @@ const { runs, only } = readArguments({
 });
 const ledgers = LEDGERS.filter(({ name }) => !only || only.includes(name));
 const verifications: Readonly<Record<string, string | number>>[] = [];
-using folder = mkdtempDisposableSync(join(tmpdir(), "antler-growth-"));
+mkdirSync(FOLDER, { recursive: true });
+using folder = mkdtempDisposableSync(join(FOLDER, "growth-"));
 for (const ledger of ledgers) await fillTables(join(folder.path, ledger.name), itemsOf(ledger));
 const variants = ledgers.map((ledger) => ({ name: ledger.name, run: (round: number) => run(ledger, round === 1) }));
 const results = await runInTurn(runs, variants);

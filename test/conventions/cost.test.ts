@@ -4,7 +4,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest"
 import { EMPTY_RECEIVE } from "../../bench/awsUsage.ts";
 import { bill, itemBytes, monthDollars, storageDollars, type Usage } from "../../bench/bill.ts";
 import { type CommandLoad, passCommands, startCountedLedger } from "../../bench/lambda.ts";
-import book from "../../bench/prices.json" with { type: "json" };
+import pricing from "../../bench/prices.json" with { type: "json" };
 import { handler as commands } from "../../functions/commands.ts";
 import { handler as consume } from "../../functions/consume.ts";
 import { sqs } from "../../lib/aws/clients.ts";
@@ -139,7 +139,7 @@ describe("the bill", () => {
     },
   };
   const prices = {
-    ...book.prices,
+    ...pricing.prices,
     apiGatewayMillionRequests: { dollars: 1 },
     lambdaMillionRequests: { dollars: 0.2 },
     lambdaMillionGigabyteSeconds: { dollars: 10 },
@@ -197,10 +197,12 @@ describe("the bill", () => {
   });
 
   test("has a price for every monthly item", () => {
-    for (const monthly of [...book.antlerMonth, ...book.postgresMonth]) {
-      expect(monthDollars(monthly, book.prices), monthly.item).toBeGreaterThan(0);
+    for (const monthly of [...pricing.antlerMonth, ...pricing.postgresMonth]) {
+      expect(monthDollars(monthly, pricing.prices), monthly.item).toBeGreaterThan(0);
     }
-    expect(() => monthDollars({ item: "x", price: "gold", quantity: 1, arithmetic: "" }, book.prices)).toThrow("gold");
+    expect(() => monthDollars({ item: "x", price: "gold", quantity: 1, arithmetic: "" }, pricing.prices)).toThrow(
+      "gold",
+    );
   });
 });
 
