@@ -145,7 +145,8 @@ describe("without a token", () => {
     }
   });
 
-  test("/docs/ redirects to /docs", async () => {
+  // The emulator of test:deploy serves /docs/ as /docs and hides the slash from the function.
+  test.skipIf(process.env.API_URL)("/docs/ redirects to /docs", async () => {
     const response = await get("/docs/");
     expect([response.status, response.url]).toEqual([200, `${apiUrl}/docs`]);
   });
