@@ -3,12 +3,14 @@ import { randomUUID } from "node:crypto";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
+import { arch, platform } from "node:process";
 import { promisify } from "node:util";
 import { gzipSync } from "node:zlib";
 import { marshall } from "@aws-sdk/util-dynamodb";
 import { toPendingItem } from "../lib/aws/items.ts";
 import type { Transaction } from "../lib/domain/transaction.ts";
 import { fingerprintOf, transactionId } from "../lib/ledger/idempotency.ts";
+import { dynoxideFile } from "../localstack/engines.ts";
 import { template } from "../testkit/template.ts";
 
 /** A file system in memory, so that no disk is measured. */
@@ -47,7 +49,7 @@ export async function fillTables(folder: string, items: Iterable<Item>): Promise
     schema,
     JSON.stringify(tables.map(({ Properties }) => ({ Table: { ...Properties, DeletionProtectionEnabled: false } }))),
   );
-  const dynoxide = createRequire(import.meta.url).resolve("@dynoxide/linux-x64/dynoxide");
+  const dynoxide = createRequire(import.meta.url).resolve(dynoxideFile(platform, arch));
   const options = ["--source", source, "--schema", schema, "--output", join(folder, "dynoxide.db"), "--force"];
   await promisify(execFile)(dynoxide, ["import", ...options]);
   rmSync(source, { recursive: true });

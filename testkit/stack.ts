@@ -3,10 +3,9 @@ import { once } from "node:events";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { hostInUrl } from "../localstack/settings.ts";
-import { listen } from "../localstack/tcp.ts";
+import { listen, READY_TIMEOUT_MS } from "../localstack/tcp.ts";
 
 const ROOT = join(import.meta.dirname, "..");
-const READY_TIMEOUT_MS = 60_000;
 
 export interface Stack {
   readonly apiUrl: string;

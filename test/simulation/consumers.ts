@@ -1,4 +1,6 @@
 import type { SQSBatchResponse, SQSEvent } from "aws-lambda";
+import type { QueueRecord } from "../../lib/ledger/ports.ts";
+import { sqsEvent } from "../../testkit/events.ts";
 import type { FaultSource } from "./faults.ts";
 import type { Invoked } from "./invocation.ts";
 import type { Oracle } from "./oracle.ts";
@@ -65,7 +67,7 @@ export class Consumers {
 
   async #handle(label: string, batch: readonly QueuedMessage[]): Promise<void> {
     this.#running++;
-    const invoked = await this.#environment.invoke(label, { Records: batch.map(toRecord) });
+    const invoked = await this.#environment.invoke(label, sqsEvent(batch.map(toRecord)));
     this.#running--;
     if (invoked.kind === "answered") this.#finish(label, batch, invoked);
     this.wake();
@@ -109,23 +111,6 @@ export class Consumers {
   }
 }
 
-function toRecord(message: QueuedMessage): SQSEvent["Records"][number] {
-  return {
-    messageId: message.messageId,
-    receiptHandle: message.receiptHandle ?? "",
-    body: message.body,
-    attributes: {
-      ApproximateReceiveCount: String(message.receiveCount),
-      SentTimestamp: String(Math.floor(message.sentAtMs)),
-      SenderId: "simulation",
-      ApproximateFirstReceiveTimestamp: String(Math.floor(message.sentAtMs)),
-      MessageGroupId: message.groupId,
-      MessageDeduplicationId: message.deduplicationId,
-    },
-    messageAttributes: {},
-    md5OfBody: "",
-    eventSource: "aws:sqs",
-    eventSourceARN: "arn:aws:sqs:us-east-1:000000000000:commands.fifo",
-    awsRegion: "us-east-1",
-  };
+function toRecord({ messageId, groupId, body }: QueuedMessage): QueueRecord {
+  return { recordId: messageId, groupId, body };
 }
