@@ -223,8 +223,19 @@ describe("the alarms and the dashboard on AWS", () => {
     .object({ Resources: z.object({ Dashboard: z.object({ Properties: z.object({ DashboardBody: z.string() }) }) }) })
     .parse(readYaml("infra/dashboard.yml")).Resources.Dashboard.Properties.DashboardBody;
   const { widgets } = z
-    .object({ widgets: z.array(z.looseObject({ type: z.string(), properties: z.looseObject({}) })) })
+    .object({
+      widgets: z.array(z.object({ properties: z.object({ metrics: z.array(z.array(z.unknown())).default([]) }) })),
+    })
     .parse(JSON.parse(body.replace(/(: )\$\{param:\w+\}/g, "$11")));
+
+  /** The rows of a widget, with the value above in place of each ".". */
+  function withoutDots(rows: readonly unknown[][]): unknown[][] {
+    let above: unknown[] = [];
+    return rows.map((row) => {
+      above = row.map((value, column) => (value === "." ? above[column] : value));
+      return above;
+    });
+  }
 
   test("notify a topic when an alarm starts and when it ends, and are all on the dashboard", () => {
     expect(Object.keys(alarms).sort()).toEqual([
@@ -246,15 +257,12 @@ describe("the alarms and the dashboard on AWS", () => {
       ([, dimensions = "", name = ""]) => [name, dimensions.split(",").sort()] as const,
     );
     const plain = widgets
-      .flatMap(({ properties }) => (Array.isArray(properties.metrics) ? properties.metrics : []))
-      .filter((metric) => metric[0] === "Antler")
-      .map(
-        ([, name, ...rest]) =>
-          [
-            name,
-            rest.filter((each: unknown, index: number) => index % 2 === 0 && typeof each === "string").sort(),
-          ] as const,
-      );
+      .flatMap(({ properties }) => withoutDots(properties.metrics))
+      .filter(([namespace]) => namespace === "Antler")
+      .map(([, name, ...rest]) => {
+        const dimensions = rest.filter((each, index) => index % 2 === 0 && typeof each === "string");
+        return [String(name), dimensions.sort()] as const;
+      });
     expect(searched.length + plain.length).toBeGreaterThan(8);
     for (const [name, dimensions] of [...searched, ...plain]) expect(dimensions, name).toEqual(dimensionsOf.get(name));
     expect(alarms.ConsumerErrorsAlarm?.Properties.Metrics).toContainEqual(
