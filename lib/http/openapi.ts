@@ -27,189 +27,194 @@ import {
  * docs/reference/openapi.json, which `npm run openapi` writes.
  */
 
-const requestIdHeader = z.string().meta({ description: "Id of the request, also in the logs" });
-const retryAfterHeader = z.string().meta({ description: "Seconds to wait before a retry", example: "1" });
-const challengeHeader = z.string().meta({
-  description: "RFC 6750 challenge",
-  example: 'Bearer realm="antler", error="invalid_token"',
-});
-const movementHeaders = {
-  Location: z.string().meta({ description: "Path of the transaction" }),
-  "Idempotency-Replayed": z.literal("true").optional().meta({
-    description: "The Idempotency-Key was used before; the response has the current state of its transaction",
+const requestIdHeader = {
+  "X-Request-Id": z.string().meta({ header: { description: "Id of the request, also in the logs" } }),
+};
+const challengeHeader = {
+  "WWW-Authenticate": z.string().meta({
+    example: 'Bearer realm="antler", error="invalid_token"',
+    header: { description: "RFC 6750 challenge" },
   }),
-  "Preference-Applied": z.string().optional().meta({ description: "The wait that the API applied", example: "wait=5" }),
+};
+const retryAfterHeader = {
+  "Retry-After": z.string().meta({ example: "1", header: { description: "Seconds to wait before a retry" } }),
+};
+const locationHeader = { Location: z.string().meta({ header: { description: "Path of the transaction" } }) };
+const rejectedLocation = z
+  .string()
+  .optional()
+  .meta({ header: { description: "Path of the rejected transaction" } });
+const submissionHeaders = {
+  "Idempotency-Replayed": z
+    .literal("true")
+    .optional()
+    .meta({
+      header: {
+        description: "The Idempotency-Key was used before; the response has the current state of its transaction",
+      },
+    }),
+  "Preference-Applied": z
+    .string()
+    .optional()
+    .meta({ example: "wait=5", header: { description: "The wait that the API applied" } }),
 };
 
 const idempotencyKey = z
   .string()
   .regex(IDEMPOTENCY_KEY)
   .meta({
-    description:
-      "Your own key for this movement, 1 to 255 printable ASCII characters without a comma. One key moves money at most " +
-      "once and never expires: after a timeout or a 5xx, send the same request again.",
     example: "order-1001",
+    param: {
+      id: "Idempotency-Key",
+      description:
+        "Your own key for this movement, 1 to 255 printable ASCII characters without a comma. One key moves money at most " +
+        "once and never expires: after a timeout or a 5xx, send the same request again.",
+    },
   });
 const prefer = z
   .string()
   .optional()
   .meta({
-    description: `RFC 7240: \`wait=N\` waits up to N seconds, 1 to ${WAIT_SECONDS_MAX}, for the outcome; at most one wait`,
     example: "wait=5",
+    param: {
+      id: "Prefer",
+      description: `RFC 7240: \`wait=N\` waits up to N seconds, 1 to ${WAIT_SECONDS_MAX}, for the outcome; at most one wait`,
+    },
   });
 
-type Problem = ProblemCode | "too_many_requests";
-type Responses = Record<string, ZodOpenApiResponseObject>;
+type Responses = Record<string, ZodOpenApiResponseObject | { readonly $ref: string }>;
 
-const SUBMISSION_PROBLEMS = [
-  "malformed_json",
-  "idempotency_key_required",
-  "idempotency_key_invalid",
-  "prefer_invalid",
-  "payload_too_large",
-  "unsupported_media_type",
-  "validation_failed",
-  "unknown_currency",
-  "amount_invalid",
-  "amount_scale",
-  "amount_zero",
-  "amount_limit",
-  "idempotency_key_reused",
-] as const satisfies ProblemCode[];
-const USER_PROBLEMS = ["unauthorized", "forbidden", "validation_failed"] as const satisfies ProblemCode[];
-const ANY_PROBLEMS = ["too_many_requests", "internal_error"] as const satisfies Problem[];
+const sharedResponses: Record<string, ZodOpenApiResponseObject> = {};
+
+/** Makes a response a component of the document. */
+function share(id: string, response: ZodOpenApiResponseObject): { readonly $ref: string } {
+  sharedResponses[id] = response;
+  return { $ref: `#/components/responses/${id}` };
+}
 
 function json(schema: z.ZodType, description: string, headers: z.ZodRawShape = {}): ZodOpenApiResponseObject {
-  return { description, headers: withRequestId(headers), content: { "application/json": { schema } } };
+  return {
+    description,
+    headers: z.object({ ...headers, ...requestIdHeader }),
+    content: { "application/json": { schema } },
+  };
 }
 
-/** One response per status, with every code that it can have. */
-function problems(codes: readonly Problem[]): Responses {
-  const responses: Responses = {};
-  const ours = [...new Set(codes)].filter((code) => code !== "too_many_requests");
-  for (const status of new Set(ours.map((code) => PROBLEMS[code].status))) {
-    const these = ours.filter((code) => PROBLEMS[code].status === status);
-    const [only, ...others] = these;
-    const shared = only && others.length === 0 ? SHARED.get(only) : undefined;
-    responses[status] = shared ?? problem(status, these);
-  }
-  if (codes.includes("too_many_requests")) responses[429] = THROTTLED;
-  return responses;
-}
+const PROBLEM_HEADERS: Readonly<Record<number, z.ZodRawShape>> = { 401: challengeHeader, 503: retryAfterHeader };
 
-function problem(status: number, codes: readonly ProblemCode[]): ZodOpenApiResponseObject {
+function problem(
+  status: number,
+  codes: readonly ProblemCode[],
+  headers = PROBLEM_HEADERS[status],
+): ZodOpenApiResponseObject {
   return {
     description: codes.map((code) => `\`${code}\`: ${PROBLEMS[code].title}`).join("\n\n"),
-    headers: withRequestId(problemHeaders(status)),
+    headers: z.object({ ...headers, ...requestIdHeader }),
     content: {
       "application/problem+json": {
-        schema: z.intersection(problemSchema, z.looseObject({ code: z.enum(codes) })),
-        examples: Object.fromEntries(codes.map((code) => [code, { value: exampleOf(code) }])),
+        schema: { allOf: [{ $ref: "#/components/schemas/Problem" }, { properties: { code: { enum: [...codes] } } }] },
+        examples: Object.fromEntries(codes.map((code) => [code, { $ref: `#/components/examples/${code}` }])),
       },
     },
   };
 }
 
-/** The responses with a single code: components of the document. */
-const SHARED = new Map<ProblemCode, ZodOpenApiResponseObject>(
-  (["unauthorized", "forbidden", "not_found", "validation_failed", "internal_error", "unavailable"] as const).map(
-    (code) => [code, { ...problem(PROBLEMS[code].status, [code]), id: code }],
-  ),
+/** One response per status, with every code that it can have. A response with a single code is a component. */
+function problems(...codes: readonly ProblemCode[]): Responses {
+  const responses: Responses = {};
+  for (const [status, these] of Map.groupBy(codes, (code) => PROBLEMS[code].status)) {
+    const [code, ...others] = these;
+    const response = problem(status, these);
+    responses[status] = code && others.length === 0 ? share(code, response) : response;
+  }
+  return responses;
+}
+
+const examples = Object.fromEntries(
+  Object.entries(PROBLEMS).map(([code, { status, title }]) => {
+    const type = `urn:antler:problem:${code}`;
+    const value = { type, title, status, detail: title, code, requestId: "5c1ba9a2-4ac0-4f4b-9a0b-7a4d3b1c2e8f" };
+    return [code, { value: value satisfies z.input<typeof problemSchema> }];
+  }),
 );
 
-/** API Gateway sends this response itself, without problem details. */
-const THROTTLED: ZodOpenApiResponseObject = {
-  id: "too_many_requests",
-  description: "API Gateway throttles the request: retry later",
-  content: { "application/json": { schema: z.strictObject({ message: z.string() }) } },
+const COMMON_RESPONSES: Responses = {
+  // API Gateway sends this response itself, without problem details.
+  429: share("too_many_requests", {
+    description: "API Gateway throttles the request: retry later",
+    content: { "application/json": { schema: z.strictObject({ message: z.string() }) } },
+  }),
+  ...problems("internal_error"),
 };
 
-function problemHeaders(status: number): z.ZodRawShape {
-  switch (status) {
-    case 401:
-      return { "WWW-Authenticate": challengeHeader };
-    case 503:
-      return { "Retry-After": retryAfterHeader };
-    default:
-      return {};
-  }
-}
-
-function withRequestId(headers: z.ZodRawShape): z.ZodObject {
-  return z.object({ ...headers, "X-Request-Id": requestIdHeader });
-}
-
-function exampleOf(code: ProblemCode): z.input<typeof problemSchema> {
-  const { status, title } = PROBLEMS[code];
-  return {
-    type: `urn:antler:problem:${code}`,
-    title,
-    status,
-    detail: title,
-    code,
-    requestId: "5c1ba9a2-4ac0-4f4b-9a0b-7a4d3b1c2e8f",
-  };
-}
-
-interface Operation {
-  readonly summary: string;
-  readonly description?: string;
-  readonly tag: "Movements" | "Wallets" | "Reference" | "Service";
-}
+/** The responses to a submission that are the same for all movements. */
+const SUBMISSION_RESPONSES: Responses = {
+  201: share(
+    "posted",
+    json(transactionSchema, "Posted, with `Prefer: wait`", { ...locationHeader, ...submissionHeaders }),
+  ),
+  202: share("accepted", json(transactionSchema, "Accepted", { ...locationHeader, ...submissionHeaders })),
+  400: share(
+    "invalid_submission",
+    problem(400, ["malformed_json", "idempotency_key_required", "idempotency_key_invalid", "prefer_invalid"]),
+  ),
+  ...problems("payload_too_large", "unsupported_media_type"),
+};
 
 /** An operation without authentication. */
-function publicOperation({ tag, ...texts }: Operation, responses: Responses): ZodOpenApiOperationObject {
-  return { ...texts, tags: [tag], security: [], responses };
+function publicOperation({ responses, ...operation }: ZodOpenApiOperationObject): ZodOpenApiOperationObject {
+  return { ...operation, security: [], responses: { ...COMMON_RESPONSES, ...responses } };
 }
 
-/** An operation below `/v1/users/{userId}`. */
-function userOperation({ tag, ...texts }: Operation, responses: Responses): ZodOpenApiOperationObject {
+/** An operation below `/v1/users/{userId}`. Its own 422, if any, has `validation_failed` among its codes. */
+function userOperation({
+  requestParams,
+  responses,
+  ...operation
+}: ZodOpenApiOperationObject): ZodOpenApiOperationObject {
   return {
-    ...texts,
-    tags: [tag],
+    ...operation,
     security: [{ bearer: [] }],
-    requestParams: { path: z.object({ userId }) },
-    responses,
+    requestParams: { path: z.object({ userId }), ...requestParams },
+    responses: {
+      ...COMMON_RESPONSES,
+      ...problems("unauthorized", "forbidden", "validation_failed", "unavailable"),
+      ...responses,
+    },
   };
 }
 
 function movementPath({ body, rejections, operationId, summary }: MovementSpecification): ZodOpenApiPathItemObject {
-  const description =
-    "The API stores and queues the command and responds with 202. The ledger processes a user's commands in the order in " +
-    "which it accepted them. With `Prefer: wait=N` the response is the outcome: 201 if posted, 422 with the `transaction` " +
-    "in the problem if rejected, 202 if still pending.";
   return {
-    post: {
+    post: userOperation({
       operationId,
-      ...userOperation(
-        { summary, description, tag: "Movements" },
-        {
-          201: json(transactionSchema, "Posted, with `Prefer: wait`", movementHeaders),
-          202: json(transactionSchema, "Accepted", movementHeaders),
-          ...withMovementHeaders(
-            problems([...USER_PROBLEMS, ...SUBMISSION_PROBLEMS, ...rejections, ...ANY_PROBLEMS, "unavailable"]),
-          ),
-        },
-      ),
-      requestParams: {
-        path: z.object({ userId }),
-        header: z.object({ "Idempotency-Key": idempotencyKey, Prefer: prefer }),
-      },
+      summary,
+      tags: ["Movements"],
+      requestParams: { header: z.object({ "Idempotency-Key": idempotencyKey, Prefer: prefer }) },
       requestBody: { required: true, content: { "application/json": { schema: body } } },
-    },
+      responses: {
+        ...SUBMISSION_RESPONSES,
+        422: problem(
+          422,
+          [
+            "validation_failed",
+            "unknown_currency",
+            "amount_invalid",
+            "amount_scale",
+            "amount_zero",
+            "amount_limit",
+            "idempotency_key_reused",
+            ...rejections,
+          ],
+          { Location: rejectedLocation, ...submissionHeaders },
+        ),
+      },
+    }),
   };
 }
 
-/** The response to an awaited rejection has the headers of an acceptance too. */
-function withMovementHeaders(responses: Responses): Responses {
-  const { Location, ...others } = movementHeaders;
-  const rejected = responses[422];
-  return rejected
-    ? { ...responses, 422: { ...rejected, headers: withRequestId({ Location: Location.optional(), ...others }) } }
-    : responses;
-}
-
-const document = createDocument(
+/** The content of docs/reference/openapi.json. */
+export const openApiDocument = createDocument(
   {
     openapi: "3.1.1",
     info: {
@@ -222,12 +227,29 @@ const document = createDocument(
     // Relative to the URL of this document, which may have a prefix.
     servers: [{ url: "." }],
     tags: [
-      { name: "Movements", description: "Commands that move money" },
+      {
+        name: "Movements",
+        description:
+          "Commands that move money. The API stores and queues a command and responds with 202. The ledger processes a " +
+          "user's commands in the order in which it accepted them. With `Prefer: wait=N` the response is the outcome: 201 " +
+          "if posted, 422 with the `transaction` in the problem if rejected, 202 if still pending.",
+      },
       { name: "Wallets", description: "Balances and history of a user" },
       { name: "Reference", description: "Data that all users share" },
       { name: "Service", description: "About this API" },
     ],
     components: {
+      headers: {
+        ...requestIdHeader,
+        ...challengeHeader,
+        ...retryAfterHeader,
+        ...locationHeader,
+        RejectedLocation: rejectedLocation,
+        ...submissionHeaders,
+      },
+      schemas: { Problem: problemSchema },
+      examples,
+      responses: sharedResponses,
       securitySchemes: {
         bearer: {
           type: "http",
@@ -240,108 +262,79 @@ const document = createDocument(
     paths: {
       ...Object.fromEntries(MOVEMENTS.map((movement) => [movement.path, movementPath(movement)])),
       "/v1/users/{userId}/balances": {
-        get: {
+        get: userOperation({
           operationId: "balances",
-          ...userOperation(
-            {
-              summary: "Read a user's balances",
-              description: "All enabled currencies, and disabled ones with a balance. Strongly consistent.",
-              tag: "Wallets",
-            },
-            {
-              200: json(balancesSchema, "The balances"),
-              ...problems([...USER_PROBLEMS, ...ANY_PROBLEMS, "unavailable"]),
-            },
-          ),
-        },
+          summary: "Read a user's balances",
+          description: "All enabled currencies, and disabled ones with a balance. Strongly consistent.",
+          tags: ["Wallets"],
+          responses: { 200: json(balancesSchema, "The balances") },
+        }),
       },
       "/v1/users/{userId}/transactions": {
-        get: {
+        get: userOperation({
           operationId: "transactions",
-          ...userOperation(
-            {
-              summary: "Read a user's history",
-              description:
-                "All decided transactions, also the rejected ones, newest first. With a filter, a page of a long history " +
-                "(10,000 decisions, fewer with much metadata) can be short or empty: continue while there is a `nextCursor`.",
-              tag: "Wallets",
-            },
-            {
-              200: json(historySchema, "A page of the history"),
-              ...problems(["invalid_cursor", ...USER_PROBLEMS, "unknown_currency", ...ANY_PROBLEMS, "unavailable"]),
-            },
-          ),
-          requestParams: { path: z.object({ userId }), query: historyQuery },
-        },
+          summary: "Read a user's history",
+          description:
+            "All decided transactions, also the rejected ones, newest first. With a filter, a page of a long history " +
+            "(10,000 decisions, fewer with much metadata) can be short or empty: continue while there is a `nextCursor`.",
+          tags: ["Wallets"],
+          requestParams: { query: historyQuery },
+          responses: {
+            200: json(historySchema, "A page of the history"),
+            ...problems("invalid_cursor", "validation_failed", "unknown_currency"),
+          },
+        }),
       },
       "/v1/users/{userId}/transactions/{id}": {
-        get: {
+        get: userOperation({
           operationId: "transaction",
-          ...userOperation(
-            {
-              summary: "Read one transaction",
-              description: "Also while it is pending. Strongly consistent.",
-              tag: "Wallets",
-            },
-            {
-              200: json(transactionSchema, "The transaction in its current state"),
-              ...problems([...USER_PROBLEMS, "not_found", ...ANY_PROBLEMS, "unavailable"]),
-            },
-          ),
+          summary: "Read one transaction",
+          description: "Also while it is pending. Strongly consistent.",
+          tags: ["Wallets"],
           requestParams: { path: z.object({ userId, id: transactionId }) },
-        },
+          responses: {
+            200: json(transactionSchema, "The transaction in its current state"),
+            ...problems("not_found"),
+          },
+        }),
       },
       "/v1/currencies": {
-        get: {
+        get: publicOperation({
           operationId: "currencies",
-          ...publicOperation(
-            { summary: "List the currencies", tag: "Reference" },
-            {
-              200: json(currenciesSchema, "All enabled currencies"),
-              ...problems([...ANY_PROBLEMS, "unavailable"]),
-            },
-          ),
-        },
+          summary: "List the currencies",
+          tags: ["Reference"],
+          responses: { 200: json(currenciesSchema, "All enabled currencies"), ...problems("unavailable") },
+        }),
       },
       "/v1/health": {
-        get: {
+        get: publicOperation({
           operationId: "health",
-          ...publicOperation(
-            { summary: "Check the health of the service", tag: "Service" },
-            {
-              200: json(healthSchema, "The tables and the queue respond"),
-              ...problems([...ANY_PROBLEMS, "unavailable"]),
-            },
-          ),
-        },
+          summary: "Check the health of the service",
+          tags: ["Service"],
+          responses: { 200: json(healthSchema, "The tables and the queue respond"), ...problems("unavailable") },
+        }),
       },
       "/openapi.json": {
-        get: {
+        get: publicOperation({
           operationId: "openapi",
-          ...publicOperation(
-            { summary: "Read this document", tag: "Service" },
-            {
-              200: json(z.looseObject({ openapi: z.string() }), "An OpenAPI 3.1 document"),
-              ...problems(ANY_PROBLEMS),
-            },
-          ),
-        },
+          summary: "Read this document",
+          tags: ["Service"],
+          responses: { 200: json(z.looseObject({ openapi: z.string() }), "An OpenAPI 3.1 document") },
+        }),
       },
       "/docs": {
-        get: {
+        get: publicOperation({
           operationId: "docs",
-          ...publicOperation(
-            { summary: "Open the documentation page", tag: "Service" },
-            {
-              200: {
-                description: "The page",
-                headers: withRequestId({}),
-                content: { "text/html": { schema: z.string() } },
-              },
-              ...problems(ANY_PROBLEMS),
+          summary: "Open the documentation page",
+          tags: ["Service"],
+          responses: {
+            200: {
+              description: "The page",
+              headers: z.object(requestIdHeader),
+              content: { "text/html": { schema: z.string() } },
             },
-          ),
-        },
+          },
+        }),
       },
     },
   },
@@ -353,8 +346,3 @@ const document = createDocument(
     },
   },
 );
-
-/** The text of docs/reference/openapi.json. */
-export function printOpenApi(): string {
-  return `${JSON.stringify(document, undefined, 2)}\n`;
-}

@@ -12,18 +12,23 @@ import { HISTORY_LIMIT_MAX } from "../ledger/ports.ts";
 export const userId = z
   .string("must be 1 to 128 of the characters A–Z a–z 0–9 . _ : @ | -, but neither . nor ..")
   .regex(/^(?!\.{1,2}$)[A-Za-z0-9._:@|-]{1,128}$/)
-  .meta({ description: "The user id, equal to the `sub` of the token", example: "alice" });
+  .meta({
+    id: "UserId",
+    example: "alice",
+    param: { id: "userId", description: "The user id, equal to the `sub` of the token" },
+  });
 
 const currencyCode = z
   .string('must be the code of a currency, such as "USD"')
   .min(1)
   .max(16)
-  .meta({ description: "Currency code from `GET /v1/currencies`", example: "USD" });
+  .meta({ id: "CurrencyCode", description: "Currency code from `GET /v1/currencies`", example: "USD" });
 
-const decimal = z
-  .string('must be a decimal string, such as "12.34"')
-  .max(80, "must be at most 80 characters")
-  .meta({ description: "Decimal string with at most as many decimals as the currency", example: "12.34" });
+const decimal = z.string('must be a decimal string, such as "12.34"').max(80, "must be at most 80 characters").meta({
+  id: "Amount",
+  description: "Decimal string with at most as many decimals as the currency",
+  example: "12.34",
+});
 
 /** JSON escapes can contain a lone surrogate, which UTF-8 and DynamoDB can't store. */
 const text = z.string("must be a string").refine((value) => value.isWellFormed(), "must be well-formed Unicode");
@@ -38,6 +43,7 @@ const metadata = z
   })
   .refine((pairs) => Object.keys(pairs).length <= METADATA_KEYS_MAX, `must have at most ${METADATA_KEYS_MAX} keys`)
   .meta({
+    id: "Metadata",
     description: `Up to ${METADATA_KEYS_MAX} of your own key-value pairs: keys of 1 to 40 characters, values of at most 500`,
     example: { orderId: "A-1001" },
   });
@@ -45,7 +51,7 @@ const metadata = z
 const reference = text
   .min(1, "must not be empty")
   .max(140, "must be at most 140 characters")
-  .meta({ description: "Your own reference, such as an invoice number", example: "invoice 4711" });
+  .meta({ id: "Reference", description: "Your own reference, such as an invoice number", example: "invoice 4711" });
 
 export const movementBody = z
   .strictObject(
@@ -62,9 +68,14 @@ export const movementBody = z
 export const transactionId = z
   .string()
   .regex(/^tx_[A-Za-z0-9_-]{43}$/)
-  .meta({ description: "Derived from the user id and the Idempotency-Key", example: `tx_${"x".repeat(43)}` });
+  .meta({
+    id: "TransactionId",
+    description: "Derived from the user id and the Idempotency-Key",
+    example: `tx_${"x".repeat(43)}`,
+    param: { description: "The `id` of the transaction" },
+  });
 
-const timestamp = z.iso.datetime().meta({ example: "2026-11-23T09:30:00.000Z" });
+const timestamp = z.iso.datetime().meta({ id: "Timestamp", example: "2026-11-23T09:30:00.000Z" });
 
 export const transactionSchema = z
   .strictObject({
@@ -102,17 +113,17 @@ export const historyQuery = z.strictObject({
       (limit) => (/^[1-9][0-9]{0,2}$/.test(String(limit)) ? Number(limit) : limit),
       z.int(`must be a whole number from 1 to ${HISTORY_LIMIT_MAX}`).min(1).max(HISTORY_LIMIT_MAX).default(25),
     )
-    .meta({ description: "Page size" }),
+    .meta({ param: { description: "Page size" } }),
   cursor: z
     .string()
     .max(64, "must be the `nextCursor` of a page")
     .optional()
-    .meta({ description: "`nextCursor` of the previous page" }),
+    .meta({ param: { description: "`nextCursor` of the previous page" } }),
   currency: currencyCode.optional().meta({ description: "Currency code, also of a disabled currency" }),
   status: z
     .enum(DECIDED_STATUSES, `must be ${DECIDED_STATUSES.join(" or ")}`)
     .optional()
-    .meta({ description: "The history has no pending transactions" }),
+    .meta({ param: { description: "The history has no pending transactions" } }),
 });
 
 export const historySchema = z

@@ -2,7 +2,7 @@ import { globSync, readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { parse } from "yaml";
 import * as z from "zod";
-import { printOpenApi } from "../../lib/http/openapi.ts";
+import { openApiDocument } from "../../lib/http/openapi.ts";
 import { PROBLEMS } from "../../lib/http/problem.ts";
 
 const METHODS = ["get", "post", "put", "patch", "delete", "head", "options"] as const;
@@ -24,7 +24,8 @@ const serverlessSchema = z.looseObject({
 });
 
 const checkedIn = readFileSync(new URL("../../docs/reference/openapi.json", import.meta.url), "utf8");
-const document = documentSchema.parse(JSON.parse(printOpenApi()));
+const generated = JSON.stringify(openApiDocument);
+const document = documentSchema.parse(JSON.parse(generated));
 const operations = Object.entries(document.paths).flatMap(([path, item]) =>
   Object.entries(item).map(([method, operation]) => ({ route: `${method.toUpperCase()} ${path}`, ...operation })),
 );
@@ -42,7 +43,7 @@ function routesOfFunctions(): Map<string, string> {
 
 describe("the OpenAPI document", () => {
   it("matches the schemas: run `npm run openapi` after a change", () => {
-    expect(checkedIn).toBe(printOpenApi());
+    expect(JSON.parse(checkedIn)).toEqual(JSON.parse(generated));
   });
 
   it("has exactly the routes of serverless.yml: a POST in the commands function, a GET in the one of its name", () => {
@@ -89,8 +90,7 @@ describe("the OpenAPI document", () => {
   });
 
   it("has a target for every reference", () => {
-    const text = printOpenApi();
-    for (const [, pointer = ""] of text.matchAll(/"\$ref": "#([^"]+)"/g)) {
+    for (const [, pointer = ""] of generated.matchAll(/"\$ref":"#([^"]+)"/g)) {
       expect(at(document, pointer), pointer).toBeDefined();
     }
   });
