@@ -1,6 +1,6 @@
 import { ConditionalCheckFailedException } from "@aws-sdk/client-dynamodb";
 import { PutCommand } from "@aws-sdk/lib-dynamodb";
-import { dynamo } from "../lib/aws/clients.ts";
+import { dynamoDocuments } from "../lib/aws/clients.ts";
 import currencies from "./currencies.json" with { type: "json" };
 
 /**
@@ -12,7 +12,7 @@ export async function seedCurrencies(tableName: string): Promise<string[]> {
   const seeded: string[] = [];
   for (const currency of currencies) {
     try {
-      await dynamo.send(
+      await dynamoDocuments.send(
         new PutCommand({
           TableName: tableName,
           Item: { ...currency, enabled: true },

@@ -1,6 +1,8 @@
 import { setTimeout } from "node:timers/promises";
 import { DeleteMessageBatchCommand, type Message, ReceiveMessageCommand, SQSClient } from "@aws-sdk/client-sqs";
 import type { SQSBatchResponse, SQSEvent, SQSRecord } from "aws-lambda";
+import type { Transport } from "../lib/aws/transport/directTransport.ts";
+import { createTransport } from "../lib/aws/transport/transport.ts";
 
 /** As on AWS at a low load. */
 const CONCURRENT_BATCHES_MAX = 5;
@@ -35,9 +37,10 @@ export function mapEventSource(
   invoke: (event: SQSEvent) => Promise<unknown>,
 ): () => Promise<void> {
   const stopping = new AbortController();
-  // A separate client: a receive waits for longer than the timeout of the ledger's client.
-  const client = new SQSClient({ requestHandler: { requestTimeout: (RECEIVE_WAIT_SECONDS + 10) * 1000 } });
-  const polling = poll(source, client, invoke, stopping.signal);
+  const client = new SQSClient();
+  // A receive waits for longer than the timeout of the ledger's own transport.
+  const sqs = createTransport(client, "sqs", { connectMs: 1000, requestMs: (RECEIVE_WAIT_SECONDS + 10) * 1000 });
+  const polling = poll(source, sqs, invoke, stopping.signal);
   return async () => {
     stopping.abort();
     await polling;
@@ -47,16 +50,16 @@ export function mapEventSource(
 
 async function poll(
   source: EventSource,
-  client: SQSClient,
+  sqs: Transport,
   invoke: (event: SQSEvent) => Promise<unknown>,
   stopping: AbortSignal,
 ): Promise<void> {
   const underWay = new Set<Promise<void>>();
   while (!stopping.aborted) {
     try {
-      const messages = await receive(source, client, stopping);
+      const messages = await receive(source, sqs, stopping);
       if (messages.length === 0) continue;
-      const handled = handle(source, client, messages, invoke)
+      const handled = handle(source, sqs, messages, invoke)
         .catch(report)
         .finally(() => underWay.delete(handled));
       underWay.add(handled);
@@ -78,8 +81,8 @@ function report(error: unknown): void {
   console.error("The event source mapping continues after", error);
 }
 
-async function receive(source: EventSource, client: SQSClient, stopping: AbortSignal): Promise<Message[]> {
-  const { Messages = [] } = await client.send(
+async function receive(source: EventSource, sqs: Transport, stopping: AbortSignal): Promise<Message[]> {
+  const { Messages = [] } = await sqs.send(
     new ReceiveMessageCommand({
       QueueUrl: source.queueUrl,
       MaxNumberOfMessages: source.batchSize,
@@ -94,7 +97,7 @@ async function receive(source: EventSource, client: SQSClient, stopping: AbortSi
 
 async function handle(
   source: EventSource,
-  client: SQSClient,
+  sqs: Transport,
   messages: readonly Message[],
   invoke: (event: SQSEvent) => Promise<unknown>,
 ): Promise<void> {
@@ -105,7 +108,7 @@ async function handle(
   if ([...failed].some((id) => !known.has(id))) return;
   const done = messages.filter(({ MessageId = "" }) => !failed.has(MessageId));
   if (done.length === 0) return;
-  await client.send(
+  await sqs.send(
     new DeleteMessageBatchCommand({
       QueueUrl: source.queueUrl,
       Entries: done.map(({ ReceiptHandle }, index) => ({ Id: String(index), ReceiptHandle })),

@@ -6,7 +6,7 @@ import {
 } from "@aws-sdk/client-dynamodb";
 import { CreateQueueCommand, GetQueueAttributesCommand } from "@aws-sdk/client-sqs";
 import type { Resource } from "../infra/serverless.ts";
-import { dynamo, sqs } from "../lib/aws/clients.ts";
+import { dynamoDocuments, sqs } from "../lib/aws/clients.ts";
 
 /** The values of `!Ref` and `!GetAtt`, by logical id. */
 export type PhysicalIds = Map<string, { readonly ref: string; readonly attributes: Readonly<Record<string, string>> }>;
@@ -54,11 +54,14 @@ async function createTable(properties: Resource["Properties"]): Promise<void> {
   const { TableName, BillingMode, AttributeDefinitions, KeySchema, GlobalSecondaryIndexes } = properties;
   const input = { TableName, BillingMode, AttributeDefinitions, KeySchema, GlobalSecondaryIndexes };
   try {
-    await dynamo.send(new CreateTableCommand(input as CreateTableCommandInput));
+    await dynamoDocuments.send(new CreateTableCommand(input as CreateTableCommandInput));
   } catch (error) {
     if (!(error instanceof ResourceInUseException)) throw error;
   }
-  await waitUntilTableExists({ client: dynamo, maxWaitTime: 30, minDelay: 1 }, { TableName: String(TableName) });
+  await waitUntilTableExists(
+    { client: dynamoDocuments, maxWaitTime: 30, minDelay: 1 },
+    { TableName: String(TableName) },
+  );
 }
 
 async function createQueue(properties: Resource["Properties"], ids: PhysicalIds) {

@@ -52,7 +52,7 @@ const localStackResponse = z.object({
 });
 
 async function readLocalStack(queueUrl: string): Promise<number[] | undefined> {
-  const path = `/_aws/sqs/messages/${await sqs.config.region()}${new URL(queueUrl).pathname}?ShowInvisible=true`;
+  const path = `/_aws/sqs/messages/${process.env.AWS_REGION}${new URL(queueUrl).pathname}?ShowInvisible=true`;
   const parsed = localStackResponse.safeParse(await getJson(new URL(path, queueUrl)));
   return parsed.data?.Messages.map(({ Attributes }) => Attributes.SentTimestamp);
 }

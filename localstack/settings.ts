@@ -31,6 +31,8 @@ const schema = z
     /** An external SQS and DynamoDB, such as LocalStack, in place of the embedded ones. */
     AWS_ENDPOINT_URL: z.url().optional(),
     AWS_REGION: z.string().min(1).default("us-east-1"),
+    /** `sdk` sends with the SDK's own middleware: see lib/aws/transport/. */
+    AWS_TRANSPORT: z.enum(["direct", "sdk"]).default("direct"),
     JWT_JWKS_URL: z.url().optional(),
     JWT_ISSUER: z.string().min(1).default("antler-local"),
     JWT_AUDIENCE: z.string().min(1).default("antler"),

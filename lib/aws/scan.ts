@@ -1,5 +1,5 @@
 import { QueryCommand, type QueryCommandInput, ScanCommand, type ScanCommandInput } from "@aws-sdk/lib-dynamodb";
-import { dynamo } from "./clients.ts";
+import { dynamoDocuments } from "./clients.ts";
 import { withTransientErrors } from "./errors.ts";
 
 /** Without a limit the embedded DynamoDB reads to the end of the table for one page. */
@@ -10,7 +10,7 @@ export async function* query(input: QueryCommandInput) {
   let start: QueryCommandInput["ExclusiveStartKey"];
   do {
     const page = await withTransientErrors("Query", () =>
-      dynamo.send(new QueryCommand({ Limit: PAGE_ITEMS, ...input, ExclusiveStartKey: start })),
+      dynamoDocuments.send(new QueryCommand({ Limit: PAGE_ITEMS, ...input, ExclusiveStartKey: start })),
     );
     yield* page.Items ?? [];
     start = page.LastEvaluatedKey;
@@ -22,7 +22,7 @@ export async function* scan(input: ScanCommandInput) {
   let start: ScanCommandInput["ExclusiveStartKey"];
   do {
     const page = await withTransientErrors("Scan", () =>
-      dynamo.send(new ScanCommand({ Limit: PAGE_ITEMS, ...input, ExclusiveStartKey: start })),
+      dynamoDocuments.send(new ScanCommand({ Limit: PAGE_ITEMS, ...input, ExclusiveStartKey: start })),
     );
     yield* page.Items ?? [];
     start = page.LastEvaluatedKey;

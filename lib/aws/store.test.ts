@@ -1,6 +1,6 @@
 import { QueryCommand } from "@aws-sdk/lib-dynamodb";
 import { beforeEach, describe, expect, it, vi } from "vitest";
-import { dynamo } from "./clients.ts";
+import { dynamoDocuments } from "./clients.ts";
 import { dynamoStore } from "./store.ts";
 
 /** Of a wallet's decisions the first is in euros, all others are in dollars. */
@@ -26,7 +26,7 @@ beforeEach(() => {
 /** Answers queries as the index of a wallet with this many decisions does, and returns the limit of each. */
 function walletOf(decisions: number): number[] {
   const limits: number[] = [];
-  vi.spyOn(dynamo, "send").mockImplementation(async (command: unknown) => {
+  vi.spyOn(dynamoDocuments, "send").mockImplementation(async (command: unknown) => {
     if (!(command instanceof QueryCommand)) throw new Error("The history is read by queries");
     const { Limit = 0, ExpressionAttributeValues: values = {} } = command.input;
     limits.push(Limit);

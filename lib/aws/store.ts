@@ -1,17 +1,15 @@
 import {
   type AttributeValue,
+  BatchGetItemCommand,
   ConditionalCheckFailedException,
+  GetItemCommand,
+  PutItemCommand,
   TransactionCanceledException,
+  type TransactWriteItem,
+  TransactWriteItemsCommand,
 } from "@aws-sdk/client-dynamodb";
-import {
-  BatchGetCommand,
-  GetCommand,
-  PutCommand,
-  QueryCommand,
-  TransactWriteCommand,
-  type TransactWriteCommandInput,
-} from "@aws-sdk/lib-dynamodb";
-import { unmarshall } from "@aws-sdk/util-dynamodb";
+import { QueryCommand } from "@aws-sdk/lib-dynamodb";
+import { marshall, unmarshall } from "@aws-sdk/util-dynamodb";
 import type { Transaction } from "../domain/transaction.ts";
 import type { Wallet } from "../domain/wallet.ts";
 import type { Message } from "../ledger/message.ts";
@@ -26,11 +24,9 @@ import {
   TransientError,
 } from "../ledger/ports.ts";
 import { setting } from "../runtime/config.ts";
-import { dynamo } from "./clients.ts";
+import { dynamo, dynamoDocuments } from "./clients.ts";
 import { isTransient, withTransientErrors } from "./errors.ts";
 import { toInteger, toPendingItem, toTransaction, toWallet } from "./items.ts";
-
-type TransactItem = NonNullable<TransactWriteCommandInput["TransactItems"]>[number];
 
 /** The ledger's tables. A sparse index `history` orders a user's decided transactions by sequence. */
 export const dynamoStore: LedgerStore = {
@@ -46,9 +42,9 @@ async function putPending(transaction: Transaction): Promise<Transaction | undef
   try {
     await withTransientErrors("Put a transaction", () =>
       dynamo.send(
-        new PutCommand({
+        new PutItemCommand({
           TableName: setting("TRANSACTIONS_TABLE"),
-          Item: toPendingItem(transaction),
+          Item: marshall(toPendingItem(transaction), { removeUndefinedValues: true }),
           ConditionExpression: "attribute_not_exists(id)",
           ReturnValuesOnConditionCheckFailure: "ALL_OLD",
         }),
@@ -57,35 +53,40 @@ async function putPending(transaction: Transaction): Promise<Transaction | undef
     return undefined;
   } catch (error) {
     if (!(error instanceof ConditionalCheckFailedException && error.Item)) throw error;
-    // The document client does not unmarshall the item of an error.
-    return toTransaction(unmarshall(error.Item, { wrapNumbers: toInteger }));
+    return toTransaction(toNative(error.Item));
   }
 }
 
 async function findTransaction(userId: string, id: string): Promise<Transaction | undefined> {
   const { Item } = await withTransientErrors("Get a transaction", () =>
     dynamo.send(
-      new GetCommand({ TableName: setting("TRANSACTIONS_TABLE"), Key: { userId, id }, ConsistentRead: true }),
+      new GetItemCommand({
+        TableName: setting("TRANSACTIONS_TABLE"),
+        Key: marshall({ userId, id }),
+        ConsistentRead: true,
+      }),
     ),
   );
-  return Item && toTransaction(Item);
+  return Item && toTransaction(toNative(Item));
 }
 
 async function readWallet(userId: string) {
   const { Item } = await withTransientErrors("Get a wallet", () =>
-    dynamo.send(new GetCommand({ TableName: setting("WALLETS_TABLE"), Key: { userId }, ConsistentRead: true })),
+    dynamo.send(
+      new GetItemCommand({ TableName: setting("WALLETS_TABLE"), Key: marshall({ userId }), ConsistentRead: true }),
+    ),
   );
-  return Item && toWallet(Item).wallet;
+  return Item && toWallet(toNative(Item)).wallet;
 }
 
 async function readWallets(userIds: readonly string[]): Promise<ReadonlyMap<string, Wallet>> {
   const table = setting("WALLETS_TABLE");
-  const Keys = userIds.map((userId) => ({ userId }));
+  const Keys = userIds.map((userId) => marshall({ userId }));
   const { Responses, UnprocessedKeys } = await withTransientErrors("Get wallets", () =>
-    dynamo.send(new BatchGetCommand({ RequestItems: { [table]: { Keys, ConsistentRead: true } } })),
+    dynamo.send(new BatchGetItemCommand({ RequestItems: { [table]: { Keys, ConsistentRead: true } } })),
   );
   if (UnprocessedKeys?.[table]) throw new TransientError("Get wallets: not all of them were read");
-  const found = (Responses?.[table] ?? []).map(toWallet);
+  const found = (Responses?.[table] ?? []).map((item) => toWallet(toNative(item)));
   return new Map(found.map(({ userId, wallet }) => [userId, wallet]));
 }
 
@@ -96,7 +97,7 @@ async function commit(commits: readonly Commit[]): Promise<CommitResult> {
   ]);
   try {
     await withTransientErrors("Write decisions", () =>
-      dynamo.send(new TransactWriteCommand({ TransactItems: writes.map(({ item }) => item) })),
+      dynamo.send(new TransactWriteItemsCommand({ TransactItems: writes.map(({ item }) => item) })),
     );
     return { kind: "committed" };
   } catch (error) {
@@ -110,6 +111,11 @@ async function commit(commits: readonly Commit[]): Promise<CommitResult> {
 
 type StoredItem = Readonly<Record<string, AttributeValue>>;
 
+/** The form in which lib/aws/items.ts reads an item. */
+function toNative(item: StoredItem) {
+  return unmarshall(item, { wrapNumbers: toInteger });
+}
+
 /** What a failed condition says about the decisions. */
 type ConditionFailure =
   | { readonly kind: "conflict" }
@@ -118,7 +124,7 @@ type ConditionFailure =
 
 /** The write of one item, and how to interpret that its condition failed. */
 interface ConditionalWrite {
-  readonly item: TransactItem;
+  readonly item: TransactWriteItem;
   interpretFailure(stored: StoredItem | undefined): ConditionFailure;
 }
 
@@ -132,7 +138,7 @@ function walletWrite({ userId, before, wallet, requiredMinor, decidedAt }: Commi
   const item = {
     Update: {
       TableName: setting("WALLETS_TABLE"),
-      Key: { userId },
+      Key: marshall({ userId }),
       UpdateExpression: "SET #sequence = :sequence, balances = :balances, updatedAt = :updatedAt",
       ConditionExpression: [
         before ? "#sequence = :before" : "attribute_not_exists(userId)",
@@ -142,13 +148,13 @@ function walletWrite({ userId, before, wallet, requiredMinor, decidedAt }: Commi
         "#sequence": "sequence",
         ...Object.fromEntries(requirements.map(({ name, currency }) => [name, currency])),
       },
-      ExpressionAttributeValues: {
+      ExpressionAttributeValues: marshall({
         ":sequence": wallet.sequence,
         ":balances": Object.fromEntries(wallet.balances),
         ":updatedAt": decidedAt.toISOString(),
         ...(before && { ":before": before.sequence }),
         ...Object.fromEntries(requirements.map(({ value, minor }) => [value, minor])),
-      },
+      }),
     },
   };
   return { item, interpretFailure: () => ({ kind: "conflict" }) };
@@ -163,7 +169,7 @@ function transactionWrite({ userId, decidedAt }: Commit, { message, decision }: 
   const item = {
     Update: {
       TableName: setting("TRANSACTIONS_TABLE"),
-      Key: { userId, id },
+      Key: marshall({ userId, id }),
       UpdateExpression:
         "SET #status = :status, #sequence = :sequence, balanceAfterMinor = :balanceAfterMinor, #outcome = :outcome",
       ConditionExpression: [
@@ -179,7 +185,7 @@ function transactionWrite({ userId, decidedAt }: Commit, { message, decision }: 
         "#sequence": "sequence",
         "#outcome": attribute,
       },
-      ExpressionAttributeValues: {
+      ExpressionAttributeValues: marshall({
         ":status": outcome.status,
         ":sequence": sequence,
         ":balanceAfterMinor": balanceAfterMinor,
@@ -189,7 +195,7 @@ function transactionWrite({ userId, decidedAt }: Commit, { message, decision }: 
         ":currency": currency,
         ":amountMinor": amountMinor,
         ":fingerprint": message.fingerprint,
-      },
+      }),
       ReturnValuesOnConditionCheckFailure: "ALL_OLD" as const,
     },
   };
@@ -255,7 +261,7 @@ async function readHistory(userId: string, query: HistoryQuery): Promise<History
     if (before !== undefined) names.set("#sequence", "sequence");
     if (status) names.set("#status", "status");
     const { Items = [], LastEvaluatedKey } = await withTransientErrors("Query the history", () =>
-      dynamo.send(
+      dynamoDocuments.send(
         new QueryCommand({
           TableName: setting("TRANSACTIONS_TABLE"),
           IndexName: "history",
@@ -267,7 +273,12 @@ async function readHistory(userId: string, query: HistoryQuery): Promise<History
           ),
           ...(filters.length > 0 && { FilterExpression: filters.join(" AND ") }),
           ...(names.size > 0 && { ExpressionAttributeNames: Object.fromEntries(names) }),
-          ExpressionAttributeValues: { ":userId": userId, ":before": before, ":currency": currency, ":status": status },
+          ExpressionAttributeValues: {
+            ":userId": userId,
+            ...(before !== undefined && { ":before": before }),
+            ...(currency && { ":currency": currency }),
+            ...(status && { ":status": status }),
+          },
         }),
       ),
     );

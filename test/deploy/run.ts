@@ -8,7 +8,7 @@ import { setTimeout } from "node:timers/promises";
 import { DescribeTableCommand, ResourceNotFoundException } from "@aws-sdk/client-dynamodb";
 import { UpdateCommand } from "@aws-sdk/lib-dynamodb";
 import type { Resource } from "../../infra/serverless.ts";
-import { dynamo } from "../../lib/aws/clients.ts";
+import { dynamoDocuments } from "../../lib/aws/clients.ts";
 import { serveKeySet } from "../../localstack/identityProvider.ts";
 import { startProgram } from "../../localstack/process.ts";
 import { readArguments } from "../../scripts/command.ts";
@@ -124,7 +124,7 @@ async function main(): Promise<void> {
     await serverless("remove", ["remove"], deployment);
     for (const table of ["currencies", "wallets", "transactions"]) {
       const TableName = `antler-${STAGE}-${table}`;
-      await assert.rejects(dynamo.send(new DescribeTableCommand({ TableName })), ResourceNotFoundException);
+      await assert.rejects(dynamoDocuments.send(new DescribeTableCommand({ TableName })), ResourceNotFoundException);
     }
     await assert.rejects(useStageWithQueues(STAGE), /There is no queue/);
     assert.notEqual((await fetch(`${apiUrl}/v1/health`)).status, 200);
@@ -195,7 +195,7 @@ async function eventually(check: () => Promise<void>): Promise<void> {
 }
 
 async function changeCurrency(code: string, attribute: string, value: string | boolean) {
-  await dynamo.send(
+  await dynamoDocuments.send(
     new UpdateCommand({
       TableName: `antler-${STAGE}-currencies`,
       Key: { code },

@@ -9,7 +9,7 @@ import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { PutCommand } from "@aws-sdk/lib-dynamodb";
 import { describe, expect, inject, onTestFinished, test } from "vitest";
-import { dynamo } from "../../lib/aws/clients.ts";
+import { dynamoDocuments } from "../../lib/aws/clients.ts";
 import { awsEnvironment, readSettings } from "../../localstack/settings.ts";
 import { Client, newUser, transactionIn } from "../../testkit/client.ts";
 import { awsProxyForTest, folderForTest, listenForTest, stackForTest } from "../../testkit/perTest.ts";
@@ -54,6 +54,7 @@ describe("npm start refuses, in one line and with exit code 1,", () => {
     ["API_PORT", "http", "API_PORT=http: must be a port number\n"],
     ["DYNAMODB_ENGINE", "oracle", /^DYNAMODB_ENGINE=oracle: .+\n$/],
     ["AWS_ENDPOINT_URL", "localhost", /^AWS_ENDPOINT_URL=localhost: .+\n$/],
+    ["AWS_TRANSPORT", "fast", /^AWS_TRANSPORT=fast: .+\n$/],
     ["LOG_LEVEL", "loud", /^LOG_LEVEL=loud: .+\n$/],
   ])("the setting %s=%s", async (name, value, message) => {
     const { code, output } = await refusedStart({ [name]: value });
@@ -258,7 +259,7 @@ describe("npm run verify", () => {
 
     Object.assign(process.env, awsEnvironment(readSettings(stack.environment)));
     const item = { userId: alice.user, sequence: 2, balances: { USD: 7_000n }, updatedAt: new Date().toISOString() };
-    await dynamo.send(new PutCommand({ TableName: "antler-local-wallets", Item: item }));
+    await dynamoDocuments.send(new PutCommand({ TableName: "antler-local-wallets", Item: item }));
     const { code, output } = await run("scripts/verify.ts", [], stack.environment);
     expect(code).toBe(1);
     expect(output).toContain(`DISCREPANCY: user ${alice.user} holds 7000 minor units of USD`);

@@ -2,7 +2,7 @@ import { PutCommand } from "@aws-sdk/lib-dynamodb";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { seedCurrencies } from "../../infra/seed.ts";
 import { ports } from "../../lib/aws/adapters.ts";
-import { dynamo } from "../../lib/aws/clients.ts";
+import { dynamoDocuments } from "../../lib/aws/clients.ts";
 import { dynamoLedgerReader } from "../../lib/aws/ledgerReader.ts";
 import { verify } from "../../lib/ledger/verify.ts";
 import { type DynamoEngine, type Engines, startEngines } from "../../testkit/engines.ts";
@@ -23,7 +23,7 @@ export function describeStoreOn(engine: DynamoEngine): void {
     test("a deploy does not overwrite what an operator changed in a currency", async () => {
       const table = process.env.CURRENCIES_TABLE ?? "";
       const changed = { code: "GBP", name: "Sterling", exponent: 2, enabled: false };
-      await dynamo.send(new PutCommand({ TableName: table, Item: changed }));
+      await dynamoDocuments.send(new PutCommand({ TableName: table, Item: changed }));
       expect(await seedCurrencies(table)).toEqual([]);
       expect((await ports.currencies.list()).find(({ code }) => code === "GBP")).toEqual(changed);
     });
@@ -48,7 +48,7 @@ type Tamper = (userId: string, lastId: string) => Promise<unknown>;
 
 function putWallet(userId: string, sequence: number, minor: bigint | number) {
   const item = { userId, sequence, balances: { USD: minor }, updatedAt: DECIDED_AT.toISOString() };
-  return dynamo.send(new PutCommand({ TableName: process.env.WALLETS_TABLE, Item: item }));
+  return dynamoDocuments.send(new PutCommand({ TableName: process.env.WALLETS_TABLE, Item: item }));
 }
 
 async function putTransaction(userId: string, id: string, changes: object) {
@@ -67,7 +67,7 @@ async function putTransaction(userId: string, id: string, changes: object) {
     postedAt: DECIDED_AT.toISOString(),
     ...changes,
   };
-  await dynamo.send(new PutCommand({ TableName: process.env.TRANSACTIONS_TABLE, Item: item }));
+  await dynamoDocuments.send(new PutCommand({ TableName: process.env.TRANSACTIONS_TABLE, Item: item }));
 }
 
 const tamperings: [string, Tamper, string][] = [

@@ -5,7 +5,7 @@ import { handler as commands } from "../../functions/commands.ts";
 import { handler as consume } from "../../functions/consume.ts";
 import { handler as health } from "../../functions/health.ts";
 import { ports } from "../../lib/aws/adapters.ts";
-import { dynamo } from "../../lib/aws/clients.ts";
+import { dynamoDocuments } from "../../lib/aws/clients.ts";
 import { transactionId } from "../../lib/ledger/idempotency.ts";
 import { serveKeySet } from "../../localstack/identityProvider.ts";
 import { tokenOf } from "../../testkit/client.ts";
@@ -116,7 +116,7 @@ describe("the functions on real engines", () => {
       balances: { NONE: 5n, USD: 100n },
       updatedAt: "2026-11-23T09:30:00.000Z",
     };
-    await dynamo.send(new PutCommand({ TableName: process.env.WALLETS_TABLE, Item }));
+    await dynamoDocuments.send(new PutCommand({ TableName: process.env.WALLETS_TABLE, Item }));
     const { statusCode, body = "" } = await balances(
       httpEvent({
         path: "/v1/users/{userId}/balances",

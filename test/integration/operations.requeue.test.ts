@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { PutCommand } from "@aws-sdk/lib-dynamodb";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { ports } from "../../lib/aws/adapters.ts";
-import { dynamo } from "../../lib/aws/clients.ts";
+import { dynamoDocuments } from "../../lib/aws/clients.ts";
 import { fingerprintOf, transactionId } from "../../lib/ledger/idempotency.ts";
 import { TransientError } from "../../lib/ledger/ports.ts";
 import { requeue } from "../../lib/ledger/requeue.ts";
@@ -154,7 +154,7 @@ describe("npm run requeue", () => {
     });
 
     const Item = { userId, sequence: 1, balances: { USD: 1n }, updatedAt: new Date().toISOString() };
-    await dynamo.send(new PutCommand({ TableName: "antler-test-wallets", Item }));
+    await dynamoDocuments.send(new PutCommand({ TableName: "antler-test-wallets", Item }));
     const { code, output } = await run("scripts/verify.ts", ["--stage", "test"], {});
     expect(code).toBe(1);
     expect(output).toContain("DISCREPANCY: user mallory\\x1b[2K\\n\\u{fffe} has a");

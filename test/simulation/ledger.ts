@@ -64,7 +64,7 @@ const send = (command: object) => {
   if (!invocation) throw new Error("Only a function can call a service");
   return invocation.simulation.send(invocation, command);
 };
-const clients = { dynamo: { send }, sqs: { send } };
+const clients = { dynamo: { send }, dynamoDocuments: { send }, sqs: { send } };
 class SQSClient {
   readonly send = send;
 }

@@ -107,8 +107,8 @@ export const MUTANTS: readonly Mutant[] = [
     'return { kind: "not_accepted", id, reason: "content_mismatch" };',
   ]),
   mutant("the balances are read eventually", STORE, [
-    'TableName: setting("WALLETS_TABLE"), Key: { userId }, ConsistentRead: true',
-    'TableName: setting("WALLETS_TABLE"), Key: { userId }',
+    'TableName: setting("WALLETS_TABLE"), Key: marshall({ userId }), ConsistentRead: true',
+    'TableName: setting("WALLETS_TABLE"), Key: marshall({ userId })',
   ]),
   {
     name: "an unprocessed wallet counts as new, and the wallet's write does not check the sequence",
@@ -119,8 +119,8 @@ export const MUTANTS: readonly Mutant[] = [
   },
   mutant("a cancellation reason is read for the wrong write", STORE, ["reasons[index]", "reasons[index + 1]"]),
   mutant("a transaction is read eventually", STORE, [
-    "Key: { userId, id }, ConsistentRead: true",
-    "Key: { userId, id }",
+    "Key: marshall({ userId, id }), ConsistentRead: true",
+    "Key: marshall({ userId, id })",
   ]),
   mutant("the history skips a transaction between two pages", STORE, [
     "before = found.length > wanted ? transactions.at(-1)?.decision?.sequence",

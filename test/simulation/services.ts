@@ -1,14 +1,19 @@
 import {
+  BatchGetItemCommand,
+  GetItemCommand,
+  PutItemCommand,
+  TransactWriteItemsCommand,
+} from "@aws-sdk/client-dynamodb";
+import {
   ChangeMessageVisibilityBatchCommand,
   DeleteMessageCommand,
   type Message,
   ReceiveMessageCommand,
   SendMessageCommand,
 } from "@aws-sdk/client-sqs";
-import { BatchGetCommand, GetCommand, PutCommand, TransactWriteCommand } from "@aws-sdk/lib-dynamodb";
-import { dynamo as realClient } from "../../lib/aws/clients.ts";
-import { type Disturbance, prepare } from "./dynamo/documentClient.ts";
-import { type DynamoModel, serviceError } from "./dynamo/model.ts";
+import { dynamoDocuments } from "../../lib/aws/clients.ts";
+import { type DynamoModel, type Item, serviceError } from "./dynamo/model.ts";
+import { type Disturbance, prepare } from "./dynamo/prepare.ts";
 import type { FaultSource } from "./faults.ts";
 import type { Invocation } from "./invocation.ts";
 import type { Random } from "./random.ts";
@@ -206,16 +211,20 @@ export class Services {
       const act = () => ({ MessageId: sqs.send(QueueUrl, sent) });
       return { label, userIds: [MessageGroupId], writes: true, transacts: false, batches: false, act };
     }
-    const request = prepare(command, realClient.config.translateConfig ?? {}, `token-${++this.#tokens}`);
-    const transacts = command instanceof TransactWriteCommand;
+    const request = prepare(
+      command,
+      dynamoDocuments.config.translateConfig?.unmarshallOptions ?? {},
+      `token-${++this.#tokens}`,
+    );
+    const transacts = command instanceof TransactWriteItemsCommand;
     return {
       label,
       userIds: [...ownersOf(command)],
-      writes: transacts || command instanceof PutCommand,
+      writes: transacts || command instanceof PutItemCommand,
       transacts,
-      batches: command instanceof BatchGetCommand,
+      batches: command instanceof BatchGetItemCommand,
       act: (disturbance) => {
-        const ids = transacts ? (command.input.TransactItems ?? []).map(({ Update }) => String(Update?.Key?.id)) : [];
+        const ids = transacts ? (command.input.TransactItems ?? []).map(({ Update }) => Update?.Key?.id?.S ?? "") : [];
         if (ids.some((id) => invalidWriteIds.has(id))) {
           throw serviceError("ValidationException", "Item size to update has exceeded the maximum allowed size");
         }
@@ -237,16 +246,16 @@ function toMessage({ messageId, receiptHandle, body, groupId, sentAtMs, attribut
 }
 
 function ownersOf(command: object): Set<string> {
-  return new Set(keysOf(command).map((key) => String(key?.userId)));
+  return new Set(keysOf(command).map((key) => key?.userId?.S ?? ""));
 }
 
-function keysOf(command: object): readonly (Readonly<Record<string, unknown>> | undefined)[] {
-  if (command instanceof PutCommand) return [command.input.Item];
-  if (command instanceof GetCommand) return [command.input.Key];
-  if (command instanceof BatchGetCommand) {
+function keysOf(command: object): readonly (Item | undefined)[] {
+  if (command instanceof PutItemCommand) return [command.input.Item];
+  if (command instanceof GetItemCommand) return [command.input.Key];
+  if (command instanceof BatchGetItemCommand) {
     return Object.values(command.input.RequestItems ?? {}).flatMap(({ Keys = [] }) => Keys);
   }
-  if (command instanceof TransactWriteCommand) {
+  if (command instanceof TransactWriteItemsCommand) {
     return (command.input.TransactItems ?? []).map(({ Update }) => Update?.Key);
   }
   return [];

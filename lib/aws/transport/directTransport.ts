@@ -1,0 +1,136 @@
+import type { DynamoDBClient } from "@aws-sdk/client-dynamodb";
+import type { SQSClient } from "@aws-sdk/client-sqs";
+import { AwsSdkSigV4Signer } from "@aws-sdk/core/httpAuthSchemes";
+import { AwsJson1_0Protocol } from "@aws-sdk/core/protocols";
+import { getEndpointFromInstructions } from "@smithy/core/endpoints";
+import { getRetryAfterHint, isThrottlingError, isTransientError } from "@smithy/core/retry";
+import { operation } from "@smithy/core/schema";
+import { toEndpointV1 } from "@smithy/core/transport";
+import type {
+  CommandIO,
+  EndpointParameterInstructions,
+  EndpointV2,
+  HttpHandlerOptions,
+  HttpResponse,
+  MetadataBearer,
+  OperationSchema,
+  RetryErrorInfo,
+  SdkError,
+} from "@smithy/types";
+
+/** What the SDK's endpoint rules read of a command's input. */
+interface EndpointRules {
+  getEndpointParameterInstructions(): EndpointParameterInstructions;
+}
+
+export interface Transport {
+  /** Sends a command of a base client; those of lib-dynamodb are made of the SDK's middleware. */
+  send<Input extends object, Output extends MetadataBearer>(
+    command: CommandIO<Input, Output>,
+    options?: HttpHandlerOptions,
+  ): Promise<Output>;
+}
+
+/**
+ * Sends commands as `client.send` does, without the client's middleware stack, which takes as much CPU time as all the rest.
+ * Credentials, endpoints, serialization, errors, clock skew and retries are the client's own.
+ * docs/decisions/0018-aws-transport.md says what is left out, and why.
+ */
+export function directTransport({ config }: DynamoDBClient | SQSClient, signingName: "dynamodb" | "sqs"): Transport {
+  const { base64Decoder, base64Encoder, utf8Decoder, utf8Encoder, streamCollector } = config;
+  const protocol: unknown = config.protocol;
+  if (!(protocol instanceof AwsJson1_0Protocol)) throw new Error(`The client of ${signingName} has another protocol`);
+  const serde = { base64Decoder, base64Encoder, utf8Decoder, utf8Encoder, streamCollector };
+  // A copy, because the rules keep what they find in the environment in it.
+  const endpointConfig = { ...config };
+  const scheme = new AwsSdkSigV4Signer();
+
+  const attempt = async <Input extends object, Output extends MetadataBearer>(
+    command: CommandIO<Input, Output>,
+    options: HttpHandlerOptions | undefined,
+  ): Promise<Output> => {
+    const { input } = command;
+    const { schema, rules } = describe(command);
+    // As in the SDK, a queue is called at its own URL.
+    const endpointV2: EndpointV2 =
+      "QueueUrl" in input && !config.isCustomEndpoint
+        ? { url: new URL("/", String(input.QueueUrl)) }
+        : await getEndpointFromInstructions(input, rules, endpointConfig);
+    const endpoint = async () => toEndpointV1(endpointV2);
+    const request = await protocol.serializeRequest(schema, input, { ...serde, endpoint });
+    const { hostname, port, headers, body } = request;
+    headers.host = port ? `${hostname}:${port}` : hostname;
+    headers["content-length"] = String(Buffer.byteLength(body));
+    const { AWS_LAMBDA_FUNCTION_NAME, _X_AMZN_TRACE_ID } = process.env;
+    if (AWS_LAMBDA_FUNCTION_NAME && _X_AMZN_TRACE_ID) headers["X-Amzn-Trace-Id"] = _X_AMZN_TRACE_ID;
+
+    const [authScheme] = endpointV2.properties?.authSchemes ?? [];
+    const signing = {
+      ...{ config, signingName, signingRegion: authScheme?.signingRegion ?? (await config.region()) },
+      context: { endpointV2 },
+    };
+    const signed = await scheme.sign(request, await config.credentials(), signing);
+    const { response } = await config.requestHandler.handle(signed, options);
+    try {
+      const output = await protocol.deserializeResponse<Output>(schema, serde, response);
+      scheme.successHandler(response, signing);
+      return output;
+    } catch (error) {
+      return scheme.errorHandler(signing)(withResponse(error, response));
+    }
+  };
+
+  return {
+    async send(command, options) {
+      const strategy = await config.retryStrategy();
+      if (!("acquireInitialRetryToken" in strategy))
+        throw new Error("The retry strategy is of the SDK's first version");
+      let token = await strategy.acquireInitialRetryToken(signingName);
+      for (;;) {
+        try {
+          const output = await attempt(command, options);
+          strategy.recordSuccess(token);
+          return output;
+        } catch (error) {
+          if (!isError(error)) throw error;
+          // The strategy waits before it returns a token, and throws if there is to be no retry.
+          const next = await strategy.refreshRetryTokenForRetry(token, retryInfo(error)).catch(() => undefined);
+          if (!next) throw error;
+          token = next;
+        }
+      }
+    },
+  };
+}
+
+/** @throws TypeError for a command of lib-dynamodb, which is made of the SDK's middleware */
+function describe(command: object): { schema: OperationSchema; rules: EndpointRules } {
+  const { constructor: commandClass } = command;
+  if (!("schema" in command && Array.isArray(command.schema) && hasRules(commandClass))) {
+    throw new TypeError(`${commandClass.name} is not a command of a base client`);
+  }
+  const [, namespace, name, traits, input, output] = command.schema;
+  return { schema: operation(namespace, name, traits, input, output), rules: commandClass };
+}
+
+function hasRules(commandClass: object): commandClass is EndpointRules {
+  return "getEndpointParameterInstructions" in commandClass;
+}
+
+/** The SDK's classes of errors; a body that cannot be parsed has its status too, which decides about a retry. */
+function withResponse(error: unknown, response: HttpResponse): Error {
+  const { statusCode, headers } = response;
+  const $metadata = { httpStatusCode: statusCode, requestId: headers["x-amzn-requestid"] };
+  const failure = error instanceof Error ? error : new Error(String(error));
+  return Object.defineProperty(Object.assign(failure, { $metadata, ...failure }), "$response", { value: response });
+}
+
+function retryInfo(error: SdkError): RetryErrorInfo {
+  const errorType = isThrottlingError(error) ? "THROTTLING" : isTransientError(error) ? "TRANSIENT" : "CLIENT_ERROR";
+  const retryAfterHint = getRetryAfterHint(error.$response);
+  return { error, errorType, ...(retryAfterHint && { retryAfterHint }) };
+}
+
+function isError(error: unknown): error is SdkError {
+  return error instanceof Error;
+}
