@@ -108,8 +108,10 @@ export function record<Name extends MetricName>(name: Name, value: number, label
   else store(measurement);
 }
 
-/** The measurements of an invocation, by labels: CloudWatch's embedded metric format needs a document for each set. */
+/** By labels, because CloudWatch's embedded metric format needs a document for each set. They serve all invocations. */
 const documents = new Map<string, Metrics>();
+/** Those with measurements of this invocation. */
+const recorded = new Set<Metrics>();
 
 function store({ name, value, labels }: Measurement): void {
   const key = JSON.stringify(labels);
@@ -119,6 +121,7 @@ function store({ name, value, labels }: Measurement): void {
     documents.set(key, document);
   }
   document.addMetric(name, METRICS[name].unit, value);
+  recorded.add(document);
 }
 
 /**
@@ -126,6 +129,6 @@ function store({ name, value, labels }: Measurement): void {
  * invocation. `POWERTOOLS_METRICS_NAMESPACE` is the namespace and `POWERTOOLS_SERVICE_NAME` the dimension `service`.
  */
 export function publishMetrics(): void {
-  for (const document of documents.values()) document.publishStoredMetrics();
-  documents.clear();
+  for (const document of recorded) document.publishStoredMetrics();
+  recorded.clear();
 }
