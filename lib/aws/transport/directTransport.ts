@@ -34,7 +34,7 @@ export interface Transport {
 /**
  * Sends commands as `client.send` does, without the client's middleware stack, which takes as much CPU time as all the rest.
  * Credentials, endpoints, serialization, errors, clock skew and retries are the client's own.
- * docs/decisions/0018-aws-transport.md says what is left out, and why.
+ * docs/decisions/0008-calls-to-aws-without-the-middleware-stack.md says what is left out, and why.
  */
 export function directTransport({ config }: DynamoDBClient | SQSClient, signingName: "dynamodb" | "sqs"): Transport {
   const { base64Decoder, base64Encoder, utf8Decoder, utf8Encoder, streamCollector } = config;
