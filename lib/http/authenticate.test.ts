@@ -1,6 +1,6 @@
-import { createServer, type Server } from "node:http";
+import { createServer } from "node:http";
 import { type CryptoKey, exportJWK, generateKeyPair, type JWK, type JWTPayload, SignJWT, UnsecuredJWT } from "jose";
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
+import { afterAll, afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { listen } from "../../localstack/tcp.ts";
 import { authenticate } from "./authenticate.ts";
 import { HttpProblem } from "./problem.ts";
@@ -17,11 +17,7 @@ interface Pair {
 /** The key set server's response and request count. */
 let keySetResponse: { status: number; body: string };
 let requestCount = 0;
-let server: Server;
-let baseUrl: string;
 let urls = 0;
-let pair: Pair;
-let others: Pair;
 
 async function makePair(kid: string, alg = "ES256"): Promise<Pair> {
   const { privateKey, publicKey } = await generateKeyPair(alg, { extractable: true });
@@ -32,14 +28,13 @@ function serve(...keys: JWK[]) {
   keySetResponse = { status: 200, body: JSON.stringify({ keys }) };
 }
 
-beforeAll(async () => {
-  [pair, others] = await Promise.all([makePair("key-1"), makePair("key-1")]);
-  server = createServer((_request, response) => {
-    requestCount++;
-    response.writeHead(keySetResponse.status, { "content-type": "application/json" }).end(keySetResponse.body);
-  });
-  baseUrl = `http://127.0.0.1:${await listen(server)}`;
+const pair = await makePair("key-1");
+const others = await makePair("key-1");
+const server = createServer((_request, response) => {
+  requestCount++;
+  response.writeHead(keySetResponse.status, { "content-type": "application/json" }).end(keySetResponse.body);
 });
+const baseUrl = `http://127.0.0.1:${await listen(server)}`;
 
 afterAll(() => {
   server.closeAllConnections();

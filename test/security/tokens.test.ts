@@ -1,4 +1,4 @@
-import { createHmac, createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject, sign } from "node:crypto";
+import { createHmac, createPrivateKey, createPublicKey, generateKeyPairSync, sign } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import fc from "fast-check";
@@ -10,25 +10,20 @@ import { attack, codeOf, isOurs, startTrap } from "./attacker.ts";
 const alice = newUser("alice");
 const balances = `/v1/users/${alice}/balances`;
 
+// In a fresh clone the first token generates the key pair.
+const goodToken = await tokenOf(alice);
 /** The provider's keys. The key set publishes the public one, so an attacker has it. */
-let providerJwk: JWK;
-let publicKey: KeyObject;
-let goodToken: string;
+const providerJwk: JWK = JSON.parse(readFileSync(join(import.meta.dirname, "../../.antler/identity-key.json"), "utf8"));
+const { n = "", e = "" } = providerJwk;
+const publicKey = createPublicKey({ key: { kty: "RSA", n, e }, format: "jwk" });
 const attacker = generateKeyPairSync("rsa", { modulusLength: 2048 });
 const attackerJwk = attacker.publicKey.export({ format: "jwk" });
-let trap: Awaited<ReturnType<typeof startTrap>>;
+const trap = await startTrap({ keys: [{ ...attackerJwk, kid: "attacker", alg: "RS256", use: "sig" }] });
+afterAll(() => trap.stop());
 
 beforeAll(async () => {
-  // In a fresh clone the first token generates the key pair.
-  goodToken = await tokenOf(alice);
-  providerJwk = JSON.parse(readFileSync(join(import.meta.dirname, "../../.antler/identity-key.json"), "utf8"));
-  const { n = "", e = "" } = providerJwk;
-  publicKey = createPublicKey({ key: { kty: "RSA", n, e }, format: "jwk" });
-  trap = await startTrap({ keys: [{ ...attackerJwk, kid: "attacker", alg: "RS256", use: "sig" }] });
   await new Client(inject("apiUrl"), alice).deposit("USD", "7.00", { wait: 10 });
 });
-
-afterAll(() => trap.stop());
 
 const encode = (value: unknown) =>
   Buffer.from(typeof value === "string" ? value : JSON.stringify(value)).toString("base64url");
@@ -130,8 +125,8 @@ describe("a token signed by an HMAC whose secret is the public key is refused,",
       publicKey.export({ format: "pem", type: "pkcs1" }),
       publicKey.export({ format: "der", type: "spki" }),
       JSON.stringify(publicKey.export({ format: "jwk" })),
-      providerJwk.n ?? "",
-      Buffer.from(providerJwk.n ?? "", "base64url"),
+      n,
+      Buffer.from(n, "base64url"),
       "",
       "secret",
     ]) {
