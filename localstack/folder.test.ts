@@ -1,9 +1,9 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { expect, test } from "vitest";
+import { folderForTest } from "../testkit/perTest.ts";
 import { lockFolder } from "./folder.ts";
 
 const HOLDER = `
@@ -12,16 +12,9 @@ const HOLDER = `
   console.log("locked");
   setTimeout(() => {}, 60_000);
 `;
-let root: string;
-
-beforeEach(() => {
-  root = mkdtempSync(join(tmpdir(), "antler-"));
-});
-
-afterEach(() => rmSync(root, { recursive: true }));
 
 test("one process at a time holds the lock of a folder, and kill -9 releases it at once", async () => {
-  const folder = join(root, "new", "folder");
+  const folder = join(folderForTest(), "new", "folder");
   const holder = spawn(process.execPath, ["--input-type=module", "-e", HOLDER, folder], {
     stdio: ["ignore", "pipe", "inherit"],
   });
@@ -37,7 +30,7 @@ test("one process at a time holds the lock of a folder, and kill -9 releases it 
 }, 20_000);
 
 test("when a folder can't be created, the error has the system's reason", () => {
-  const file = join(root, "file");
+  const file = join(folderForTest(), "file");
   writeFileSync(file, "");
   expect(() => lockFolder(file, "DATA_DIR", "")).toThrow(/^DATA_DIR: can't be used \(ENOTDIR: .+\)$/);
   expect(() => lockFolder(join(file, "folder"), "DATA_DIR", "")).toThrow(/^DATA_DIR: can't be used \(ENOTDIR: .+\)$/);

@@ -3,13 +3,13 @@ import type { HttpEvent } from "../lib/http/route.ts";
 import type { QueueRecord } from "../lib/ledger/ports.ts";
 
 interface Request {
-  readonly method?: string;
+  readonly method?: string | undefined;
   /** As in serverless.yml, such as `/v1/users/{userId}/deposits`. */
-  readonly path?: string;
+  readonly path?: string | undefined;
   readonly headers?: Record<string, string>;
   readonly pathParameters?: Record<string, string>;
-  readonly query?: Record<string, string>;
-  readonly body?: string;
+  readonly query?: Readonly<Record<string, string>> | undefined;
+  readonly body?: string | undefined;
   readonly isBase64Encoded?: boolean;
 }
 

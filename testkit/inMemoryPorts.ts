@@ -1,6 +1,7 @@
 import type { Currency } from "../lib/domain/currency.ts";
 import { statusOf, type Transaction } from "../lib/domain/transaction.ts";
 import { balanceOf, type Decision, emptyWallet, type Wallet } from "../lib/domain/wallet.ts";
+import { consume } from "../lib/ledger/consume.ts";
 import { contentOf, encodeMessage, type Message, messageOf } from "../lib/ledger/message.ts";
 import {
   type Clock,
@@ -15,6 +16,7 @@ import {
   type RetryCause,
   TransientError,
 } from "../lib/ledger/ports.ts";
+import type { Submission } from "../lib/ledger/submit.ts";
 
 /**
  * The ledger's ports in memory, for unit tests: a store with the conditions of lib/aws/store.ts, a clock that a test
@@ -282,4 +284,30 @@ function virtualClock() {
 /** The record that the queue delivers for a message. */
 export function recordOf(message: Message, recordId: string): QueueRecord {
   return { recordId, groupId: message.command.userId, body: encodeMessage(message) };
+}
+
+/** A deposit of alice's with something changed. */
+export function submissionWith(change: Partial<Submission> = {}): Submission {
+  return {
+    userId: "alice",
+    idempotencyKey: "key-1",
+    type: "deposit",
+    currency: "USD",
+    amount: "12.34",
+    reference: undefined,
+    metadata: undefined,
+    requestId: "request-1",
+    ...change,
+  };
+}
+
+/**
+ * Runs the consumer on everything that was sent, each time that it was sent.
+ *
+ * @throws Error when the consumer failed a record
+ */
+export async function consumeSent(ports: InMemoryPorts): Promise<void> {
+  const records = ports.sent.splice(0).map((message, index) => recordOf(message, `record-${index}`));
+  const failed = await consume(records, ports);
+  if (failed.length > 0) throw new Error(`The consumer failed ${failed.length} records`);
 }

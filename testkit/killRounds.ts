@@ -62,11 +62,7 @@ interface Options {
 export async function killRounds({ rounds, seed, folder, log = () => {} }: Options): Promise<KillReport> {
   const random = new Random(seed, "kills");
   const marker = randomUUID();
-  const environment = {
-    ...(await freeStackPorts()),
-    DATA_DIR: folder,
-    ANTLER_TEST: marker,
-  };
+  const environment = { ...(await freeStackPorts()), DATA_DIR: folder, ANTLER_TEST: marker };
   const users = Array.from({ length: USERS }, (_, index) => ({
     name: `user-${index}-${marker}`,
     random: new Random(seed, `user ${index}`),
@@ -143,17 +139,15 @@ function count(users: readonly User[]): number {
 
 /** Sends new commands one by one until the stack is killed. */
 async function work(user: User, stack: Stack, killed: AbortSignal, counts: Counts): Promise<void> {
-  while (!killed.aborted) await sendNew(user, stack, killed, counts);
-}
-
-async function sendNew(user: User, stack: Stack, killed: AbortSignal, counts: Counts): Promise<void> {
-  const command: Command = {
-    key: `key-${user.commands.length}`,
-    type: user.random.chance(0.6) ? "deposit" : "withdrawal",
-    cents: user.random.int(1, 10_000),
-  };
-  user.commands.push(command);
-  await send(user, command, stack, killed, counts);
+  while (!killed.aborted) {
+    const command: Command = {
+      key: `key-${user.commands.length}`,
+      type: user.random.chance(0.6) ? "deposit" : "withdrawal",
+      cents: user.random.int(1, 10_000),
+    };
+    user.commands.push(command);
+    await send(user, command, stack, killed, counts);
+  }
 }
 
 async function sendUnanswered(user: User, stack: Stack, killed: AbortSignal, counts: Counts): Promise<void> {

@@ -7,9 +7,16 @@ import { emptyWallet, fold, type Wallet } from "../lib/domain/wallet.ts";
 import { messageOf } from "../lib/ledger/message.ts";
 import type { Commit, CommitResult, HistoryQuery, LedgerStore } from "../lib/ledger/ports.ts";
 
+/** The newest transactions of a history. */
+export const NEWEST: HistoryQuery = { limit: 100, beforeSequence: undefined, currency: undefined, status: undefined };
 export const DECIDED_AT = new Date("2026-11-23T09:30:00.000Z");
 
-function pending(userId: string, type: Command["type"], amountMinor: bigint, currency = "USD"): Transaction {
+export function pendingTransaction(
+  userId: string,
+  type: Command["type"],
+  amountMinor: bigint,
+  currency = "USD",
+): Transaction {
   return {
     id: `tx_${randomUUID()}`,
     userId,
@@ -37,8 +44,8 @@ function commitOf(userId: string, before: Wallet | undefined, transactions: read
 /** Accepts transactions and commits what was decided on them. */
 export function writerOf(store: LedgerStore) {
   return {
-    async accepted(...given: Parameters<typeof pending>): Promise<Transaction> {
-      const transaction = pending(...given);
+    async accepted(...given: Parameters<typeof pendingTransaction>): Promise<Transaction> {
+      const transaction = pendingTransaction(...given);
       expect(await store.putPending(transaction)).toBeUndefined();
       return transaction;
     },
@@ -69,12 +76,7 @@ export function describeStoreContract(store: LedgerStore): void {
       ];
       expect(await commit("whale", undefined, commands)).toEqual({ kind: "committed" });
       expect(await store.readWallet("whale")).toEqual({ sequence: 3, balances: new Map([["USD", MINOR_UNITS_MAX]]) });
-      const { transactions } = await store.readHistory("whale", {
-        limit: 10,
-        beforeSequence: undefined,
-        currency: undefined,
-        status: undefined,
-      });
+      const { transactions } = await store.readHistory("whale", NEWEST);
       expect(transactions.map(({ decision }) => decision)).toEqual([
         {
           sequence: 3,
@@ -109,7 +111,7 @@ export function describeStoreContract(store: LedgerStore): void {
       await commit("mixed", undefined, [done]);
       const before = await store.readWallet("mixed");
       const candidate = await accepted("mixed", "deposit", 1n);
-      const unknown = pending("mixed", "deposit", 1n);
+      const unknown = pendingTransaction("mixed", "deposit", 1n);
       expect(await commit("mixed", before, [done, candidate, unknown])).toEqual({
         kind: "precondition_failed",
         alreadyDecided: new Set([done.id]),
@@ -148,7 +150,7 @@ export function describeStoreContract(store: LedgerStore): void {
         await accepted("two", "deposit", 200n),
         await accepted("two", "withdrawal", 50n),
       ];
-      const unknown = pending("one", "deposit", 1n);
+      const unknown = pendingTransaction("one", "deposit", 1n);
       const stale: Wallet = { sequence: 7, balances: new Map() };
       const both = [commitOf("one", undefined, [one]), commitOf("two", undefined, [two, three])];
       expect(await store.commit([commitOf("one", stale, [one]), ...both.slice(1)])).toMatchObject({ kind: "conflict" });
@@ -178,8 +180,7 @@ export function describeStoreContract(store: LedgerStore): void {
       await commit("reader", undefined, transactions);
       await accepted("reader", "deposit", 1n);
       const read = async (query: Partial<HistoryQuery>) => {
-        const all = { limit: 10, beforeSequence: undefined, currency: undefined, status: undefined };
-        const page = await store.readHistory("reader", { ...all, ...query });
+        const page = await store.readHistory("reader", { ...NEWEST, ...query });
         return [page.transactions.map(({ decision }) => decision?.sequence), page.nextBeforeSequence];
       };
       expect(await read({})).toEqual([[4, 3, 2, 1], undefined]);

@@ -17,6 +17,9 @@ function walletWith(balances: Record<string, bigint>, sequence = 7): Wallet {
 }
 
 describe("decide", () => {
+  const MAX = { USD: MINOR_UNITS_MAX };
+  const BELOW_MAX = { USD: MINOR_UNITS_MAX - 1n };
+
   it("posts a deposit into an empty wallet as its first decision", () => {
     expect(decide(emptyWallet, deposit(100n))).toEqual({
       id: "tx_1",
@@ -27,52 +30,24 @@ describe("decide", () => {
     });
   });
 
-  it("posts a withdrawal of the full balance", () => {
-    expect(decide(walletWith({ USD: 100n }), withdrawal(100n))).toMatchObject({
+  it.each([
+    ["a withdrawal of the full balance", { USD: 100n }, withdrawal(100n), "posted", 0n],
+    ["a withdrawal of one minor unit more than that", { USD: 100n }, withdrawal(101n), "insufficient_funds", 100n],
+    ["a withdrawal in a currency that the wallet never held", { EUR: 100n }, withdrawal(1n), "insufficient_funds", 0n],
+    ["a withdrawal of more than the wallet can hold", {}, withdrawal(MINOR_UNITS_MAX), "insufficient_funds", 0n],
+    ["a deposit that fills the balance to 10^38 - 1", BELOW_MAX, deposit(1n), "posted", MINOR_UNITS_MAX],
+    ["a deposit of 10^38 - 1 into an empty wallet", {}, deposit(10n ** 38n - 1n), "posted", MINOR_UNITS_MAX],
+    ["a deposit that would take the balance to 10^38", MAX, deposit(1n), "balance_limit", MINOR_UNITS_MAX],
+    ["a deposit of 10^38 - 1 into a full wallet", MAX, deposit(MINOR_UNITS_MAX), "balance_limit", MINOR_UNITS_MAX],
+    ["a withdrawal of all of a full wallet", MAX, withdrawal(MINOR_UNITS_MAX), "posted", 0n],
+  ])("decides %s", (_what, balances, command, result, balanceAfterMinor) => {
+    expect(decide(walletWith(balances), command)).toEqual({
+      id: "tx_1",
+      currency: "USD",
       sequence: 8,
-      balanceAfterMinor: 0n,
-      outcome: { status: "posted" },
+      balanceAfterMinor,
+      outcome: result === "posted" ? { status: "posted" } : { status: "rejected", code: result },
     });
-  });
-
-  it("rejects a withdrawal of one minor unit more than the balance, which stays as it is", () => {
-    expect(decide(walletWith({ USD: 100n }), withdrawal(101n))).toMatchObject({
-      sequence: 8,
-      balanceAfterMinor: 100n,
-      outcome: { status: "rejected", code: "insufficient_funds" },
-    });
-  });
-
-  it("rejects a withdrawal in a currency that the wallet never held", () => {
-    expect(decide(walletWith({ EUR: 100n }), withdrawal(1n))).toMatchObject({
-      balanceAfterMinor: 0n,
-      outcome: { status: "rejected", code: "insufficient_funds" },
-    });
-  });
-
-  it("posts a deposit that fills the balance to exactly 10^38 - 1", () => {
-    expect(decide(walletWith({ USD: MINOR_UNITS_MAX - 1n }), deposit(1n))).toMatchObject({
-      balanceAfterMinor: MINOR_UNITS_MAX,
-      outcome: { status: "posted" },
-    });
-    expect(decide(emptyWallet, deposit(10n ** 38n - 1n)).outcome).toEqual({ status: "posted" });
-  });
-
-  it("rejects a deposit that would take the balance to 10^38", () => {
-    expect(decide(walletWith({ USD: MINOR_UNITS_MAX }), deposit(1n))).toMatchObject({
-      balanceAfterMinor: MINOR_UNITS_MAX,
-      outcome: { status: "rejected", code: "balance_limit" },
-    });
-  });
-
-  it("rejects a withdrawal only for funds and a deposit only for the limit", () => {
-    const brimful = walletWith({ USD: MINOR_UNITS_MAX });
-    expect(decide(brimful, deposit(MINOR_UNITS_MAX)).outcome).toEqual({ status: "rejected", code: "balance_limit" });
-    expect(decide(emptyWallet, withdrawal(MINOR_UNITS_MAX)).outcome).toEqual({
-      status: "rejected",
-      code: "insufficient_funds",
-    });
-    expect(decide(brimful, withdrawal(MINOR_UNITS_MAX)).outcome).toEqual({ status: "posted" });
   });
 });
 
@@ -158,7 +133,9 @@ describe("for any commands", () => {
     })
     .map(({ sequence, usd }) => walletWith({ USD: usd }, sequence));
 
-  const statuses = (decisions: readonly Decision[]) => decisions.map(({ outcome }) => outcome);
+  const isPosted = (decision: Decision | undefined) => decision?.outcome.status === "posted";
+  const expectInRange = (balanceMinor: bigint) =>
+    expect(balanceMinor >= 0n && balanceMinor <= MINOR_UNITS_MAX).toBe(true);
 
   it("no balance is negative or above the limit at any step", () => {
     fc.assert(
@@ -166,13 +143,9 @@ describe("for any commands", () => {
         let wallet = start;
         for (const command of commands) {
           wallet = evolve(wallet, decide(wallet, command));
-          for (const balanceMinor of wallet.balances.values()) {
-            expect(balanceMinor >= 0n && balanceMinor <= MINOR_UNITS_MAX).toBe(true);
-          }
+          for (const balanceMinor of wallet.balances.values()) expectInRange(balanceMinor);
         }
-        for (const { balanceAfterMinor } of fold(start, commands).decisions) {
-          expect(balanceAfterMinor >= 0n && balanceAfterMinor <= MINOR_UNITS_MAX).toBe(true);
-        }
+        for (const { balanceAfterMinor } of fold(start, commands).decisions) expectInRange(balanceAfterMinor);
       }),
       { numRuns: 1000 },
     );
@@ -219,7 +192,7 @@ describe("for any commands", () => {
         const { wallet, decisions } = fold(start, commands);
         for (const currency of ["USD", "JPY"]) {
           const movedMinor = commands
-            .filter((command, index) => command.currency === currency && decisions[index]?.outcome.status === "posted")
+            .filter((command, index) => command.currency === currency && isPosted(decisions[index]))
             .reduce((sum, command) => sum + deltaOf(command), 0n);
           expect(balanceOf(wallet, currency)).toBe(balanceOf(start, currency) + movedMinor);
         }
@@ -233,7 +206,7 @@ describe("for any commands", () => {
       let low = balanceMinor;
       let now = balanceMinor;
       for (const [index, command] of commands.entries()) {
-        if (decisions[index]?.outcome.status !== "posted" || command.currency !== "USD") continue;
+        if (!isPosted(decisions[index]) || command.currency !== "USD") continue;
         now += deltaOf(command);
         if (now < low) low = now;
       }
@@ -249,12 +222,12 @@ describe("for any commands", () => {
         expect(pathLow(requiredUsd + moreMinor, commands, decisions)).toBe(moreMinor);
 
         // What was posted is posted again with no more than the need at the start, and not with one unit less.
-        const posted = commands.filter((_, index) => decisions[index]?.outcome.status === "posted");
+        const posted = commands.filter((_, index) => isPosted(decisions[index]));
         const withRequired = fold(walletWith(Object.fromEntries(requiredMinor)), posted);
-        expect(statuses(withRequired.decisions).every(({ status }) => status === "posted")).toBe(true);
+        expect(withRequired.decisions.every(isPosted)).toBe(true);
         if (requiredUsd > 0n) {
           const withLess = fold(walletWith({ ...Object.fromEntries(requiredMinor), USD: requiredUsd - 1n }), posted);
-          const refused = statuses(withLess.decisions).findIndex(({ status }) => status === "rejected");
+          const refused = withLess.decisions.findIndex((decision) => !isPosted(decision));
           expect(posted[refused]?.type).toBe("withdrawal");
           expect(withLess.decisions[refused]?.outcome).toEqual({ status: "rejected", code: "insufficient_funds" });
         }

@@ -1,56 +1,40 @@
-import { createServer, type Server } from "node:http";
-import {
-  base64url,
-  CompactSign,
-  type CryptoKey,
-  exportJWK,
-  exportSPKI,
-  generateKeyPair,
-  type JWK,
-  type JWTPayload,
-  SignJWT,
-  UnsecuredJWT,
-} from "jose";
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
+import { createServer } from "node:http";
+import { type CryptoKey, exportJWK, generateKeyPair, type JWK, type JWTPayload, SignJWT, UnsecuredJWT } from "jose";
+import { afterAll, afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { listen } from "../../localstack/tcp.ts";
 import { authenticate } from "./authenticate.ts";
 import { HttpProblem } from "./problem.ts";
 
+/** test/security/tokens.test.ts has the tokens that an attacker would make. */
 const ISSUER = "https://issuer.test";
 const AUDIENCE = "antler";
 
 interface Pair {
   readonly privateKey: CryptoKey;
-  readonly publicKey: CryptoKey;
-  readonly jwk: JWK;
+  readonly jwk: JWK & { readonly kid: string; readonly alg: string };
 }
 
 /** The key set server's response and request count. */
 let keySetResponse: { status: number; body: string };
 let requestCount = 0;
-let server: Server;
-let baseUrl: string;
 let urls = 0;
-let pair: Pair;
-let others: Pair;
 
 async function makePair(kid: string, alg = "ES256"): Promise<Pair> {
   const { privateKey, publicKey } = await generateKeyPair(alg, { extractable: true });
-  return { privateKey, publicKey, jwk: { ...(await exportJWK(publicKey)), kid, alg, use: "sig" } };
+  return { privateKey, jwk: { ...(await exportJWK(publicKey)), kid, alg, use: "sig" } };
 }
 
 function serve(...keys: JWK[]) {
   keySetResponse = { status: 200, body: JSON.stringify({ keys }) };
 }
 
-beforeAll(async () => {
-  [pair, others] = await Promise.all([makePair("key-1"), makePair("key-1")]);
-  server = createServer((_request, response) => {
-    requestCount++;
-    response.writeHead(keySetResponse.status, { "content-type": "application/json" }).end(keySetResponse.body);
-  });
-  baseUrl = `http://127.0.0.1:${await listen(server)}`;
+const pair = await makePair("key-1");
+const others = await makePair("key-1");
+const server = createServer((_request, response) => {
+  requestCount++;
+  response.writeHead(keySetResponse.status, { "content-type": "application/json" }).end(keySetResponse.body);
 });
+const baseUrl = `http://127.0.0.1:${await listen(server)}`;
 
 afterAll(() => {
   server.closeAllConnections();
@@ -74,15 +58,9 @@ afterEach(() => {
 const seconds = () => Math.floor(Date.now() / 1000);
 const claims = (): JWTPayload => ({ sub: "alice", iss: ISSUER, aud: AUDIENCE, exp: seconds() + 60 });
 
-interface Signing {
-  readonly key?: Pair;
-  readonly alg?: string;
-  readonly kid?: string;
-}
-
-function sign(change: JWTPayload = {}, { key = pair, alg = "ES256", kid = "key-1" }: Signing = {}): Promise<string> {
-  const payload: JWTPayload = { ...claims(), ...change };
-  return new SignJWT(payload).setProtectedHeader({ alg, kid }).sign(key.privateKey);
+async function bearer(change: JWTPayload = {}, { privateKey, jwk } = pair, kid = jwk.kid): Promise<string> {
+  const token = new SignJWT({ ...claims(), ...change }).setProtectedHeader({ alg: jwk.alg, kid });
+  return `Bearer ${await token.sign(privateKey)}`;
 }
 
 async function problemOf(authorization: string | undefined): Promise<HttpProblem> {
@@ -95,8 +73,12 @@ async function problemOf(authorization: string | undefined): Promise<HttpProblem
   throw new Error("The token was taken");
 }
 
-async function expectUnauthorized(token: string) {
-  expect(await problemOf(`Bearer ${token}`)).toMatchObject({
+async function expectAccepted(authorization: string) {
+  expect(await authenticate(authorization)).toMatchObject({ subject: "alice" });
+}
+
+async function expectUnauthorized(authorization: string) {
+  expect(await problemOf(authorization)).toMatchObject({
     code: "unauthorized",
     options: { headers: { "www-authenticate": 'Bearer realm="antler", error="invalid_token"' } },
   });
@@ -104,43 +86,34 @@ async function expectUnauthorized(token: string) {
 
 describe("a valid token", () => {
   it("has the subject of the caller", async () => {
-    expect(await authenticate(`Bearer ${await sign()}`)).toEqual({ subject: "alice", scopes: new Set() });
+    expect(await authenticate(await bearer())).toEqual({ subject: "alice", scopes: new Set() });
   });
 
   it("has the scopes of the caller", async () => {
-    const { scopes } = await authenticate(`Bearer ${await sign({ scope: "wallets:read wallets:admin" })}`);
+    const { scopes } = await authenticate(await bearer({ scope: "wallets:read wallets:admin" }));
     expect(scopes).toEqual(new Set(["wallets:read", "wallets:admin"]));
-  });
-
-  it("has no scopes if the claim is not a string", async () => {
-    const { scopes } = await authenticate(`Bearer ${await sign({ scope: ["wallets:admin"] })}`);
-    expect(scopes).toEqual(new Set());
   });
 
   it.each(["RS256", "PS256", "EdDSA"])("can be signed with %s", async (alg) => {
     const key = await makePair("key-2", alg);
     serve(pair.jwk, key.jwk);
-    expect(await authenticate(`Bearer ${await sign({}, { key, alg, kid: "key-2" })}`)).toMatchObject({
-      subject: "alice",
-    });
+    await expectAccepted(await bearer({}, key));
   });
 
   it("can have several audiences, including this API", async () => {
-    expect(await authenticate(`Bearer ${await sign({ aud: ["other", AUDIENCE] })}`)).toMatchObject({
-      subject: "alice",
-    });
+    await expectAccepted(await bearer({ aud: ["other", AUDIENCE] }));
   });
 
   it("is accepted a few seconds after it expires, because clocks differ", async () => {
-    expect(await authenticate(`Bearer ${await sign({ exp: seconds() - 2 })}`)).toMatchObject({ subject: "alice" });
+    await expectAccepted(await bearer({ exp: seconds() - 2 }));
   });
 
   it("is accepted with the scheme in any case", async () => {
-    expect(await authenticate(`bearer ${await sign()}`)).toMatchObject({ subject: "alice" });
+    await expectAccepted((await bearer()).replace("Bearer", "bearer"));
   });
 
   it("does not request the cached key set again", async () => {
-    for (let times = 1; times <= 5; times++) await authenticate(`Bearer ${await sign()}`);
+    for (let times = 1; times <= 5; times++) await authenticate(await bearer());
     expect(requestCount).toBe(1);
   });
 });
@@ -157,97 +130,29 @@ describe("a missing token", () => {
     },
   );
 
-  it("is the result of a valid token without its scheme", async () => {
-    expect((await problemOf(await sign())).code).toBe("unauthorized");
-  });
-
   it("is the result of a token above the length limit", async () => {
-    const huge = await sign({ padding: "x".repeat(10_000) });
-    expect((await problemOf(`Bearer ${huge}`)).code).toBe("unauthorized");
+    expect((await problemOf(await bearer({ padding: "x".repeat(10_000) }))).code).toBe("unauthorized");
     expect(requestCount).toBe(0);
   });
 });
 
 describe("an invalid token", () => {
-  it("is one without a signature", async () => {
-    await expectUnauthorized(new UnsecuredJWT(claims()).encode());
-  });
-
-  it("is one with alg none and a valid signature", async () => {
-    const [, payload, signature] = (await sign()).split(".");
-    await expectUnauthorized(`${base64url.encode('{"alg":"none","kid":"key-1"}')}.${payload}.${signature}`);
-  });
-
-  it.each(["HS256", "HS512"])("is one signed with %s and the public key as the secret", async (alg) => {
-    for (const secret of [await exportSPKI(pair.publicKey), JSON.stringify(pair.jwk), pair.jwk.x ?? ""]) {
-      const token = await new SignJWT(claims())
-        .setProtectedHeader({ alg, kid: "key-1" })
-        .sign(new TextEncoder().encode(secret));
-      await expectUnauthorized(token);
-    }
-  });
-
-  it("is one signed with another key under a known key id", async () => {
-    await expectUnauthorized(await sign({}, { key: others }));
-  });
-
-  it("is one with an unknown key id", async () => {
-    await expectUnauthorized(await sign({}, { key: others, kid: "key-9" }));
-  });
-
-  it("is one with its own key in the header", async () => {
-    const token = await new SignJWT(claims())
-      .setProtectedHeader({ alg: "ES256", jwk: others.jwk })
-      .sign(others.privateKey);
-    await expectUnauthorized(token);
-  });
-
-  it("is one with a changed payload", async () => {
-    const [header, , signature] = (await sign()).split(".");
-    const payload = base64url.encode(JSON.stringify({ ...claims(), sub: "bob" }));
-    await expectUnauthorized(`${header}.${payload}.${signature}`);
-  });
-
   it.each([
-    ["for another audience", { aud: "other" }],
-    ["of another issuer", { iss: "https://evil.test" }],
-    ["of an issuer that begins like ours", { iss: `${ISSUER}.evil.test` }],
-    ["with an empty subject", { sub: "" }],
-  ])("is one %s", async (_what, change) => {
-    await expectUnauthorized(await sign(change));
-  });
-
-  it.each(["aud", "iss", "sub", "exp"])("is one without the claim %s", async (claim) => {
-    const { [claim]: _, ...payload } = claims();
-    await expectUnauthorized(
-      await new SignJWT(payload).setProtectedHeader({ alg: "ES256", kid: "key-1" }).sign(pair.privateKey),
-    );
-  });
-
-  it("is one that has expired", async () => {
-    await expectUnauthorized(await sign({ exp: seconds() - 10 }));
-  });
-
-  it("is one that is not valid yet", async () => {
-    await expectUnauthorized(await sign({ nbf: seconds() + 60 }));
-  });
-
-  it("is one with an expiry that is not a number", async () => {
-    const payload = new TextEncoder().encode(JSON.stringify({ ...claims(), exp: "never" }));
-    await expectUnauthorized(
-      await new CompactSign(payload).setProtectedHeader({ alg: "ES256", kid: "key-1" }).sign(pair.privateKey),
-    );
+    ["has expired", () => ({ exp: seconds() - 10 })],
+    ["is not valid yet", () => ({ nbf: seconds() + 60 })],
+  ])("is one that %s", async (_what, change) => {
+    await expectUnauthorized(await bearer(change()));
   });
 
   it.each(["x", "x.y", "x.y.z", "..", "a.b.c.d.e", "%%%.%%%.%%%", "eyJhbGciOiJFUzI1NiJ9.e30.AAAA"])(
     "is what %j is",
     async (token) => {
-      await expectUnauthorized(token);
+      await expectUnauthorized(`Bearer ${token}`);
     },
   );
 
   it("gets a response without the reason", async () => {
-    const problem = await problemOf(`Bearer ${await sign({ aud: "other" })}`);
+    const problem = await problemOf(await bearer({ aud: "other" }));
     expect(problem.message).toBe("A valid bearer token is required");
     expect(problem.cause).toBeInstanceOf(Error);
   });
@@ -263,7 +168,7 @@ describe("a key set that can't be read", () => {
     ["responds without a key set", 200, '{"keys":"none"}'],
   ])("makes the service unavailable, not the token invalid: the server %s", async (_what, status, body) => {
     keySetResponse = { status, body };
-    expect(await problemOf(`Bearer ${await sign()}`)).toMatchObject(unavailable);
+    expect(await problemOf(await bearer())).toMatchObject(unavailable);
   });
 
   it("makes the service unavailable when the server is down", async () => {
@@ -272,21 +177,21 @@ describe("a key set that can't be read", () => {
     await new Promise((resolve) => gone.close(resolve));
     vi.stubEnv("JWT_JWKS_URL", url);
 
-    expect(await problemOf(`Bearer ${await sign()}`)).toMatchObject(unavailable);
+    expect(await problemOf(await bearer())).toMatchObject(unavailable);
   });
 
   it("is read again once the server is available", async () => {
     keySetResponse = { status: 500, body: "" };
-    await problemOf(`Bearer ${await sign()}`);
+    await problemOf(await bearer());
     serve(pair.jwk);
 
-    expect(await authenticate(`Bearer ${await sign()}`)).toMatchObject({ subject: "alice" });
+    await expectAccepted(await bearer());
   });
 
   it("does not change the response to a token that is invalid with any key", async () => {
     keySetResponse = { status: 500, body: "" };
-    await expectUnauthorized(new UnsecuredJWT(claims()).encode());
-    await expectUnauthorized("x.y.z");
+    await expectUnauthorized(`Bearer ${new UnsecuredJWT(claims()).encode()}`);
+    await expectUnauthorized("Bearer x.y.z");
   });
 });
 
@@ -294,36 +199,34 @@ describe("a key rotation", () => {
   it("takes effect when a token has a new key id", async () => {
     vi.useFakeTimers({ toFake: ["Date"] });
     const fresh = await makePair("key-2");
-    await authenticate(`Bearer ${await sign()}`);
+    await authenticate(await bearer());
     serve(pair.jwk, fresh.jwk);
     vi.setSystemTime(Date.now() + 31_000);
 
-    expect(await authenticate(`Bearer ${await sign({}, { key: fresh, kid: "key-2" })}`)).toMatchObject({
-      subject: "alice",
-    });
+    await expectAccepted(await bearer({}, fresh));
     expect(requestCount).toBe(2);
   });
 
   it("does not cause a request for every token with an unknown key id", async () => {
-    await authenticate(`Bearer ${await sign()}`);
-    for (const kid of ["a", "b", "c", "d"]) await expectUnauthorized(await sign({}, { key: others, kid }));
+    await authenticate(await bearer());
+    for (const kid of ["a", "b", "c", "d"]) await expectUnauthorized(await bearer({}, others, kid));
     expect(requestCount).toBe(1);
   });
 
   it("makes tokens of a removed key invalid within ten minutes", async () => {
     vi.useFakeTimers({ toFake: ["Date"] });
     const fresh = await makePair("key-2");
-    await authenticate(`Bearer ${await sign()}`);
+    await authenticate(await bearer());
     serve(fresh.jwk);
     vi.setSystemTime(Date.now() + 601_000);
 
-    await expectUnauthorized(await sign());
+    await expectUnauthorized(await bearer());
   });
 });
 
 describe("a missing setting", () => {
   it.each(["JWT_JWKS_URL", "JWT_ISSUER", "JWT_AUDIENCE"])("makes authentication fail: %s", async (name) => {
     vi.stubEnv(name, "");
-    await expect(authenticate(`Bearer ${await sign()}`)).rejects.toThrow(name);
+    await expect(authenticate(await bearer())).rejects.toThrow(name);
   });
 });

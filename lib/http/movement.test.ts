@@ -1,60 +1,41 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import { httpEvent, lambdaContext } from "../../testkit/events.ts";
-import { type InMemoryPorts, inMemoryPorts, recordOf } from "../../testkit/inMemoryPorts.ts";
-import type { Transaction } from "../domain/transaction.ts";
-import { consume } from "../ledger/consume.ts";
+import { consumeSent, type InMemoryPorts, inMemoryPorts, submissionWith } from "../../testkit/inMemoryPorts.ts";
+import { transactionId } from "../ledger/idempotency.ts";
 import { type Submission, submit } from "../ledger/submit.ts";
 import { deposit as depositSpecification } from "./commands/deposit.ts";
 import { readSubmission, respondToSubmission } from "./movement.ts";
 import { HttpProblem, PROBLEMS } from "./problem.ts";
-import { problemResponse, type Response } from "./response.ts";
+import { problemResponse } from "./response.ts";
 import type { HttpEvent } from "./route.ts";
 import { problemSchema, transactionSchema } from "./schemas.ts";
 
-const deposit: Submission = {
-  userId: "auth0|alice",
-  idempotencyKey: "key-1",
-  type: "deposit",
-  currency: "USD",
-  amount: "12.34",
-  reference: undefined,
-  metadata: undefined,
-  requestId: "request-1",
-};
-const withdrawal: Submission = { ...deposit, type: "withdrawal", idempotencyKey: "key-2" };
+const deposit = submissionWith({ userId: "auth0|alice" });
+const withdrawal: Submission = { ...deposit, type: "withdrawal" };
 
 let ports: InMemoryPorts;
 beforeEach(() => {
   ports = inMemoryPorts();
 });
 
-async function consumeAll() {
-  await consume(
-    ports.sent.splice(0).map((message, index) => recordOf(message, `record-${index}`)),
-    ports,
-  );
-}
-
-/** Returns the response, also for a problem. */
-async function respond(submission: Submission, prefer?: string): Promise<Response> {
+/** Returns the response, also for a problem, with its body as the client reads it. */
+async function respond(submission: Submission, prefer?: string) {
   const event = httpEvent({ method: "POST", headers: prefer ? { prefer } : {} });
-  try {
-    return await respondToSubmission(event, await submit(submission, ports), ports);
-  } catch (error) {
+  const submitted = await submit(submission, ports);
+  const {
+    statusCode: status = 0,
+    headers,
+    body,
+  } = await respondToSubmission(event, submitted, ports).catch((error) => {
     if (error instanceof HttpProblem) return problemResponse(error, "request-1");
     throw error;
-  }
+  });
+  const schema = status < 300 ? transactionSchema : problemSchema;
+  return { status, headers, body: schema.parse(JSON.parse(body ?? "")) };
 }
 
-const bodyOf = (response: Response): unknown => JSON.parse(response.body ?? "");
-const viewOf = (response: Response) => transactionSchema.parse(bodyOf(response));
-const problemOf = (response: Response) => problemSchema.parse(bodyOf(response));
-
-function stored(): Transaction {
-  const [transaction] = ports.transactions.values();
-  if (!transaction) throw new Error("Nothing is stored");
-  return transaction;
-}
+const id = transactionId("auth0|alice", "key-1");
+const location = `/v1/users/auth0%7Calice/transactions/${id}`;
 
 describe("readSubmission", () => {
   const request = {
@@ -92,131 +73,99 @@ describe("readSubmission", () => {
 
 describe("without Prefer: wait", () => {
   it("responds with 202, the pending transaction and its location", async () => {
-    const response = await respond(deposit);
-
-    expect(response.statusCode).toBe(202);
-    expect(response.headers).toEqual({
-      "content-type": "application/json",
-      "cache-control": "no-store",
-      location: `/v1/users/auth0%7Calice/transactions/${stored().id}`,
-    });
-    expect(viewOf(response)).toEqual({
-      id: stored().id,
-      userId: "auth0|alice",
-      type: "deposit",
-      currency: "USD",
-      amount: "12.34",
-      status: "pending",
-      sequence: null,
-      balanceAfter: null,
-      createdAt: "2026-11-23T09:30:00.000Z",
-      postedAt: null,
-      reference: null,
-      metadata: {},
-      rejection: null,
+    expect(await respond(deposit)).toEqual({
+      status: 202,
+      headers: { "content-type": "application/json", "cache-control": "no-store", location },
+      body: {
+        id,
+        userId: "auth0|alice",
+        type: "deposit",
+        currency: "USD",
+        amount: "12.34",
+        status: "pending",
+        sequence: null,
+        balanceAfter: null,
+        createdAt: "2026-11-23T09:30:00.000Z",
+        postedAt: null,
+        reference: null,
+        metadata: {},
+        rejection: null,
+      },
     });
     expect(ports.clock.sleeps).toEqual([]);
   });
 
-  it("responds to a replay with 202 and the current state of the transaction", async () => {
-    await respond(deposit);
-    await consumeAll();
+  it.each([
+    ["is posted", deposit, { status: "posted", sequence: 1, balanceAfter: "12.34" }],
+    ["was rejected", withdrawal, { status: "rejected", rejection: { code: "insufficient_funds" } }],
+  ])("responds to a replay with 202 and the current state when the command %s", async (_what, submission, body) => {
+    await respond(submission);
+    await consumeSent(ports);
 
-    const response = await respond(deposit);
-
-    expect(response.statusCode).toBe(202);
-    expect(response.headers).toMatchObject({ "idempotency-replayed": "true" });
-    expect(viewOf(response)).toMatchObject({ status: "posted", sequence: 1, balanceAfter: "12.34" });
-  });
-
-  it("responds to a replay with 202 when the command was rejected", async () => {
-    await respond(withdrawal);
-    await consumeAll();
-
-    const response = await respond(withdrawal);
-
-    expect(response.statusCode).toBe(202);
-    expect(viewOf(response)).toMatchObject({ status: "rejected", rejection: { code: "insufficient_funds" } });
+    expect(await respond(submission)).toMatchObject({ status: 202, headers: { "idempotency-replayed": "true" }, body });
   });
 });
 
 describe("with Prefer: wait", () => {
   it("responds with 201 once the command is posted", async () => {
-    ports.clock.in(100, () => void consumeAll());
+    ports.clock.in(100, () => void consumeSent(ports));
 
     const response = await respond(deposit, "wait=5");
 
-    expect(response.statusCode).toBe(201);
-    expect(response.headers).toMatchObject({
-      location: `/v1/users/auth0%7Calice/transactions/${stored().id}`,
-      "preference-applied": "wait=5",
+    expect(response).toMatchObject({
+      status: 201,
+      headers: { location, "preference-applied": "wait=5" },
+      body: { status: "posted", sequence: 1, balanceAfter: "12.34", postedAt: expect.any(String) },
     });
     expect(response.headers).not.toHaveProperty("idempotency-replayed");
-    expect(viewOf(response)).toMatchObject({
-      status: "posted",
-      sequence: 1,
-      balanceAfter: "12.34",
-      postedAt: expect.any(String),
-    });
   });
 
   it("responds with 422 and the transaction once the command is rejected", async () => {
-    ports.clock.in(100, () => void consumeAll());
+    ports.clock.in(100, () => void consumeSent(ports));
 
-    const response = await respond(withdrawal, "wait=5");
-
-    expect(response.statusCode).toBe(422);
-    expect(response.headers).toMatchObject({
-      "content-type": "application/problem+json",
-      "preference-applied": "wait=5",
-      location: `/v1/users/auth0%7Calice/transactions/${stored().id}`,
-    });
-    expect(problemOf(response)).toMatchObject({
-      type: "urn:antler:problem:insufficient_funds",
+    expect(await respond(withdrawal, "wait=5")).toMatchObject({
       status: 422,
-      code: "insufficient_funds",
-      detail: "The balance does not cover the withdrawal",
-      requestId: "request-1",
-      transaction: {
-        id: stored().id,
-        status: "rejected",
-        sequence: 1,
-        balanceAfter: "0.00",
-        rejection: { code: "insufficient_funds" },
+      headers: { "content-type": "application/problem+json", "preference-applied": "wait=5", location },
+      body: {
+        type: "urn:antler:problem:insufficient_funds",
+        status: 422,
+        code: "insufficient_funds",
+        detail: "The balance does not cover the withdrawal",
+        requestId: "request-1",
+        transaction: {
+          id,
+          status: "rejected",
+          sequence: 1,
+          balanceAfter: "0.00",
+          rejection: { code: "insufficient_funds" },
+        },
       },
     });
   });
 
   it("responds with 202 when the command is still pending after the wait", async () => {
-    const response = await respond(deposit, "wait=2");
-
-    expect(response.statusCode).toBe(202);
-    expect(response.headers).toMatchObject({ "preference-applied": "wait=2" });
-    expect(viewOf(response).status).toBe("pending");
+    expect(await respond(deposit, "wait=2")).toMatchObject({
+      status: 202,
+      headers: { "preference-applied": "wait=2" },
+      body: { status: "pending" },
+    });
   });
 
   it("waits at most 20 seconds and reports the wait that it applied", async () => {
-    const response = await respond(deposit, "wait=600");
-
-    expect(response.headers).toMatchObject({ "preference-applied": "wait=20" });
+    expect(await respond(deposit, "wait=600")).toMatchObject({ headers: { "preference-applied": "wait=20" } });
     expect(ports.clock.sleeps.reduce((sum, sleep) => sum + sleep, 0)).toBeLessThan(20_001);
   });
 
-  it("responds to a replay with the same 201 and Idempotency-Replayed", async () => {
-    ports.clock.in(100, () => void consumeAll());
-    const first = await respond(deposit, "wait=5");
-    const again = await respond(deposit, "wait=5");
-    expect(again.statusCode).toBe(201);
-    expect(bodyOf(again)).toEqual(bodyOf(first));
-    expect(again.headers).toMatchObject({ "idempotency-replayed": "true" });
-  });
+  it.each([
+    [201, deposit],
+    [422, withdrawal],
+  ])("responds to a replay with the same %i and Idempotency-Replayed", async (status, submission) => {
+    ports.clock.in(100, () => void consumeSent(ports));
+    const { body } = await respond(submission, "wait=5");
 
-  it("responds to a replay of a rejection with 422 and Idempotency-Replayed", async () => {
-    ports.clock.in(100, () => void consumeAll());
-    await respond(withdrawal, "wait=5");
-    const again = await respond(withdrawal, "wait=5");
-    expect(again.statusCode).toBe(422);
-    expect(again.headers).toMatchObject({ "idempotency-replayed": "true" });
+    const replay = await respond(submission, "wait=5");
+    expect(replay).toMatchObject({ status, headers: { "idempotency-replayed": "true" } });
+    expect(replay.body).toEqual(body);
   });
 });
 
@@ -231,8 +180,8 @@ describe("a submission that is not accepted", () => {
   ] as const)("gets 422 %s for %j, with a pointer to the field", async (code, change, pointer) => {
     const response = await respond({ ...deposit, ...change }, "wait=5");
 
-    expect(response.statusCode).toBe(422);
-    expect(problemOf(response)).toMatchObject({ code, errors: [{ pointer, detail: PROBLEMS[code].title }] });
+    const errors = [{ pointer, detail: PROBLEMS[code].title }];
+    expect(response).toMatchObject({ status: 422, body: { code, errors } });
     expect(response.headers).not.toHaveProperty("location");
     expect(ports.transactions.size).toBe(0);
     expect(ports.clock.sleeps).toEqual([]);
@@ -243,8 +192,7 @@ describe("a submission that is not accepted", () => {
 
     const response = await respond({ ...deposit, amount: "99" });
 
-    expect(response.statusCode).toBe(422);
-    expect(problemOf(response)).toMatchObject({ code: "idempotency_key_reused" });
-    expect(response.body).not.toContain("12.34");
+    expect(response).toMatchObject({ status: 422, body: { code: "idempotency_key_reused" } });
+    expect(JSON.stringify(response)).not.toContain("12.34");
   });
 });

@@ -1,32 +1,16 @@
 import { beforeEach, describe, expect, it } from "vitest";
-import { type InMemoryPorts, inMemoryPorts, recordOf } from "../../testkit/inMemoryPorts.ts";
+import { consumeSent, type InMemoryPorts, inMemoryPorts, submissionWith } from "../../testkit/inMemoryPorts.ts";
 import type { Transaction } from "../domain/transaction.ts";
-import { consume } from "./consume.ts";
 import { fingerprintOf, transactionId } from "./idempotency.ts";
 import { TransientError } from "./ports.ts";
 import { awaitOutcome, type Submission, submit } from "./submit.ts";
 
-const deposit: Submission = {
-  userId: "alice",
-  idempotencyKey: "key-1",
-  type: "deposit",
-  currency: "USD",
-  amount: "12.34",
-  reference: "invoice 1",
-  metadata: { orderId: "A-1" },
-  requestId: "request-1",
-};
+const deposit = submissionWith({ reference: "invoice 1", metadata: { orderId: "A-1" } });
 
 let ports: InMemoryPorts;
 beforeEach(() => {
   ports = inMemoryPorts();
 });
-
-/** Decides everything that was sent, each time that it was sent. */
-async function consumeAll() {
-  const records = ports.sent.splice(0).map((message, index) => recordOf(message, `record-${index}`));
-  expect(await consume(records, ports)).toEqual([]);
-}
 
 async function accepted(submission: Submission): Promise<Transaction> {
   const submitted = await submit(submission, ports);
@@ -34,7 +18,10 @@ async function accepted(submission: Submission): Promise<Transaction> {
   return submitted.transaction;
 }
 
-const onlyStored = () => [...ports.transactions.values()];
+const refused = (problem: string) => ({ accepted: false, problem });
+/** Alice's wallet after the deposit. */
+const DEPOSITED = { sequence: 1, balances: new Map([["USD", 1234n]]) };
+const stored = () => [...ports.transactions.values()];
 
 describe("a new submission", () => {
   it("is stored first, then sent, and then accepted as pending", async () => {
@@ -59,7 +46,7 @@ describe("a new submission", () => {
       },
     });
     expect(ports.calls).toEqual(["listCurrencies", "putPending alice", "send alice"]);
-    expect(onlyStored()).toEqual([expect.objectContaining({ id, decision: undefined })]);
+    expect(stored()).toEqual([expect.objectContaining({ id, decision: undefined })]);
     expect(ports.sent).toEqual([
       {
         command: { type: "deposit", id, userId: "alice", currency: "USD", amountMinor: 1234n },
@@ -98,11 +85,11 @@ describe("a repeated submission", () => {
 
   it("moves money once, however often it was sent", async () => {
     for (let times = 1; times <= 5; times++) await submit(deposit, ports);
-    await consumeAll();
+    await consumeSent(ports);
     await submit(deposit, ports);
-    await consumeAll();
+    await consumeSent(ports);
 
-    expect(ports.wallets.get("alice")).toEqual({ sequence: 1, balances: new Map([["USD", 1234n]]) });
+    expect(ports.wallets.get("alice")).toEqual(DEPOSITED);
   });
 
   it("is stored once if both arrive at the same time", async () => {
@@ -114,11 +101,9 @@ describe("a repeated submission", () => {
 
   it("is answered with the decision once there is one, and is not sent again", async () => {
     await submit(deposit, ports);
-    await consumeAll();
+    await consumeSent(ports);
 
-    const submitted = await submit(deposit, ports);
-
-    expect(submitted).toMatchObject({
+    expect(await submit(deposit, ports)).toMatchObject({
       accepted: true,
       replayed: true,
       transaction: { decision: { sequence: 1, balanceAfterMinor: 1234n, outcome: { status: "posted" } } },
@@ -129,9 +114,9 @@ describe("a repeated submission", () => {
   it("is still answered with its rejection if the balance would suffice now", async () => {
     const withdrawal: Submission = { ...deposit, type: "withdrawal", idempotencyKey: "key-2" };
     await submit(withdrawal, ports);
-    await consumeAll();
+    await consumeSent(ports);
     await submit(deposit, ports);
-    await consumeAll();
+    await consumeSent(ports);
 
     expect(await submit(withdrawal, ports)).toMatchObject({
       replayed: true,
@@ -157,68 +142,40 @@ describe("a repeated submission", () => {
     const first = await accepted(deposit);
     ports.calls.length = 0;
 
-    expect(await submit({ ...deposit, ...change }, ports)).toEqual({
-      accepted: false,
-      problem: "idempotency_key_reused",
-    });
-    expect(onlyStored()).toEqual([first]);
+    expect(await submit({ ...deposit, ...change }, ports)).toEqual(refused("idempotency_key_reused"));
+    expect(stored()).toEqual([first]);
     expect(ports.calls).not.toContain("send alice");
   });
 });
 
 describe("a failure", () => {
-  it("of the queue is thrown as TransientError, and the repeated submission completes the command", async () => {
-    ports.fail("send", "before");
+  it.each([
+    ["the queue before its effect", "send", "before", { stored: 1, sent: 0 }],
+    ["the queue after its effect", "send", "after", { stored: 1, sent: 1 }],
+    ["the store before its effect", "putPending", "before", { stored: 0, sent: 0 }],
+    ["the store after its effect", "putPending", "after", { stored: 1, sent: 0 }],
+  ] as const)(
+    "of %s is thrown as TransientError, and the repeated submission completes the command once",
+    async (_of, operation, at, left) => {
+      ports.fail(operation, at);
 
-    await expect(submit(deposit, ports)).rejects.toBeInstanceOf(TransientError);
-    expect(onlyStored()).toMatchObject([{ decision: undefined }]);
-    expect(ports.sent).toEqual([]);
+      await expect(submit(deposit, ports)).rejects.toBeInstanceOf(TransientError);
+      expect({ stored: stored().length, sent: ports.sent.length }).toEqual(left);
+      for (const { decision } of stored()) expect(decision).toBeUndefined();
 
-    expect(await submit(deposit, ports)).toMatchObject({ accepted: true, replayed: true });
-    await consumeAll();
-    expect(ports.wallets.get("alice")?.balances).toEqual(new Map([["USD", 1234n]]));
-  });
-
-  it("of the queue after the send does not decide the command twice", async () => {
-    ports.fail("send", "after");
-
-    await expect(submit(deposit, ports)).rejects.toBeInstanceOf(TransientError);
-    await submit(deposit, ports);
-
-    expect(ports.sent).toHaveLength(2);
-    await consumeAll();
-    expect(ports.wallets.get("alice")).toEqual({ sequence: 1, balances: new Map([["USD", 1234n]]) });
-  });
-
-  it("of the store before its effect stores nothing", async () => {
-    ports.fail("putPending", "before");
-
-    await expect(submit(deposit, ports)).rejects.toBeInstanceOf(TransientError);
-    expect(onlyStored()).toEqual([]);
-    expect(ports.sent).toEqual([]);
-
-    expect(await submit(deposit, ports)).toMatchObject({ accepted: true, replayed: false });
-  });
-
-  it("of the store after its effect sends nothing, and the repeated submission completes the command", async () => {
-    ports.fail("putPending", "after");
-
-    await expect(submit(deposit, ports)).rejects.toBeInstanceOf(TransientError);
-    expect(ports.sent).toEqual([]);
-
-    expect(await submit(deposit, ports)).toMatchObject({ accepted: true, replayed: true });
-    expect(ports.sent).toHaveLength(1);
-    expect(ports.transactions.size).toBe(1);
-  });
+      expect(await submit(deposit, ports)).toMatchObject({ accepted: true, replayed: left.stored === 1 });
+      expect(ports.sent).toHaveLength(left.sent + 1);
+      await consumeSent(ports);
+      expect(ports.wallets.get("alice")).toEqual(DEPOSITED);
+      expect(ports.transactions.size).toBe(1);
+    },
+  );
 });
 
 describe("a disabled currency", () => {
   it("takes no new command", async () => {
-    expect(await submit({ ...deposit, currency: "XOF", amount: "5" }, ports)).toEqual({
-      accepted: false,
-      problem: "unknown_currency",
-    });
-    expect(onlyStored()).toEqual([]);
+    expect(await submit({ ...deposit, currency: "XOF", amount: "5" }, ports)).toEqual(refused("unknown_currency"));
+    expect(stored()).toEqual([]);
     expect(ports.sent).toEqual([]);
   });
 
@@ -228,21 +185,15 @@ describe("a disabled currency", () => {
 
     expect(await submit(deposit, ports)).toEqual({ accepted: true, replayed: true, transaction: first });
     expect(ports.sent).toHaveLength(2);
-    await consumeAll();
-    expect(await submit(deposit, ports)).toMatchObject({
-      replayed: true,
-      transaction: { decision: { sequence: 1 } },
-    });
+    await consumeSent(ports);
+    expect(await submit(deposit, ports)).toMatchObject({ replayed: true, transaction: { decision: { sequence: 1 } } });
   });
 
   it("reports a key that is used with other content", async () => {
     await submit(deposit, ports);
     ports.setEnabled("USD", false);
 
-    expect(await submit({ ...deposit, amount: "1" }, ports)).toEqual({
-      accepted: false,
-      problem: "idempotency_key_reused",
-    });
+    expect(await submit({ ...deposit, amount: "1" }, ports)).toEqual(refused("idempotency_key_reused"));
   });
 });
 
@@ -258,23 +209,20 @@ describe("a submission that is not accepted", () => {
     ["amount_zero", { amount: "0.00" }],
     ["amount_limit", { amount: "9".repeat(37) }],
   ] as const)("because of %s in %j is neither stored nor sent", async (problem, change) => {
-    expect(await submit({ ...deposit, ...change }, ports)).toEqual({ accepted: false, problem });
-    expect(onlyStored()).toEqual([]);
+    expect(await submit({ ...deposit, ...change }, ports)).toEqual(refused(problem));
+    expect(stored()).toEqual([]);
     expect(ports.sent).toEqual([]);
     expect(ports.calls).toEqual(["listCurrencies"]);
   });
 
-  it("names the currency first, then the amount, then the key", async () => {
+  it.each([
+    ["unknown_currency", { currency: "DOGE", amount: "x" }],
+    ["unknown_currency", { currency: "XOF", amount: "x" }],
+    ["amount_invalid", { amount: "x" }],
+    ["idempotency_key_reused", { amount: "1" }],
+  ])("names the currency first, then the amount, then the key: %s of %j", async (problem, change) => {
     await submit(deposit, ports);
-
-    expect(await submit({ ...deposit, currency: "DOGE", amount: "x" }, ports)).toMatchObject({
-      problem: "unknown_currency",
-    });
-    expect(await submit({ ...deposit, currency: "XOF", amount: "x" }, ports)).toMatchObject({
-      problem: "unknown_currency",
-    });
-    expect(await submit({ ...deposit, amount: "x" }, ports)).toMatchObject({ problem: "amount_invalid" });
-    expect(await submit({ ...deposit, amount: "1" }, ports)).toMatchObject({ problem: "idempotency_key_reused" });
+    expect(await submit({ ...deposit, ...change }, ports)).toEqual(refused(problem));
   });
 });
 
@@ -283,7 +231,7 @@ describe("awaitOutcome", () => {
 
   it("returns a decided transaction at once, without a read", async () => {
     await submit(deposit, ports);
-    await consumeAll();
+    await consumeSent(ports);
     const decided = await accepted(deposit);
     ports.calls.length = 0;
 
@@ -294,7 +242,7 @@ describe("awaitOutcome", () => {
 
   it("returns soon after the decision, and long before the deadline", async () => {
     const pending = await accepted(deposit);
-    ports.clock.in(100, () => void consumeAll());
+    ports.clock.in(100, () => void consumeSent(ports));
 
     const outcome = await awaitOutcome(pending, 20_000, ports);
 
@@ -303,12 +251,15 @@ describe("awaitOutcome", () => {
     expect(elapsedMs()).toBeLessThan(400);
   });
 
-  it("goes on if a read of the transaction fails", async () => {
+  it.each([
+    ["although reads of the transaction failed before", 2, 100],
+    ["that falls into the last pause", 0, 4900],
+  ])("returns a decision %s", async (_which, times, decidedAfterMs) => {
     const pending = await accepted(deposit);
-    ports.fail("findTransaction", "before", { times: 2 });
-    ports.clock.in(100, () => void consumeAll());
+    ports.fail("findTransaction", "before", { times });
+    ports.clock.in(decidedAfterMs, () => void consumeSent(ports));
 
-    expect((await awaitOutcome(pending, 20_000, ports)).decision?.sequence).toBe(1);
+    expect((await awaitOutcome(pending, 5000, ports)).decision?.sequence).toBe(1);
   });
 
   it("returns the pending transaction exactly at the deadline", async () => {
@@ -318,13 +269,6 @@ describe("awaitOutcome", () => {
     expect(elapsedMs()).toBeGreaterThanOrEqual(5000);
     expect(elapsedMs()).toBeLessThan(5001);
     expect(ports.clock.sleeps.length).toBeLessThan(40);
-  });
-
-  it("returns a decision that falls into the last pause", async () => {
-    const pending = await accepted(deposit);
-    ports.clock.in(4900, () => void consumeAll());
-
-    expect((await awaitOutcome(pending, 5000, ports)).decision?.sequence).toBe(1);
   });
 
   it("does not wait if the wait is zero", async () => {

@@ -7,9 +7,9 @@ import { isBuiltin } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, describe, expect, test } from "vitest";
 import * as z from "zod";
-import { type Bundle, bundleFunctions } from "../../infra/bundle.ts";
+import { bundleFunctions } from "../../infra/bundle.ts";
 import { encodeMessage } from "../../lib/ledger/message.ts";
 import { issueToken, serveKeySet } from "../../localstack/identityProvider.ts";
 import { listen } from "../../localstack/tcp.ts";
@@ -48,23 +48,17 @@ const CALL = `
 const response = z.object({ statusCode: z.number() });
 
 /** Outside the repository, so that the bundle can import nothing else, as on Lambda. */
-let folder: string;
-let bundles: Map<string, Bundle>;
-let keySet: Awaited<ReturnType<typeof serveKeySet>>;
+const folder = mkdtempSync(join(tmpdir(), "antler-bundles-"));
+const bundles = new Map((await bundleFunctions(folder)).map((bundle) => [bundle.name, bundle]));
+const keySet = await serveKeySet();
 /** The signatures that the stand-in for SQS and DynamoDB received. It fails every call. */
 let authorizations: string[] = [];
-let endpoint: string;
 const aws = createServer((request, response) => {
   authorizations.push(`${request.headers.authorization} ${request.headers["x-amz-security-token"]}`);
   response.writeHead(500).end("{}");
 });
 
-beforeAll(async () => {
-  folder = mkdtempSync(join(tmpdir(), "antler-bundles-"));
-  bundles = new Map((await bundleFunctions(folder)).map((bundle) => [bundle.name, bundle]));
-  keySet = await serveKeySet();
-  endpoint = `http://127.0.0.1:${await listen(aws)}`;
-}, 60_000);
+const endpoint = `http://127.0.0.1:${await listen(aws)}`;
 
 afterAll(() => {
   keySet.stop();

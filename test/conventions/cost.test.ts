@@ -13,12 +13,22 @@ import type { HttpEvent } from "../../lib/http/route.ts";
 import { setting } from "../../lib/runtime/config.ts";
 import { sum } from "../../scripts/statistics.ts";
 import { lambdaContext } from "../../testkit/events.ts";
+import { pendingTransaction } from "../../testkit/storeContract.ts";
 
 /** The handlers in this process, not measured. */
 const functions = {
   accept: async (event: HttpEvent) => invocation(await commands(event, lambdaContext)),
   consume: async (event: SQSEvent) => invocation(await consume(event)),
 };
+
+function writeUnits(put: number, decision: number, index: number, wallet: number) {
+  return {
+    "PutItem transactions": put,
+    "TransactWriteItems transactions": decision,
+    "TransactWriteItems transactions/history": index,
+    "TransactWriteItems wallets": wallet,
+  };
+}
 
 function invocation(response: unknown) {
   return { cpuMs: 0, logBytes: 0, memoryMb: 0, response };
@@ -46,67 +56,35 @@ describe("the AWS usage of commands", () => {
     return { invocations: accepted.length + consumed.length, ...ledger.reset() };
   }
 
-  test("a new user's deposit takes 6 write units, 1 read unit and 3 queue requests", async () => {
-    const { dynamo, readUnits, ...others } = await usageOf({ commands: 1, batch: 1, users: 1 });
-    expect([sum(Object.values(dynamo)), sum(Object.values(readUnits))]).toEqual([3, 1]);
+  test.each([
+    ["a new user's deposit takes 6 write units, 1 read unit and 3 queue requests", 1, 3, writeUnits(1, 2, 1, 2)],
+    ["ten commands of one user in one batch take one read and one write", 10, 12, writeUnits(10, 20, 10, 2)],
+  ])("%s", async (_what, commands, calls, writeUnits) => {
+    const { dynamo, readUnits, ...others } = await usageOf({ commands, batch: commands, users: 1 });
+    expect([sum(Object.values(dynamo)), sum(Object.values(readUnits))]).toEqual([calls, 1]);
     expect(others).toEqual({
-      invocations: 2,
-      sqs: { SendMessage: 1, ReceiveMessage: 1, DeleteMessageBatch: 1 },
-      writeUnits: {
-        "PutItem transactions": 1,
-        "TransactWriteItems transactions": 2,
-        "TransactWriteItems transactions/history": 1,
-        "TransactWriteItems wallets": 2,
-      },
-      failedCalls: 0,
-    });
-  });
-
-  test("ten commands of one user in one batch take one read and one write of the wallet", async () => {
-    const { dynamo, readUnits, ...others } = await usageOf({ commands: 10, batch: 10, users: 1 });
-    expect([sum(Object.values(dynamo)), sum(Object.values(readUnits))]).toEqual([12, 1]);
-    expect(others).toEqual({
-      invocations: 11,
-      sqs: { SendMessage: 10, ReceiveMessage: 1, DeleteMessageBatch: 1 },
-      writeUnits: {
-        "PutItem transactions": 10,
-        "TransactWriteItems transactions": 20,
-        "TransactWriteItems transactions/history": 10,
-        "TransactWriteItems wallets": 2,
-      },
+      invocations: commands + 1,
+      sqs: { SendMessage: commands, ReceiveMessage: 1, DeleteMessageBatch: 1 },
+      writeUnits,
       failedCalls: 0,
     });
   });
 
   test("the same ten commands unbatched take ten times the units of the wallet, and 1.43 times all write units", async () => {
-    const { writeUnits, readUnits } = await usageOf({ commands: 10, batch: 1, users: 1 });
-    expect(sum(Object.values(readUnits))).toBe(10);
-    expect(writeUnits).toEqual({
-      "PutItem transactions": 10,
-      "TransactWriteItems transactions": 20,
-      "TransactWriteItems transactions/history": 10,
-      "TransactWriteItems wallets": 20,
-    });
-    expect(sum(Object.values(writeUnits)) / 42).toBeCloseTo(1.43, 2);
+    const usage = await usageOf({ commands: 10, batch: 1, users: 1 });
+    expect(sum(Object.values(usage.readUnits))).toBe(10);
+    expect(usage.writeUnits).toEqual(writeUnits(10, 20, 10, 20));
+    expect(sum(Object.values(usage.writeUnits)) / 42).toBeCloseTo(1.43, 2);
   });
 
   test("a transaction of more than 1 KB takes double units, in the table and in the index", async () => {
     const metadata = { note: "n".repeat(500), purpose: "p".repeat(500) };
-    const { writeUnits } = await usageOf({ commands: 1, batch: 1, users: 1, metadata });
-    expect(writeUnits).toEqual({
-      "PutItem transactions": 2,
-      "TransactWriteItems transactions": 4,
-      "TransactWriteItems transactions/history": 2,
-      "TransactWriteItems wallets": 2,
-    });
+    const usage = await usageOf({ commands: 1, batch: 1, users: 1, metadata });
+    expect(usage.writeUnits).toEqual(writeUnits(2, 4, 2, 2));
   });
 
   test("failed calls and receives that find nothing are counted apart", async () => {
-    const transaction = {
-      ...({ id: "tx_1", userId: "alice", type: "deposit", currency: "USD", exponent: 2, amountMinor: 1n } as const),
-      ...{ reference: undefined, metadata: undefined, fingerprint: "f", createdAt: "2026-11-23T09:30:00.000Z" },
-      decision: undefined,
-    };
+    const transaction = pendingTransaction("alice", "deposit", 1n);
     await dynamoStore.putPending(transaction);
     await dynamoStore.putPending(transaction);
     await sqs.send(new ReceiveMessageCommand({ QueueUrl: setting("COMMANDS_QUEUE_URL"), WaitTimeSeconds: 0 }));
@@ -128,12 +106,7 @@ describe("the bill", () => {
     aws: {
       dynamo: { PutItem: 10, GetItem: 1, TransactWriteItems: 1 },
       sqs: { SendMessage: 10, ReceiveMessage: 1, DeleteMessageBatch: 1 },
-      writeUnits: {
-        "PutItem transactions": 10,
-        "TransactWriteItems transactions": 20,
-        "TransactWriteItems transactions/history": 10,
-        "TransactWriteItems wallets": 2,
-      },
+      writeUnits: writeUnits(10, 20, 10, 2),
       readUnits: { "GetItem wallets": 1 },
       failedCalls: 0,
     },
@@ -206,14 +179,13 @@ describe("the bill", () => {
   });
 });
 
-test("an item's size is that of its names and values, by DynamoDB's rules", () => {
-  const sizes: [Parameters<typeof itemBytes>[0], number][] = [
-    [{ id: { S: "naïve" } }, 2 + 6],
-    [{ n: { N: "0" } }, 1 + 1],
-    [{ n: { N: "1200" } }, 1 + 2],
-    [{ n: { N: "123" } }, 1 + 3],
-    [{ m: { M: {} } }, 1 + 3],
-    [{ m: { M: { USD: { N: "12" }, EUR: { N: "1" } } } }, 1 + 3 + (1 + 3 + 2) + (1 + 3 + 2)],
-  ];
-  for (const [item, bytes] of sizes) expect(itemBytes(item), JSON.stringify(item)).toBe(bytes);
+test.each<[Parameters<typeof itemBytes>[0], number]>([
+  [{ id: { S: "naïve" } }, 2 + 6],
+  [{ n: { N: "0" } }, 1 + 1],
+  [{ n: { N: "1200" } }, 1 + 2],
+  [{ n: { N: "123" } }, 1 + 3],
+  [{ m: { M: {} } }, 1 + 3],
+  [{ m: { M: { USD: { N: "12" }, EUR: { N: "1" } } } }, 1 + 3 + (1 + 3 + 2) + (1 + 3 + 2)],
+])("the size of %j is that of its names and values, by DynamoDB's rules", (item, bytes) => {
+  expect(itemBytes(item)).toBe(bytes);
 });

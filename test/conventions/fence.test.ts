@@ -43,26 +43,19 @@ const FORBIDDEN_USES = ["new Date()", "Math.random()", "Number(1n)", "process.en
 const importing = (target: string) => `import * as imported from "${target}";\n\nexport const used = imported;\n`;
 
 /** A copy of our folders with our Biome configuration. Each file in it has one import or one use to check. */
-let tree: string;
-let rulesByFile: Map<string, string[]>;
+const tree = mkdtempSync(join(tmpdir(), "antler-fence-"));
+const rulesByFile = new Map<string, string[]>();
 
 beforeAll(() => {
-  tree = mkdtempSync(join(tmpdir(), "antler-fence-"));
   const config = JSON.parse(readFileSync(join(ROOT, "biome.json"), "utf8"));
   write("biome.json", JSON.stringify({ ...config, $schema: undefined, vcs: { enabled: false } }));
   for (const [folder, target] of [...FORBIDDEN_IMPORTS, ...ALLOWED_IMPORTS])
     write(fileOf(folder, target), importing(target));
   for (const use of FORBIDDEN_USES) write(fileOf("lib/domain", use), `export const used = () => ${use};\n`);
 
-  const { stdout } = spawnSync(
-    join(ROOT, "node_modules/.bin/biome"),
-    ["lint", "--reporter=json", "--max-diagnostics=none"],
-    {
-      cwd: tree,
-      encoding: "utf8",
-    },
-  );
-  rulesByFile = new Map();
+  const biome = join(ROOT, "node_modules/.bin/biome");
+  const args = ["lint", "--reporter=json", "--max-diagnostics=none"];
+  const { stdout } = spawnSync(biome, args, { cwd: tree, encoding: "utf8" });
   for (const { category, location } of JSON.parse(stdout).diagnostics) {
     const file: string = location.path.file ?? location.path;
     rulesByFile.set(file, [...(rulesByFile.get(file) ?? []), category]);

@@ -1,20 +1,19 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 // @ts-expect-error: the package has no types
 import Lambda from "serverless-offline/lambda";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { beforeEach, expect, test } from "vitest";
+import { folderForTest } from "../../testkit/perTest.ts";
 
 // The changes of patches/serverless-offline to its runner. Without them the local API is slow under load.
 let folder: string;
 beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), "antler-"));
+  folder = folderForTest();
   writeFileSync(
     join(folder, "one.mjs"),
     "export const handler = async () => 'done'; export const never = () => new Promise(() => {});",
   );
 });
-afterEach(() => rmSync(folder, { recursive: true }));
 
 function functionOf(exportName: string, timeout: number) {
   const serverless = {

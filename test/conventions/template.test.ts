@@ -3,7 +3,7 @@ import { randomUUID } from "node:crypto";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { beforeAll, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import * as z from "zod";
 import type { Resource } from "../../infra/serverless.ts";
 
@@ -14,15 +14,9 @@ function packaged(stage: string): Record<string, Resource & { DeletionPolicy?: s
   const out = mkdtempSync(join(tmpdir(), "antler-package-"));
   const build = `.antler/package-${randomUUID()}`;
   const serverless = join(ROOT, "node_modules/serverless/bin/serverless.js");
-  const { status, stdout, stderr } = spawnSync(
-    process.execPath,
-    [serverless, "package", "--stage", stage, "--package", out],
-    {
-      cwd: ROOT,
-      env: { PATH: process.env.PATH, HOME: out, ANTLER_BUILD_DIR: build },
-      encoding: "utf8",
-    },
-  );
+  const env = { PATH: process.env.PATH, HOME: out, ANTLER_BUILD_DIR: build };
+  const args = [serverless, "package", "--stage", stage, "--package", out];
+  const { status, stdout, stderr } = spawnSync(process.execPath, args, { cwd: ROOT, env, encoding: "utf8" });
   try {
     if (status !== 0) throw new Error(stdout + stderr);
     return JSON.parse(readFileSync(join(out, "cloudformation-template-update-stack.json"), "utf8")).Resources;
@@ -41,13 +35,8 @@ const policies = z.tuple([
   z.object({ PolicyDocument: z.object({ Statement: z.array(z.looseObject({ Action: z.array(z.string()) })) }) }),
 ]);
 
-let prod: ReturnType<typeof packaged>;
-let dev: ReturnType<typeof packaged>;
-
-beforeAll(() => {
-  prod = packaged("prod");
-  dev = packaged("dev");
-}, 120_000);
+const prod = packaged("prod");
+const dev = packaged("dev");
 
 function ofType(template: ReturnType<typeof packaged>, type: string) {
   return Object.entries(template).filter(([, resource]) => resource.Type === type);

@@ -2,18 +2,14 @@ import { once } from "node:events";
 import { createServer } from "node:http";
 import { createServer as createNetServer, type Socket } from "node:net";
 import { setTimeout } from "node:timers/promises";
-import { beforeAll, describe, expect, test } from "vitest";
+import { afterAll, describe, expect, test } from "vitest";
 import { Client, newUser, transactionIn } from "../../testkit/client.ts";
 import { awsProxyForTest, listenForTest, stackForTest } from "../../testkit/perTest.ts";
 import { refusedStart } from "../../testkit/processes.ts";
-import { collect, freeStackPorts, launch, type Stack, startStack } from "../../testkit/stack.ts";
+import { collect, freeStackPorts, launch, startStack } from "../../testkit/stack.ts";
 
-let owner: Stack;
-
-beforeAll(async () => {
-  owner = await startStack();
-  return () => owner.stop();
-});
+const owner = await startStack();
+afterAll(() => owner.stop());
 
 /** A port that sends no HTTP response, and that no other process takes until it is released or the test ends. */
 async function holdPort(onConnection = (socket: Socket) => void socket.destroy()) {

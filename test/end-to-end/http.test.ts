@@ -7,12 +7,10 @@ const alice = new Client(apiUrl, newUser("alice"));
 const deposits = `/v1/users/${alice.user}/deposits`;
 const valid = { currency: "USD", amount: "1.00" };
 
+const headersOfPost = () => ({ "content-type": "application/json", "idempotency-key": randomUUID() });
+
 function post(body: string | Uint8Array<ArrayBuffer>, headers: Record<string, string> = {}) {
-  return alice.request("POST", deposits, body, {
-    "content-type": "application/json",
-    "idempotency-key": randomUUID(),
-    ...headers,
-  });
+  return alice.request("POST", deposits, body, { ...headersOfPost(), ...headers });
 }
 
 describe("privacy", () => {
@@ -29,8 +27,7 @@ describe("privacy", () => {
     await owner.deposit("USD", "5.00", { wait: 10 });
     for (const user of [bob, newUser("missing")]) {
       const body = method === "POST" ? JSON.stringify(valid) : undefined;
-      const headers = { "content-type": "application/json", "idempotency-key": randomUUID() };
-      const response = await alice.request(method, `/v1/users/${user}/${path}`, body, headers);
+      const response = await alice.request(method, `/v1/users/${user}/${path}`, body, headersOfPost());
       expect(problemIn(response, 403).code).toBe("forbidden");
     }
   });
@@ -43,11 +40,8 @@ describe("privacy", () => {
 
   test("a token with the scope wallets:admin may act for any user", async () => {
     const service = new Client(apiUrl, "decision-service", "other wallets:admin");
-    const response = await service.request("POST", `/v1/users/${bob}/deposits`, JSON.stringify(valid), {
-      "content-type": "application/json",
-      "idempotency-key": randomUUID(),
-      prefer: "wait=10",
-    });
+    const headers = { ...headersOfPost(), prefer: "wait=10" };
+    const response = await service.request("POST", `/v1/users/${bob}/deposits`, JSON.stringify(valid), headers);
     expect(transactionIn(response, 201).userId).toBe(bob);
   });
 
@@ -94,12 +88,9 @@ describe("an invalid request", () => {
   });
 
   test("without an Idempotency-Key, or with one that is too long, is refused", async () => {
-    expect(problemIn(await post(JSON.stringify(valid), { "idempotency-key": "" }), 400).code).toBe(
-      "idempotency_key_required",
-    );
-    expect(problemIn(await post(JSON.stringify(valid), { "idempotency-key": "k".repeat(256) }), 400).code).toBe(
-      "idempotency_key_invalid",
-    );
+    const withKey = (key: string) => post(JSON.stringify(valid), { "idempotency-key": key });
+    expect(problemIn(await withKey(""), 400).code).toBe("idempotency_key_required");
+    expect(problemIn(await withKey("k".repeat(256)), 400).code).toBe("idempotency_key_invalid");
   });
 
   test("for an invalid page is refused", async () => {

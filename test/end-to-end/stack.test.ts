@@ -50,22 +50,17 @@ describe("npm start refuses, in one line and with exit code 1,", () => {
     }
   });
 
-  test.each([
-    ["API_PORT", "http", "API_PORT=http: must be a port number\n"],
-    ["DYNAMODB_ENGINE", "oracle", /^DYNAMODB_ENGINE=oracle: .+\n$/],
-    ["AWS_ENDPOINT_URL", "localhost", /^AWS_ENDPOINT_URL=localhost: .+\n$/],
-    ["AWS_TRANSPORT", "fast", /^AWS_TRANSPORT=fast: .+\n$/],
-    ["LOG_LEVEL", "loud", /^LOG_LEVEL=loud: .+\n$/],
-  ])("the setting %s=%s", async (name, value, message) => {
-    const { code, output } = await refusedStart({ [name]: value });
+  test.each<[Record<string, string>, RegExp]>([
+    [{ API_PORT: "http" }, /^API_PORT=http: must be a port number\n$/],
+    [{ DYNAMODB_ENGINE: "oracle" }, /^DYNAMODB_ENGINE=oracle: .+\n$/],
+    [{ AWS_ENDPOINT_URL: "localhost" }, /^AWS_ENDPOINT_URL=localhost: .+\n$/],
+    [{ AWS_TRANSPORT: "fast" }, /^AWS_TRANSPORT=fast: .+\n$/],
+    [{ LOG_LEVEL: "loud" }, /^LOG_LEVEL=loud: .+\n$/],
+    [{ DYNAMODB_ENGINE: "dynamodb-local", PATH: "/no/java" }, /^DynamoDB Local needs Java 17 or later: .+\n$/],
+  ])("the settings %j", async (settings, message) => {
+    const { code, output } = await refusedStart(settings);
     expect(code).toBe(1);
     expect(output).toMatch(message);
-  });
-
-  test("an engine that needs Java where there is none", async () => {
-    const { code, output } = await refusedStart({ DYNAMODB_ENGINE: "dynamodb-local", PATH: "/nowhere" });
-    expect(code).toBe(1);
-    expect(output).toMatch(/^DynamoDB Local needs Java 17 or later: .+\n$/);
   });
 
   test("a DATA_DIR whose database can't be opened", async () => {

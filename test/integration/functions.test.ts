@@ -1,5 +1,5 @@
 import { PutCommand } from "@aws-sdk/lib-dynamodb";
-import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
+import { afterAll, describe, expect, test, vi } from "vitest";
 import { handler as balances } from "../../functions/balances.ts";
 import { handler as commands } from "../../functions/commands.ts";
 import { handler as consume } from "../../functions/consume.ts";
@@ -9,21 +9,16 @@ import { dynamoDocuments } from "../../lib/aws/clients.ts";
 import { transactionId } from "../../lib/ledger/idempotency.ts";
 import { serveKeySet } from "../../localstack/identityProvider.ts";
 import { tokenOf } from "../../testkit/client.ts";
-import { type Engines, startEngines } from "../../testkit/engines.ts";
+import { startEngines } from "../../testkit/engines.ts";
 import { httpEvent, lambdaContext, sqsEvent } from "../../testkit/events.ts";
 import { receive, receivedRecord, remove, sendRaw } from "../../testkit/queue.ts";
 
 /** The functions' handlers on real engines. The test replaces API Gateway and the event source mapping. */
-let engines: Engines;
-let keySet: Awaited<ReturnType<typeof serveKeySet>>;
-
-beforeAll(async () => {
-  engines = await startEngines("dynoxide");
-  keySet = await serveKeySet();
-  vi.stubEnv("JWT_JWKS_URL", keySet.url);
-  vi.stubEnv("JWT_ISSUER", "test");
-  vi.stubEnv("JWT_AUDIENCE", "antler");
-});
+const engines = await startEngines("dynoxide");
+const keySet = await serveKeySet();
+vi.stubEnv("JWT_JWKS_URL", keySet.url);
+vi.stubEnv("JWT_ISSUER", "test");
+vi.stubEnv("JWT_AUDIENCE", "antler");
 
 afterAll(async () => {
   keySet.stop();
@@ -63,9 +58,7 @@ describe("the functions on real engines", () => {
     const refused = await sendDeposit("carol", "key-1");
     expect(refused).toMatchObject({ statusCode: 503, headers: { "retry-after": "1" } });
     expect(refused.body).not.toContain("ECONNREFUSED");
-    expect(await health(httpEvent(), lambdaContext)).toMatchObject({
-      statusCode: 503,
-    });
+    expect(await health(httpEvent(), lambdaContext)).toMatchObject({ statusCode: 503 });
     await engines.restartSqs();
     const replayed = await sendDeposit("carol", "key-1");
     expect(replayed).toMatchObject({ statusCode: 202, headers: { "idempotency-replayed": "true" } });
@@ -110,12 +103,8 @@ describe("the functions on real engines", () => {
   });
 
   test("a balance in a currency that the currencies table lacks is left out of the response", async () => {
-    const Item = {
-      userId: "grace",
-      sequence: 1,
-      balances: { NONE: 5n, USD: 100n },
-      updatedAt: "2026-11-23T09:30:00.000Z",
-    };
+    const balancesOfGrace = { NONE: 5n, USD: 100n };
+    const Item = { userId: "grace", sequence: 1, balances: balancesOfGrace, updatedAt: "2026-11-23T09:30:00.000Z" };
     await dynamoDocuments.send(new PutCommand({ TableName: process.env.WALLETS_TABLE, Item }));
     const { statusCode, body = "" } = await balances(
       httpEvent({

@@ -1,22 +1,18 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
-import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
+import { afterAll, describe, expect, test, vi } from "vitest";
 import { awsEnvironment, readSettings } from "../../localstack/settings.ts";
 import { Client, newUser, problemIn, tokenOf, transactionIn } from "../../testkit/client.ts";
 import { readMetrics } from "../../testkit/metrics.ts";
 import { sendRaw } from "../../testkit/queue.ts";
-import { type Stack, startStack } from "../../testkit/stack.ts";
+import { startStack } from "../../testkit/stack.ts";
 
 /** A stack that only this file uses, so that every count is known. */
-let stack: Stack;
-
-beforeAll(async () => {
-  stack = await startStack({ LOG_LEVEL: "INFO" });
-  for (const [name, value] of Object.entries(awsEnvironment(readSettings(stack.environment)))) vi.stubEnv(name, value);
-});
-
+const stack = await startStack({ LOG_LEVEL: "INFO" });
 afterAll(() => stack.stop());
+for (const [name, value] of Object.entries(awsEnvironment(readSettings(stack.environment)))) vi.stubEnv(name, value);
+const commandsQueueUrl = `http://127.0.0.1:${stack.environment.AWS_PORT}/000000000000/antler-local-commands.fifo`;
 
 const read = () => readMetrics(stack.environment.METRICS_PORT);
 
@@ -31,8 +27,6 @@ const commands = (type: string, currency: string, outcome: string) =>
   `antler_commands_total{currency="${currency}",outcome="${outcome}",type="${type}"}`;
 const DEPOSITS = "POST /v1/users/{userId}/deposits";
 const WITHDRAWALS = "POST /v1/users/{userId}/withdrawals";
-
-const commandsQueueUrl = () => `http://127.0.0.1:${stack.environment.AWS_PORT}/000000000000/antler-local-commands.fifo`;
 
 describe("the metrics for Prometheus", () => {
   test("count every request and every decision, exactly", async () => {
@@ -102,7 +96,7 @@ describe("the metrics for Prometheus", () => {
     expect(added(before, folded, "antler_fold_commands_sum")).toBe(30);
     expect(added(before, folded, "antler_fold_commands_count")).toBeLessThan(30);
 
-    await sendRaw(commandsQueueUrl(), "alice", "{nonsense");
+    await sendRaw(commandsQueueUrl, "alice", "{nonsense");
     await expect.poll(async () => (await read()).get('antler_dead_letters_total{reason="malformed"}')).toBe(1);
     await setTimeout(50);
     const after = await read();
@@ -167,7 +161,7 @@ describe("the log", () => {
     const response = await alice.request("POST", `/v1/users/${user}/deposits`, body, headers);
     await alice.decided(transactionIn(response, 202).id);
     await alice.request("POST", `/v1/users/${user}/deposits`, '{"amount": 31337.43', headers);
-    await sendRaw(commandsQueueUrl(), "alice", '{"amountMinor":"3133743"');
+    await sendRaw(commandsQueueUrl, "alice", '{"amountMinor":"3133743"');
     await expect.poll(() => entriesWith("dead-lettered").length).toBeGreaterThan(0);
     const text = log();
     const [, payload = "", signature = ""] = token.split(".");

@@ -1,23 +1,19 @@
-import { randomUUID } from "node:crypto";
 import { PutCommand } from "@aws-sdk/lib-dynamodb";
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { afterAll, beforeEach, describe, expect, test } from "vitest";
 import { ports } from "../../lib/aws/adapters.ts";
 import { dynamoDocuments } from "../../lib/aws/clients.ts";
-import { fingerprintOf, transactionId } from "../../lib/ledger/idempotency.ts";
 import { TransientError } from "../../lib/ledger/ports.ts";
 import { requeue } from "../../lib/ledger/requeue.ts";
 import { submit } from "../../lib/ledger/submit.ts";
 import { newUser } from "../../testkit/client.ts";
-import { type Engines, startEngines } from "../../testkit/engines.ts";
+import { startEngines } from "../../testkit/engines.ts";
+import { submissionWith } from "../../testkit/inMemoryPorts.ts";
 import { consumeAll } from "../../testkit/queue.ts";
 import { run } from "../../testkit/stack.ts";
+import { NEWEST, pendingTransaction } from "../../testkit/storeContract.ts";
 
 /** `npm run requeue` on real engines. */
-let engines: Engines;
-
-beforeAll(async () => {
-  engines = await startEngines("dynoxide");
-});
+const engines = await startEngines("dynoxide");
 
 beforeEach(async () => {
   await engines.stopSqs();
@@ -31,33 +27,14 @@ const requeueTool = (...args: string[]) => run("scripts/requeue.ts", [...args, "
 
 /** Stores a pending deposit of this age whose message was never sent. */
 async function putUnsent(userId: string, amountMinor: bigint, ageMs: number) {
-  const content = {
-    type: "deposit" as const,
-    currency: "USD",
-    amountMinor,
-    reference: undefined,
-    metadata: undefined,
-  };
-  const transaction = {
-    ...content,
-    id: transactionId(userId, randomUUID()),
-    userId,
-    exponent: 2,
-    fingerprint: fingerprintOf(content),
-    createdAt: new Date(Date.now() - ageMs).toISOString(),
-    decision: undefined,
-  };
+  const createdAt = new Date(Date.now() - ageMs).toISOString();
+  const transaction = { ...pendingTransaction(userId, "deposit", amountMinor), createdAt };
   await ports.store.putPending(transaction);
   return transaction;
 }
 
 async function amountsOf(userId: string): Promise<bigint[]> {
-  const { transactions } = await ports.store.readHistory(userId, {
-    limit: 100,
-    beforeSequence: undefined,
-    currency: undefined,
-    status: undefined,
-  });
+  const { transactions } = await ports.store.readHistory(userId, NEWEST);
   return transactions.map(({ amountMinor }) => amountMinor).reverse();
 }
 
@@ -72,16 +49,7 @@ describe("npm run requeue", () => {
   test("completes a command that was stored and never sent", async () => {
     const alice = newUser();
     await engines.stopSqs();
-    const submission = {
-      userId: alice,
-      idempotencyKey: "key-1",
-      type: "deposit" as const,
-      currency: "USD",
-      amount: "5.00",
-      reference: undefined,
-      metadata: undefined,
-      requestId: "request-1",
-    };
+    const submission = submissionWith({ userId: alice, amount: "5.00" });
     await expect(submit(submission, ports)).rejects.toThrow(TransientError);
     await engines.restartSqs();
 
@@ -158,19 +126,5 @@ describe("npm run requeue", () => {
     const { code, output } = await run("scripts/verify.ts", ["--stage", "test"], {});
     expect(code).toBe(1);
     expect(output).toContain("DISCREPANCY: user mallory\\x1b[2K\\n\\u{fffe} has a");
-  });
-
-  test.each([
-    [[], "--older-than is missing"],
-    [["--older-than"], "Option '--older-than <value>' argument missing"],
-    [["--older-than", "10"], "--older-than '10': must be a number of s, m, h or d, such as 10m"],
-    [["--older-than", "ten minutes"], "--older-than 'ten minutes': must be a number of s, m, h or d, such as 10m"],
-    [["--older-than", "10m", "--user", "alice"], "Unknown option '--user'"],
-  ])("with the arguments %j prints the error and the usage", async (args, sentence) => {
-    const { code, output } = await run("scripts/requeue.ts", args, {});
-    expect({ code, lines: output.trim().split("\n") }).toEqual({
-      code: 2,
-      lines: [sentence, expect.stringMatching(/^Usage: npm run requeue/)],
-    });
   });
 });

@@ -4,20 +4,9 @@ import { connect, Socket } from "node:net";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { setTimeout as sleep } from "node:timers/promises";
-import {
-  ChangeMessageVisibilityCommand,
-  CreateQueueCommand,
-  DeleteMessageCommand,
-  GetQueueAttributesCommand,
-  type Message,
-  ReceiveMessageCommand,
-  type ReceiveMessageCommandInput,
-  SendMessageBatchCommand,
-  SendMessageCommand,
-  SQSClient,
-} from "@aws-sdk/client-sqs";
-import { type FauxqsServer, startFauxqs } from "fauxqs";
+import type { Message } from "@aws-sdk/client-sqs";
 import { describe, expect, onTestFinished, test } from "vitest";
+import { createQueue, createQueueWithDeadLetters, type FifoQueue, startEngine } from "../../testkit/fauxqs.ts";
 import { folderForTest } from "../../testkit/perTest.ts";
 
 /** Behaviour of SQS that the ledger needs and `patches/fauxqs+2.4.1.patch` adds to the local engine. */
@@ -306,108 +295,8 @@ describe("The engine", () => {
   });
 });
 
-interface Engine {
-  server: FauxqsServer;
-  sqs: SQSClient;
-  stop: () => Promise<void>;
-}
-
-/** Starts an engine on a free port, in memory unless it gets a folder. It stops when the test ends. */
-async function startEngine(dataDir?: string): Promise<Engine> {
-  const server = await startFauxqs({
-    port: 0,
-    listenHost: "127.0.0.1",
-    logger: false,
-    ...(dataDir !== undefined && { dataDir }),
-  });
-  const sqs = new SQSClient({
-    endpoint: `http://127.0.0.1:${server.port}`,
-    region: "us-east-1",
-    credentials: { accessKeyId: "local", secretAccessKey: "local" },
-    maxAttempts: 1,
-  });
-  let stopped: Promise<void> | undefined;
-  const stop = () => {
-    stopped ??= server.stop().finally(() => sqs.destroy());
-    return stopped;
-  };
-  onTestFinished(stop);
-  return { server, sqs, stop };
-}
-
-interface Outgoing {
-  group: string;
-  id: string;
-  body: string;
-}
-
-type Queue = Awaited<ReturnType<typeof createQueue>>;
-
-async function createQueue({ sqs }: Engine, attributes: Record<string, string> = {}, name = "queue.fifo") {
-  const { QueueUrl } = await sqs.send(
-    new CreateQueueCommand({ QueueName: name, Attributes: { FifoQueue: "true", ...attributes } }),
-  );
-  const sendTo = async (group: string, ...messageBodies: string[]) => {
-    for (const body of messageBodies) await sendOnce({ group, id: `${group} ${body}`, body });
-  };
-  const sendOnce = ({ group, id, body }: Outgoing) =>
-    sqs.send(
-      new SendMessageCommand({ QueueUrl, MessageGroupId: group, MessageDeduplicationId: id, MessageBody: body }),
-    );
-  return {
-    sendTo,
-    sendOnce,
-    send: (...messageBodies: string[]) => sendTo("group", ...messageBodies),
-    sendBatch: (...messages: Outgoing[]) =>
-      sqs.send(
-        new SendMessageBatchCommand({
-          QueueUrl,
-          Entries: messages.map(({ group, id, body }, index) => ({
-            Id: String(index),
-            MessageGroupId: group,
-            MessageDeduplicationId: id,
-            MessageBody: body,
-          })),
-        }),
-      ),
-    receive: async (input: Omit<ReceiveMessageCommandInput, "QueueUrl"> = {}, abortSignal?: AbortSignal) => {
-      const command = new ReceiveMessageCommand({
-        QueueUrl,
-        MaxNumberOfMessages: 10,
-        MessageSystemAttributeNames: ["All"],
-        ...input,
-      });
-      const { Messages = [] } = await sqs.send(command, { ...(abortSignal && { abortSignal }) });
-      return Messages;
-    },
-    delete: (message: Message | undefined) =>
-      sqs.send(new DeleteMessageCommand({ QueueUrl, ReceiptHandle: message?.ReceiptHandle })),
-    release: async (...messages: (Message | undefined)[]) => {
-      for (const message of messages) {
-        await sqs.send(
-          new ChangeMessageVisibilityCommand({ QueueUrl, ReceiptHandle: message?.ReceiptHandle, VisibilityTimeout: 0 }),
-        );
-      }
-    },
-    attributes: async () => {
-      const { Attributes = {} } = await sqs.send(new GetQueueAttributesCommand({ QueueUrl, AttributeNames: ["All"] }));
-      return Attributes;
-    },
-  };
-}
-
-/** A queue whose messages can be received once; a second receive moves them to the dead-letter queue. */
-async function createQueueWithDeadLetters(engine: Engine): Promise<{ queue: Queue; deadLetters: Queue }> {
-  const deadLetters = await createQueue(engine, {}, "dead-letters.fifo");
-  const { QueueArn } = await deadLetters.attributes();
-  const queue = await createQueue(engine, {
-    RedrivePolicy: JSON.stringify({ deadLetterTargetArn: QueueArn, maxReceiveCount: 1 }),
-  });
-  return { queue, deadLetters };
-}
-
 /** Starts a long poll of an empty queue. Resolves once the server has it, with the server's end of the connection. */
-async function startPoll(queue: Queue, abortSignal?: AbortSignal) {
+async function startPoll(queue: FifoQueue, abortSignal?: AbortSignal) {
   const arrival = Promise.withResolvers<Socket>();
   const onRequest = (event: unknown) => {
     if (typeof event === "object" && event !== null && "socket" in event && event.socket instanceof Socket) {

@@ -1,16 +1,12 @@
 import { randomUUID } from "node:crypto";
 import { gzipSync } from "node:zlib";
-import { beforeAll, describe, expect, inject, test } from "vitest";
+import { describe, expect, inject, test } from "vitest";
 import { Client, newUser, transactionIn } from "../../testkit/client.ts";
 import { attack, bearer, codeOf, isOurs, type RawResponse } from "./attacker.ts";
 
 const alice = new Client(inject("apiUrl"), newUser("alice"));
 const VALID = '{"currency":"USD","amount":"1.00"}';
-let asAlice: Record<string, string>;
-
-beforeAll(async () => {
-  asAlice = await bearer(alice.user);
-});
+const asAlice = await bearer(alice.user);
 
 async function post(
   body: string | Uint8Array,

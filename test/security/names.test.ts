@@ -9,10 +9,9 @@ const bob = new Client(apiUrl, newUser("bob"));
 /** Only bob's wallet holds this amount. */
 const BOBS_MONEY = "4242.42";
 const PROTOTYPE_NAMES = ["__proto__", "constructor", "toString", "valueOf", "hasOwnProperty", "prototype", "then"];
-let asAlice: Record<string, string>;
+const asAlice = await bearer(alice.user);
 
 beforeAll(async () => {
-  asAlice = await bearer(alice.user);
   transactionIn(await bob.deposit("USD", BOBS_MONEY, { wait: 10, reference: "bob's secret" }), 201);
   transactionIn(await alice.deposit("USD", "1.00", { wait: 10 }), 201);
 });

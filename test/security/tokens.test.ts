@@ -1,4 +1,4 @@
-import { createHmac, createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject, sign } from "node:crypto";
+import { createHmac, createPrivateKey, createPublicKey, generateKeyPairSync, sign } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import fc from "fast-check";
@@ -10,25 +10,20 @@ import { attack, codeOf, isOurs, startTrap } from "./attacker.ts";
 const alice = newUser("alice");
 const balances = `/v1/users/${alice}/balances`;
 
+// In a fresh clone the first token generates the key pair.
+const goodToken = await tokenOf(alice);
 /** The provider's keys. The key set publishes the public one, so an attacker has it. */
-let providerJwk: JWK;
-let publicKey: KeyObject;
-let goodToken: string;
+const providerJwk: JWK = JSON.parse(readFileSync(join(import.meta.dirname, "../../.antler/identity-key.json"), "utf8"));
+const { n = "", e = "" } = providerJwk;
+const publicKey = createPublicKey({ key: { kty: "RSA", n, e }, format: "jwk" });
 const attacker = generateKeyPairSync("rsa", { modulusLength: 2048 });
 const attackerJwk = attacker.publicKey.export({ format: "jwk" });
-let trap: Awaited<ReturnType<typeof startTrap>>;
+const trap = await startTrap({ keys: [{ ...attackerJwk, kid: "attacker", alg: "RS256", use: "sig" }] });
+afterAll(() => trap.stop());
 
 beforeAll(async () => {
-  // In a fresh clone the first token generates the key pair.
-  goodToken = await tokenOf(alice);
-  providerJwk = JSON.parse(readFileSync(join(import.meta.dirname, "../../.antler/identity-key.json"), "utf8"));
-  const { n = "", e = "" } = providerJwk;
-  publicKey = createPublicKey({ key: { kty: "RSA", n, e }, format: "jwk" });
-  trap = await startTrap({ keys: [{ ...attackerJwk, kid: "attacker", alg: "RS256", use: "sig" }] });
   await new Client(inject("apiUrl"), alice).deposit("USD", "7.00", { wait: 10 });
 });
-
-afterAll(() => trap.stop());
 
 const encode = (value: unknown) =>
   Buffer.from(typeof value === "string" ? value : JSON.stringify(value)).toString("base64url");
@@ -71,10 +66,10 @@ async function present(authorization: string, path = balances) {
   return response;
 }
 
-async function expectRefused(token: string): Promise<void> {
+async function expectRefused(token: string, challenge = 'Bearer realm="antler", error="invalid_token"'): Promise<void> {
   const response = await present(`Bearer ${token}`);
   expect(codeOf(response)).toBe("401 unauthorized");
-  expect(response.headers.get("www-authenticate")).toMatch(/^Bearer realm="antler"/);
+  expect(response.headers.get("www-authenticate")).toBe(challenge);
 }
 
 test("the tokens that the attacks start from are valid", async () => {
@@ -123,30 +118,24 @@ describe("a token without a signature is refused,", () => {
 });
 
 describe("a token signed by an HMAC whose secret is the public key is refused,", () => {
-  test.each([
-    ["HS256", "sha256"],
-    ["HS384", "sha384"],
-    ["HS512", "sha512"],
-  ])("%s", async (alg, hash) => {
-    const header = { alg, typ: "JWT", kid: providerJwk.kid };
+  test.each([256, 384, 512])("HS%i", async (bits) => {
+    const header = { alg: `HS${bits}`, typ: "JWT", kid: providerJwk.kid };
     for (const secret of [
       publicKey.export({ format: "pem", type: "spki" }),
       publicKey.export({ format: "pem", type: "pkcs1" }),
       publicKey.export({ format: "der", type: "spki" }),
       JSON.stringify(publicKey.export({ format: "jwk" })),
-      providerJwk.n ?? "",
-      Buffer.from(providerJwk.n ?? "", "base64url"),
+      n,
+      Buffer.from(n, "base64url"),
       "",
       "secret",
     ]) {
-      await expectRefused(forge(header, withSecret(secret, hash)));
+      await expectRefused(forge(header, withSecret(secret, `sha${bits}`)));
     }
   });
 });
 
 describe("a token that names its own key is refused, and nothing is fetched,", () => {
-  const kids = () => [providerJwk.kid, "attacker", undefined];
-
   test.each([
     ["jwk", () => ({ jwk: attackerJwk })],
     ["jwk with the provider's kid", () => ({ jwk: { ...attackerJwk, kid: providerJwk.kid, alg: "RS256" } })],
@@ -156,7 +145,7 @@ describe("a token that names its own key is refused, and nothing is fetched,", (
     ["iss as a URL", () => ({ iss: trap.url })],
     ["all of them", () => ({ jwk: attackerJwk, jku: trap.url, x5u: trap.url, x5t: "x" })],
   ])("%s", async (_name, extra) => {
-    for (const kid of kids()) {
+    for (const kid of [providerJwk.kid, "attacker", undefined]) {
       await expectRefused(forge({ alg: "RS256", typ: "JWT", kid, ...extra() }, withAttackersKey));
       await expectRefused(forge({ alg: "RS256", kid, ...extra() }, withAttackersKey, { ...claims(), iss: trap.url }));
     }
@@ -256,6 +245,7 @@ describe("a token that the provider signed with other claims is refused:", () =>
     ["no audience", { aud: undefined }],
     ["an audience of another type", { aud: { antler: true } }],
     ["another issuer", { iss: "antler-local.example.com" }],
+    ["no issuer", { iss: undefined }],
     ["issuers in an array", { iss: ["antler-local"] }],
     ["no expiry", { exp: undefined }],
     ["an expiry in the past", { exp: 1 }],
@@ -331,9 +321,13 @@ describe("a malformed Authorization header is refused:", () => {
 
   test("a token that is huge", async () => {
     const payload = { ...claims(), padding: "x".repeat(6_000) };
-    await expectRefused(forge({ alg: "RS256", kid: providerJwk.kid }, withAttackersKey, payload));
-    await expectRefused(`${goodToken}${"A".repeat(10_000)}`);
-    await expectRefused(await signedByProvider({ padding: "x".repeat(9_000) }));
+    for (const token of [
+      forge({ alg: "RS256", kid: providerJwk.kid }, withAttackersKey, payload),
+      `${goodToken}${"A".repeat(10_000)}`,
+      await signedByProvider({ padding: "x".repeat(9_000) }),
+    ]) {
+      await expectRefused(token, 'Bearer realm="antler"');
+    }
   });
 
   test("a token beyond 16 KB, which Node's HTTP server refuses before our code", async () => {
@@ -383,25 +377,9 @@ describe("at random,", () => {
   });
 
   test("a forged token with any header is refused", async () => {
-    const names = fc.constantFrom(
-      "alg",
-      "kid",
-      "typ",
-      "cty",
-      "crit",
-      "b64",
-      "jwk",
-      "jku",
-      "x5c",
-      "x5t",
-      "zip",
-      "enc",
-      "p2c",
-    );
-    const header = fc.dictionary(
-      names,
-      fc.oneof(fc.jsonValue({ maxDepth: 2 }), fc.constantFrom("RS256", "ES256", "none")),
-    );
+    const names = ["alg", "kid", "typ", "cty", "crit", "b64", "jwk", "jku", "x5c", "x5t", "zip", "enc", "p2c"];
+    const values = fc.oneof(fc.jsonValue({ maxDepth: 2 }), fc.constantFrom("RS256", "ES256", "none"));
+    const header = fc.dictionary(fc.constantFrom(...names), values);
     await fc.assert(
       fc.asyncProperty(header, fc.boolean(), async (extra, known) => {
         const base = known ? { alg: "RS256", kid: providerJwk.kid } : {};

@@ -1,4 +1,6 @@
-import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2 } from "aws-lambda";
+import type { APIGatewayProxyStructuredResultV2 } from "aws-lambda";
+import type { HttpEvent } from "../../lib/http/route.ts";
+import { httpEvent } from "../../testkit/events.ts";
 import { forge, poison } from "./forgeries.ts";
 import { makeToken, signingKeys, type TokenOptions } from "./identity.ts";
 import type { Invoked } from "./invocation.ts";
@@ -501,7 +503,7 @@ export class Clients {
     const random = new Random(simulation.plan.seed, `way of ${label}`);
     await simulation.scheduler.sleep(random.latencyMs(simulation.plan.settings.latencyMs));
     const sentAtMs = simulation.scheduler.nowMs;
-    const answered = simulation.request(label, call.route, this.#event(call, label, random));
+    const answered = simulation.request(label, call.route, this.#event(call, random));
     const answer = await Promise.race([answered, simulation.scheduler.sleep(GATEWAY_TIMEOUT_MS)]);
     await simulation.scheduler.sleep(random.latencyMs(simulation.plan.settings.latencyMs));
     return answer && !simulation.faults.shouldInject("lostResponse", label)
@@ -509,11 +511,7 @@ export class Clients {
       : undefined;
   }
 
-  #event(
-    { route, userId, token, headers, body, query, id }: Call,
-    label: string,
-    random: Random,
-  ): APIGatewayProxyEventV2 {
+  #event({ route, userId, token, headers, body, query, id }: Call, random: Random): HttpEvent {
     const options = {
       subject: userId,
       // Whole minutes, so that a token is used for a while.
@@ -522,36 +520,21 @@ export class Clients {
       ...(token !== "none" && token),
     };
     const text = body === undefined ? undefined : JSON.stringify(body);
-    const encoded = text !== undefined && random.chance(0.2);
-    const { key } = ROUTES[route];
-    const [method = ""] = key.split(" ");
-    return {
-      version: "2.0",
-      routeKey: key,
-      rawPath: "/",
-      rawQueryString: "",
+    const isBase64Encoded = text !== undefined && random.chance(0.2);
+    const [method, path] = ROUTES[route].key.split(" ");
+    return httpEvent({
+      method,
+      path,
       headers: {
         "content-type": "application/json",
         ...headers,
         ...(token !== "none" && { authorization: `Bearer ${makeToken(options)}` }),
       },
       pathParameters: { userId, ...(id !== undefined && { id }) },
-      ...(query && { queryStringParameters: query }),
-      requestContext: {
-        accountId: "000000000000",
-        apiId: "simulation",
-        domainName: "api.example",
-        domainPrefix: "api",
-        http: { method, path: "/", protocol: "HTTP/1.1", sourceIp: "192.0.2.1", userAgent: "simulation" },
-        requestId: label,
-        routeKey: key,
-        stage: "$default",
-        time: "",
-        timeEpoch: 0,
-      },
-      isBase64Encoded: encoded,
-      ...(text !== undefined && { body: encoded ? Buffer.from(text).toString("base64") : text }),
-    };
+      query,
+      body: isBase64Encoded ? Buffer.from(text).toString("base64") : text,
+      isBase64Encoded,
+    });
   }
 }
 

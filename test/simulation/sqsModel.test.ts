@@ -1,16 +1,7 @@
-import {
-  ChangeMessageVisibilityCommand,
-  CreateQueueCommand,
-  DeleteMessageCommand,
-  GetQueueAttributesCommand,
-  ReceiveMessageCommand,
-  SendMessageCommand,
-  SQSClient,
-} from "@aws-sdk/client-sqs";
+import type { Message } from "@aws-sdk/client-sqs";
 import fc from "fast-check";
-import { startFauxqs } from "fauxqs";
-import { afterAll, beforeAll, expect, test } from "vitest";
-import { freePorts } from "../../testkit/stack.ts";
+import { expect, test } from "vitest";
+import { createQueueWithDeadLetters, type Engine, startEngine } from "../../testkit/fauxqs.ts";
 import { SqsModel } from "./sqs/model.ts";
 
 const RECEIVES_MAX = 2;
@@ -18,30 +9,8 @@ const BATCH_MAX = 10;
 const GROUPS = ["alice", "bob", "carol"];
 const BODIES = ["one", "two", "three", "four", "five", "six"];
 
-let server: Awaited<ReturnType<typeof startFauxqs>>;
-let client: SQSClient;
-beforeAll(async () => {
-  const { SQS_PORT } = await freePorts("SQS_PORT");
-  server = await startFauxqs({ port: Number(SQS_PORT), listenHost: "127.0.0.1", logger: false });
-  client = new SQSClient({
-    endpoint: `http://127.0.0.1:${SQS_PORT}`,
-    region: "us-east-1",
-    credentials: { accessKeyId: "local", secretAccessKey: "local" },
-  });
-});
-afterAll(async () => {
-  client?.destroy();
-  await server?.stop();
-});
-
 const operation = fc.oneof(
-  {
-    weight: 4,
-    arbitrary: fc.record({
-      kind: fc.constant("send" as const),
-      body: fc.constantFrom(...BODIES),
-    }),
-  },
+  { weight: 4, arbitrary: fc.record({ kind: fc.constant("send" as const), body: fc.constantFrom(...BODIES) }) },
   { weight: 3, arbitrary: fc.record({ kind: fc.constant("receive" as const) }) },
   { weight: 2, arbitrary: fc.record({ kind: fc.constant("delete" as const), which: fc.nat(5) }) },
   // The visibility timeout of all that is in flight ends.
@@ -61,10 +30,11 @@ interface Queue {
 }
 
 test("random operations have the same answers from the model of SQS and from fauxqs", async () => {
+  const engine = await startEngine();
   let runs = 0;
   await fc.assert(
     fc.asyncProperty(fc.array(operation, { minLength: 5, maxLength: 30 }), async (operations) => {
-      const queues = [modelled(), await real(`run${++runs}`)];
+      const queues = [modelled(), await real(engine, `run${++runs}`)];
       const handles: string[][] = [[], []];
       const logs = await Promise.all(
         queues.map(async (queue, index) => {
@@ -111,12 +81,10 @@ function modelled(): Queue {
       model.send(url, { groupId, deduplicationId: body, body, attributes: {} });
     },
     async receive() {
-      return model.receive(url, BATCH_MAX).map(({ body, groupId, receiveCount, receiptHandle = "" }) => ({
-        body,
-        group: groupId,
-        receives: receiveCount,
-        handle: receiptHandle,
-      }));
+      const messages = model.receive(url, BATCH_MAX);
+      return messages.map(({ body, groupId: group, receiveCount: receives, receiptHandle: handle = "" }) => {
+        return { body, group, receives, handle };
+      });
     },
     async delete(handle) {
       model.delete(url, handle);
@@ -130,67 +98,35 @@ function modelled(): Queue {
   };
 }
 
-async function real(name: string): Promise<Queue> {
-  const inFlight = new Set<string>();
-  const create = async (suffix: string, attributes: Record<string, string>) => {
-    const command = new CreateQueueCommand({
-      QueueName: `${name}${suffix}.fifo`,
-      Attributes: { FifoQueue: "true", VisibilityTimeout: "600", ...attributes },
-    });
-    const { QueueUrl = "" } = await client.send(command);
-    return QueueUrl;
-  };
-  const deadLetterUrl = await create("dead", {});
-  const { Attributes } = await client.send(
-    new GetQueueAttributesCommand({ QueueUrl: deadLetterUrl, AttributeNames: ["QueueArn"] }),
-  );
-  const QueueUrl = await create("commands", {
-    RedrivePolicy: JSON.stringify({ deadLetterTargetArn: Attributes?.QueueArn, maxReceiveCount: RECEIVES_MAX }),
-  });
-  const receive = async (url: string) => {
-    const { Messages = [] } = await client.send(
-      new ReceiveMessageCommand({
-        QueueUrl: url,
-        MaxNumberOfMessages: BATCH_MAX,
-        MessageSystemAttributeNames: ["All"],
-      }),
-    );
-    return Messages;
-  };
+async function real(engine: Engine, name: string): Promise<Queue> {
+  const { queue, deadLetters } = await createQueueWithDeadLetters(engine, RECEIVES_MAX, name);
+  const inFlight = new Map<string, Message>();
   return {
     async send(group, body) {
-      await client.send(
-        new SendMessageCommand({ QueueUrl, MessageBody: body, MessageGroupId: group, MessageDeduplicationId: body }),
-      );
+      await queue.sendOnce({ group, id: body, body });
     },
     async receive() {
-      const messages = await receive(QueueUrl);
-      return messages.map(({ Body = "", ReceiptHandle = "", Attributes: attributes }) => {
-        inFlight.add(ReceiptHandle);
-        return {
-          body: Body,
-          group: attributes?.MessageGroupId ?? "",
-          receives: Number(attributes?.ApproximateReceiveCount),
-          handle: ReceiptHandle,
-        };
+      return (await queue.receive()).map((message) => {
+        const { Body = "", ReceiptHandle = "", Attributes } = message;
+        inFlight.set(ReceiptHandle, message);
+        const { MessageGroupId = "", ApproximateReceiveCount } = Attributes ?? {};
+        return { body: Body, group: MessageGroupId, receives: Number(ApproximateReceiveCount), handle: ReceiptHandle };
       });
     },
-    async delete(ReceiptHandle) {
-      inFlight.delete(ReceiptHandle);
-      await client.send(new DeleteMessageCommand({ QueueUrl, ReceiptHandle }));
+    async delete(handle) {
+      await queue.delete(inFlight.get(handle));
+      inFlight.delete(handle);
     },
     async expire() {
-      for (const ReceiptHandle of inFlight) {
-        await client.send(new ChangeMessageVisibilityCommand({ QueueUrl, ReceiptHandle, VisibilityTimeout: 0 }));
-      }
+      await queue.release(...inFlight.values());
       inFlight.clear();
     },
     async dead() {
-      const bodies: string[] = [];
-      for (let batch = await receive(deadLetterUrl); batch.length > 0; batch = await receive(deadLetterUrl)) {
-        bodies.push(...batch.map(({ Body = "" }) => Body));
+      const messages: Message[] = [];
+      for (let batch = await deadLetters.receive(); batch.length > 0; batch = await deadLetters.receive()) {
+        messages.push(...batch);
       }
-      return bodies;
+      return messages.map(({ Body = "" }) => Body);
     },
   };
 }

@@ -200,15 +200,12 @@ function faultsOf(users: readonly string[], spanMs: number, faultFree: boolean, 
   const skewMs = random.pick([0, 0, 2000]);
   const lagMs = random.pick([0, 50, 2000]);
   const keys = { ...(random.chance(0.2) && { rotatedAtMs: random.next() * spanMs }), unreachable: [] };
-  if (faultFree) return { rates, outages: [], keys, skewMs, lagMs, crashAt: [], suppressed: [] };
+  const faults: Faults = { rates, outages: [], keys, skewMs, lagMs, crashAt: [], suppressed: [] };
+  if (faultFree) return faults;
   return {
-    rates,
+    ...faults,
     outages: outagesOf(users, spanMs, random),
     keys: { ...keys, unreachable: random.chance(0.2) ? [interval(spanMs, random, 20_000)] : [] },
-    skewMs,
-    lagMs,
-    crashAt: [],
-    suppressed: [],
   };
 }
 
