@@ -13,7 +13,7 @@ export class UsageError extends Error {
   override readonly name = "UsageError";
 }
 
-type Schemas = Readonly<Record<string, z.ZodType>>;
+type Schemas = Readonly<Record<string, z.core.$ZodType>>;
 
 /** How a command is called. A schema's message continues the argument's name and value: "must be …". */
 export interface Definition<Options extends Schemas, Positionals extends Schemas> {
@@ -77,7 +77,7 @@ export function parseArguments<
 
 function split(schemas: Schemas, args: readonly string[]) {
   const options = Object.entries(schemas).map(([name, schema]) => {
-    const type = schema.safeParse(true).success ? ("boolean" as const) : ("string" as const);
+    const type = z.safeParse(schema, true).success ? ("boolean" as const) : ("string" as const);
     return [name, { type }] as const;
   });
   try {

@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { setTimeout } from "node:timers/promises";
-import type * as z from "zod";
+import type * as z from "zod/mini";
 import {
   balancesSchema,
   currenciesSchema,
@@ -152,7 +152,7 @@ export class Client {
 }
 
 /** @throws Error when the status or the body is not the expected one */
-function checked<T>(schema: z.ZodType<T>, response: ApiResponse, status: number): T {
+function checked<T>(schema: z.ZodMiniType<T>, response: ApiResponse, status: number): T {
   if (response.status !== status) {
     throw new Error(`Expected ${status}, got ${response.status}: ${JSON.stringify(response.body)}`);
   }

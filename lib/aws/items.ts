@@ -1,12 +1,16 @@
-import * as z from "zod";
+import { en } from "zod/locales";
+import * as z from "zod/mini";
 import { COMMAND_TYPES } from "../domain/command.ts";
 import { REJECTION_CODES } from "../domain/rejection.ts";
 import { type RecordedDecision, TRANSACTION_STATUSES, type Transaction } from "../domain/transaction.ts";
 import type { Wallet } from "../domain/wallet.ts";
 import { UnreadableItem } from "../ledger/ports.ts";
 
+// The problem of an unreadable item has zod's message, and zod/mini starts without any.
+z.config(en());
+
 /** The tables' items as the document client returns them: whole numbers are bigint. */
-const count = z.bigint().transform(Number);
+const count = z.pipe(z.bigint(), z.transform(Number));
 
 /** Exact above 2^53 too. A number that is not whole stays text, so that the item's schema rejects it by its field. */
 export function toInteger(number: string): bigint | string {
@@ -36,15 +40,15 @@ const transactionItem = z.object({
   currency: z.string(),
   exponent: count,
   amountMinor: z.bigint(),
-  reference: z.string().optional(),
-  metadata: z.record(z.string(), z.string()).optional(),
+  reference: z.optional(z.string()),
+  metadata: z.optional(z.record(z.string(), z.string())),
   fingerprint: z.string(),
   createdAt: z.string(),
   status: z.enum(TRANSACTION_STATUSES),
-  sequence: count.optional(),
-  balanceAfterMinor: z.bigint().optional(),
-  postedAt: z.string().optional(),
-  rejectionCode: z.enum(REJECTION_CODES).optional(),
+  sequence: z.optional(count),
+  balanceAfterMinor: z.optional(z.bigint()),
+  postedAt: z.optional(z.string()),
+  rejectionCode: z.optional(z.enum(REJECTION_CODES)),
 });
 
 /** An item before it is checked. */
@@ -119,7 +123,7 @@ function incomplete(item: z.output<typeof transactionItem>): UnreadableItem {
   return unreadable(item, `it is ${item.status} and lacks what the decision wrote`);
 }
 
-function parseItem<T>(schema: z.ZodType<T>, item: Item): T {
+function parseItem<T>(schema: z.ZodMiniType<T>, item: Item): T {
   const parsed = schema.safeParse(item);
   if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;

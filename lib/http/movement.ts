@@ -1,5 +1,5 @@
 import type { Context } from "aws-lambda";
-import type * as z from "zod";
+import type * as z from "zod/mini";
 import type { RejectionCode } from "../domain/rejection.ts";
 import {
   awaitOutcome,
@@ -18,7 +18,7 @@ import { transactionView } from "./views.ts";
 export interface MovementSpecification<Body = unknown> {
   readonly path: `/v1/users/{userId}/${string}`;
   readonly callers: readonly CallerRole[];
-  readonly body: z.ZodType<Body>;
+  readonly body: z.ZodMiniType<Body>;
   toSubmission(body: Body): Omit<Submission, "userId" | "idempotencyKey" | "requestId">;
   /** The rejections that the command can end with. */
   readonly rejections: readonly RejectionCode[];

@@ -1,4 +1,4 @@
-import * as z from "zod";
+import * as z from "zod/mini";
 import {
   createDocument,
   type ZodOpenApiOperationObject,
@@ -16,6 +16,7 @@ import {
   healthSchema,
   historyQuery,
   historySchema,
+  openApi,
   problemSchema,
   transactionId,
   transactionSchema,
@@ -28,41 +29,40 @@ import {
  */
 
 const requestIdHeader = {
-  "X-Request-Id": z.string().meta({ header: { description: "Id of the request, also in the logs" } }),
+  "X-Request-Id": z.string().register(openApi, { header: { description: "Id of the request, also in the logs" } }),
 };
 const challengeHeader = {
-  "WWW-Authenticate": z.string().meta({
+  "WWW-Authenticate": z.string().register(openApi, {
     example: 'Bearer realm="antler", error="invalid_token"',
     header: { description: "RFC 6750 challenge" },
   }),
 };
 const retryAfterHeader = {
-  "Retry-After": z.string().meta({ example: "1", header: { description: "Seconds to wait before a retry" } }),
-};
-const locationHeader = { Location: z.string().meta({ header: { description: "Path of the transaction" } }) };
-const rejectedLocation = z
-  .string()
-  .optional()
-  .meta({ header: { description: "Path of the rejected transaction" } });
-const submissionHeaders = {
-  "Idempotency-Replayed": z
-    .literal("true")
-    .optional()
-    .meta({
-      header: {
-        description: "The Idempotency-Key was used before; the response has the current state of its transaction",
-      },
-    }),
-  "Preference-Applied": z
+  "Retry-After": z
     .string()
-    .optional()
-    .meta({ example: "wait=5", header: { description: "The wait that the API applied" } }),
+    .register(openApi, { example: "1", header: { description: "Seconds to wait before a retry" } }),
+};
+const locationHeader = {
+  Location: z.string().register(openApi, { header: { description: "Path of the transaction" } }),
+};
+const rejectedLocation = z
+  .optional(z.string())
+  .register(openApi, { header: { description: "Path of the rejected transaction" } });
+const submissionHeaders = {
+  "Idempotency-Replayed": z.optional(z.literal("true")).register(openApi, {
+    header: {
+      description: "The Idempotency-Key was used before; the response has the current state of its transaction",
+    },
+  }),
+  "Preference-Applied": z
+    .optional(z.string())
+    .register(openApi, { example: "wait=5", header: { description: "The wait that the API applied" } }),
 };
 
 const idempotencyKey = z
   .string()
-  .regex(IDEMPOTENCY_KEY)
-  .meta({
+  .check(z.regex(IDEMPOTENCY_KEY))
+  .register(openApi, {
     example: "order-1001",
     param: {
       id: "Idempotency-Key",
@@ -71,16 +71,13 @@ const idempotencyKey = z
         "once and never expires: after a timeout or a 5xx, send the same request again.",
     },
   });
-const prefer = z
-  .string()
-  .optional()
-  .meta({
-    example: "wait=5",
-    param: {
-      id: "Prefer",
-      description: `RFC 7240: \`wait=N\` waits up to N seconds, 1 to ${WAIT_SECONDS_MAX}, for the outcome; at most one wait`,
-    },
-  });
+const prefer = z.optional(z.string()).register(openApi, {
+  example: "wait=5",
+  param: {
+    id: "Prefer",
+    description: `RFC 7240: \`wait=N\` waits up to N seconds, 1 to ${WAIT_SECONDS_MAX}, for the outcome; at most one wait`,
+  },
+});
 
 type Responses = Record<string, ZodOpenApiResponseObject | { readonly $ref: string }>;
 
@@ -92,7 +89,7 @@ function share(id: string, response: ZodOpenApiResponseObject): { readonly $ref:
   return { $ref: `#/components/responses/${id}` };
 }
 
-function json(schema: z.ZodType, description: string, headers: z.ZodRawShape = {}): ZodOpenApiResponseObject {
+function json(schema: z.ZodMiniType, description: string, headers: z.core.$ZodShape = {}): ZodOpenApiResponseObject {
   return {
     description,
     headers: z.object({ ...headers, ...requestIdHeader }),
@@ -100,7 +97,7 @@ function json(schema: z.ZodType, description: string, headers: z.ZodRawShape = {
   };
 }
 
-const PROBLEM_HEADERS: Readonly<Record<number, z.ZodRawShape>> = { 401: challengeHeader, 503: retryAfterHeader };
+const PROBLEM_HEADERS: Readonly<Record<number, z.core.$ZodShape>> = { 401: challengeHeader, 503: retryAfterHeader };
 
 function problem(
   status: number,

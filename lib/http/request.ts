@@ -1,5 +1,5 @@
 import type { APIGatewayProxyEventV2 } from "aws-lambda";
-import type * as z from "zod";
+import type * as z from "zod/mini";
 import { type FieldError, HttpProblem } from "./problem.ts";
 import { userId as userIdSchema } from "./schemas.ts";
 
@@ -14,7 +14,7 @@ export function readUserId(event: APIGatewayProxyEventV2): string {
 }
 
 /** @throws HttpProblem `validation_failed` */
-export function readQuery<T>(event: APIGatewayProxyEventV2, schema: z.ZodType<T>): T {
+export function readQuery<T>(event: APIGatewayProxyEventV2, schema: z.ZodMiniType<T>): T {
   return checked(schema, { ...event.queryStringParameters }, (path, detail) => ({ parameter: path.join("."), detail }));
 }
 
@@ -52,7 +52,7 @@ export function acceptsGzip({ headers }: APIGatewayProxyEventV2): boolean {
 }
 
 /** @throws HttpProblem `unsupported_media_type`, `payload_too_large`, `malformed_json`, `validation_failed` */
-export function readJson<T>(event: APIGatewayProxyEventV2, schema: z.ZodType<T>): T {
+export function readJson<T>(event: APIGatewayProxyEventV2, schema: z.ZodMiniType<T>): T {
   const contentType = event.headers["content-type"] ?? "application/json";
   const [mediaType, ...parameters] = contentType.split(";").map((part) => part.trim().toLowerCase());
   const isUtf8 = parameters.every(
@@ -101,7 +101,7 @@ function countNames(json: string): number {
 
 type Path = readonly PropertyKey[];
 
-function checked<T>(schema: z.ZodType<T>, value: unknown, toError: (path: Path, detail: string) => FieldError): T {
+function checked<T>(schema: z.ZodMiniType<T>, value: unknown, toError: (path: Path, detail: string) => FieldError): T {
   // For issues without a message in the schema. zod's own messages are not part of the API.
   const parsed = schema.safeParse(value, { error: () => "is not valid" });
   if (parsed.success) return parsed.data;

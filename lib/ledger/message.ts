@@ -1,4 +1,4 @@
-import * as z from "zod";
+import * as z from "zod/mini";
 import { COMMAND_TYPES, type Command } from "../domain/command.ts";
 import type { Transaction } from "../domain/transaction.ts";
 
@@ -28,26 +28,24 @@ export function contentOf({ command, fingerprint }: Pick<Message, "command" | "f
 const VERSION = 1;
 
 /** The table stores UTF-8, which has no half of a surrogate pair; JSON's escapes can spell one. */
-const text = (lengthMax: number) =>
-  z
-    .string()
-    .max(lengthMax)
-    .refine((value) => value.isWellFormed());
+const text = (lengthMin: number, lengthMax: number) =>
+  z.string().check(
+    z.minLength(lengthMin),
+    z.maxLength(lengthMax),
+    z.refine((value) => value.isWellFormed()),
+  );
 
 const bodySchema = z.strictObject({
   version: z.literal(VERSION),
   type: z.enum(COMMAND_TYPES),
-  id: text(64).min(1),
-  userId: text(128).min(1),
-  currency: text(16).min(1),
+  id: text(1, 64),
+  userId: text(1, 128),
+  currency: text(1, 16),
   // At most 38 digits: MINOR_UNITS_MAX.
-  amountMinor: z
-    .string()
-    .regex(/^[1-9][0-9]{0,37}$/)
-    .transform(BigInt),
-  fingerprint: text(64).min(1),
+  amountMinor: z.pipe(z.string().check(z.regex(/^[1-9][0-9]{0,37}$/)), z.transform<string, bigint>(BigInt)),
+  fingerprint: text(1, 64),
   acceptedAt: z.iso.datetime(),
-  requestId: text(128),
+  requestId: text(0, 128),
 });
 
 export function encodeMessage({ command, fingerprint, acceptedAt, requestId }: Message): string {
@@ -76,7 +74,7 @@ export function decodeMessage(body: string): Message | undefined {
 
 const otherVersionSchema = z
   .looseObject({ version: z.int(), type: z.string() })
-  .refine(({ version, type }) => version !== VERSION || !COMMAND_TYPES.some((known) => known === type));
+  .check(z.refine(({ version, type }) => version !== VERSION || !COMMAND_TYPES.some((known) => known === type)));
 
 /** True for a message of a version or a type that this one does not know, such as a newer version sends during a deploy. */
 export function isOfOtherVersion(body: string): boolean {
