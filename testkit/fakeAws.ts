@@ -36,6 +36,8 @@ interface Options {
   readonly secrets?: Readonly<Record<string, string>>;
   /** How far the server's clock is ahead of ours. */
   readonly clockAheadMs?: number;
+  /** What it answers if a request's time is not the clock's. */
+  readonly skewError?: string;
   readonly tls?: { readonly key: string; readonly cert: string };
 }
 
@@ -54,6 +56,7 @@ export async function fakeAwsForTest({
   answer = () => ({}),
   secrets = { [CREDENTIALS.accessKeyId]: CREDENTIALS.secretAccessKey },
   clockAheadMs = 0,
+  skewError = "InvalidSignatureException",
   tls,
 }: Options = {}): Promise<FakeAws> {
   const requests: ReceivedRequest[] = [];
@@ -67,21 +70,18 @@ export async function fakeAwsForTest({
     if (!connection) throw new Error("A request of an unknown connection");
     const raw = Buffer.concat(connection.chunks.splice(0));
     const bodyStart = raw.indexOf("\r\n\r\n") + 4;
-    const request = {
-      head: raw.toString("utf8", 0, bodyStart - 4),
-      body: raw.toString("utf8", bodyStart),
-      headers: parseHeaders(raw.toString("utf8", 0, bodyStart - 4)),
-      connection: connection.number,
-    };
+    const head = raw.toString("utf8", 0, bodyStart - 4);
+    const body = raw.toString("utf8", bodyStart);
+    const request = { head, body, headers: parseHeaders(head), connection: connection.number };
     const index = requests.push(request) - 1;
     const now = Date.now() + clockAheadMs;
-    const refusal = checkSignature(raw, secrets, now);
+    const refusal = checkTime(request, now, skewError) ?? checkSignature(raw, request, secrets);
     const answered = refusal ?? (await answer(request, index));
     if (typeof answered === "function") return answered(outgoing);
-    const { status = 200, headers, body = {} } = answered;
+    const { status = 200, headers } = answered;
     // Node's own date does not follow a test's clock.
     outgoing.sendDate = false;
-    const text = typeof body === "string" ? body : JSON.stringify(body);
+    const text = typeof answered.body === "string" ? answered.body : JSON.stringify(answered.body ?? {});
     outgoing.writeHead(status, {
       ...{ date: new Date(now).toUTCString(), "x-amzn-requestid": `request-${index}` },
       ...{ "content-length": Buffer.byteLength(text), ...headers },
@@ -111,33 +111,37 @@ export function failure(status: number, type: string, members: object = {}): Ans
   return { status, body: { __type: type, ...members } };
 }
 
-/** With the algorithm in AWS's documentation, and nothing of lib/aws/transport, which is tested with it. */
-function checkSignature(raw: Buffer, secrets: Readonly<Record<string, string>>, now: number): Answer | undefined {
-  const bodyStart = raw.indexOf("\r\n\r\n") + 4;
-  const head = raw.toString("utf8", 0, bodyStart - 4);
-  const headers = parseHeaders(head);
+function checkTime({ headers }: ReceivedRequest, now: number, skewError: string): Answer | undefined {
+  const signedAt = headers["x-amz-date"]?.replace(/^(....)(..)(..T..)(..)(..Z)$/, "$1-$2-$3:$4:$5");
+  if (signedAt && Math.abs(now - Date.parse(signedAt)) <= SIGNATURE_VALID_MS) return undefined;
+  return failure(400, skewError, { message: `The time of the signature is ${signedAt}` });
+}
+
+/** With the algorithm of AWS's documentation, and nothing of lib/aws/transport, which is tested with it. */
+function checkSignature(
+  raw: Buffer,
+  { head, headers }: ReceivedRequest,
+  secrets: Readonly<Record<string, string>>,
+): Answer | undefined {
   const [method, path] = head.split(" ");
-  const [, keyId = "", scope = "", signed = "", signature = ""] =
-    /^AWS4-HMAC-SHA256 Credential=([^/]+)\/(\S+), SignedHeaders=(\S+), Signature=(\w{64})$/.exec(
+  const [, keyId = "", day = "", region = "", service = "", signed = "", signature] =
+    /^AWS4-HMAC-SHA256 Credential=(.+)\/(\d{8})\/(.+)\/(.+)\/aws4_request, SignedHeaders=(.+), Signature=(.+)$/.exec(
       headers.authorization ?? "",
     ) ?? [];
   const secret = secrets[keyId];
-  if (secret === undefined) return failure(400, "UnrecognizedClientException");
-
-  const timestamp = headers["x-amz-date"] ?? "";
-  const signedMs = Date.parse(timestamp.replace(/^(....)(..)(..T..)(..)(..Z)$/, "$1-$2-$3:$4:$5"));
-  if (Number.isNaN(signedMs) || Math.abs(now - signedMs) > SIGNATURE_VALID_MS) {
-    return failure(400, "InvalidSignatureException", { message: `Signature not yet current: ${timestamp}` });
-  }
+  if (secret === undefined) return failure(400, "UnrecognizedClientException", { message: "The key is unknown" });
 
   const sha256 = (data: string | Buffer) => createHash("sha256").update(data).digest("hex");
   const hmac = (key: string | Buffer, data: string) => createHmac("sha256", key).update(data).digest();
-  const lines = signed.split(";").map((name) => `${name}:${headers[name]?.trim().replace(/\s+/g, " ")}\n`);
-  const canonical = `${method}\n${path}\n\n${lines.join("")}\n${signed}\n${sha256(raw.subarray(bodyStart))}`;
-  const toSign = `AWS4-HMAC-SHA256\n${timestamp}\n${scope}\n${sha256(canonical)}`;
-  const [day = "", region = "", service = "", end = ""] = scope.split("/");
-  const key = hmac(hmac(hmac(hmac(`AWS4${secret}`, day), region), service), end);
-  if (hmac(key, toSign).toString("hex") === signature && signed.split(";").includes("host")) return undefined;
+  const names = signed.split(";");
+  const lines = names.map((name) => `${name}:${headers[name]?.replace(/\s+/g, " ")}\n`);
+  const bodyHash = sha256(raw.subarray(raw.indexOf("\r\n\r\n") + 4));
+  const canonical = `${method}\n${path}\n\n${lines.join("")}\n${signed}\n${bodyHash}`;
+  const scope = `${day}/${region}/${service}/aws4_request`;
+  const toSign = `AWS4-HMAC-SHA256\n${headers["x-amz-date"]}\n${scope}\n${sha256(canonical)}`;
+  const key = hmac(hmac(hmac(hmac(`AWS4${secret}`, day), region), service), "aws4_request");
+  const isComplete = ["host", "x-amz-date", "x-amz-target"].every((name) => names.includes(name));
+  if (isComplete && hmac(key, toSign).toString("hex") === signature) return undefined;
   return failure(400, "InvalidSignatureException", { message: "The signature does not match" });
 }
 

@@ -13,7 +13,7 @@ export type TransportName = (typeof TRANSPORTS)[number];
 const TIMEOUTS = { connectMs: 10_000, requestMs: 10_000 };
 const defaults = { region: "eu-central-1", credentials: CREDENTIALS };
 
-export function dynamoForTest(name: TransportName, options: DynamoDBClientConfig, timeouts = TIMEOUTS) {
+export function dynamoForTest(name: TransportName, options: DynamoDBClientConfig, timeouts: HttpTimeouts = TIMEOUTS) {
   return transportForTest(
     new DynamoDBClient({ ...defaults, ...options, requestHandler: bounds(timeouts) }),
     name,
@@ -22,7 +22,7 @@ export function dynamoForTest(name: TransportName, options: DynamoDBClientConfig
   );
 }
 
-export function sqsForTest(name: TransportName, options: SQSClientConfig, timeouts = TIMEOUTS) {
+export function sqsForTest(name: TransportName, options: SQSClientConfig, timeouts: HttpTimeouts = TIMEOUTS) {
   return transportForTest(
     new SQSClient({ ...defaults, ...options, requestHandler: bounds(timeouts) }),
     name,

@@ -227,7 +227,7 @@ it("A command of lib-dynamodb goes through the SDK's middleware to the transport
 describe("The server of these tests", () => {
   it.each([
     ["another secret", { secrets: { [CREDENTIALS.accessKeyId]: "another" } }, "does not match"],
-    ["a clock that is six minutes ahead", { clockAheadMs: 6 * 60_000, maxAttempts: 1 }, "not yet current"],
+    ["a clock that is six minutes ahead", { clockAheadMs: 6 * 60_000 }, "The time of the signature"],
   ])("refuses the SDK's signature with %s", async (_, options, message) => {
     const { url } = await fakeAwsForTest(options);
     const client = new DynamoDBClient({
