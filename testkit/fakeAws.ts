@@ -104,7 +104,7 @@ export async function fakeAwsForTest({
     server.close();
     server.closeAllConnections();
   });
-  return { url: `${tls ? "https://localhost" : "http://127.0.0.1"}:${port}`, requests, connections };
+  return { url: `${tls ? "https" : "http"}://127.0.0.1:${port}`, requests, connections };
 }
 
 export function failure(status: number, type: string, members: object = {}): Answer {
