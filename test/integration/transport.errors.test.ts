@@ -297,6 +297,14 @@ describe.each(TRANSPORTS)("AWS_TRANSPORT=%s", (name) => {
     expect([retryStrategy.failures.length, isTransient]).toEqual([ATTEMPTS, true]);
   });
 
+  it("a refused connection to an IPv6 address, which is called without the brackets that a URL has", async () => {
+    const { port } = await freePorts("port");
+    const { transport } = dynamoForTest(name, { endpoint: `http://[::1]:${port}`, maxAttempts: 1 });
+    const { error } = await failureOf(() => transport.send(put()));
+    // With another code where there is no IPv6.
+    expect(error.message).toMatch(new RegExp(`^connect E[A-Z]+ ::1:${port}`));
+  });
+
   it("a request that takes too long", async () => {
     const { url: endpoint } = await fakeAwsForTest({ answer: () => () => {} });
     const retryStrategy = new RecordingStrategy();

@@ -1,5 +1,6 @@
 import {
   BatchGetItemCommand,
+  DynamoDBClient,
   type DynamoDBClientConfig,
   GetItemCommand,
   ListTablesCommand,
@@ -7,11 +8,13 @@ import {
 } from "@aws-sdk/client-dynamodb";
 import { GetQueueAttributesCommand, ListQueuesCommand, type SQSClientConfig } from "@aws-sdk/client-sqs";
 import { QueryCommand } from "@aws-sdk/lib-dynamodb";
+import { SignatureV4 } from "@smithy/signature-v4";
 import type { HttpRequest } from "@smithy/types";
 import { beforeEach, describe, expect, it, onTestFinished, vi } from "vitest";
 import { CREDENTIALS } from "../../../testkit/fakeAws.ts";
 import { dynamoForTest, sqsForTest, TRANSPORTS } from "../../../testkit/transports.ts";
 import type { Transport } from "./directTransport.ts";
+import { createTransport } from "./transport.ts";
 
 const ACCOUNT = { credentials: { ...CREDENTIALS, accountId: "111122223333" } };
 const TABLE_ARN = "arn:aws:dynamodb:eu-central-1:444455556666:table/wallets";
@@ -195,7 +198,33 @@ it("The direct transport does not send a command of lib-dynamodb", async () => {
   );
 });
 
-it("The setting sdk leaves the client as it is", () => {
-  const { client, transport } = dynamoForTest("sdk", {});
-  expect(transport).toBe(client);
+describe("AWS_TRANSPORT", () => {
+  const create = (setting: string) => {
+    vi.stubEnv("AWS_TRANSPORT", setting);
+    const client = new DynamoDBClient({ region: "eu-central-1" });
+    return { client, transport: createTransport(client, "dynamodb", { connectMs: 1000, requestMs: 1000 }) };
+  };
+
+  it("sdk leaves the client as it is", () => {
+    const { client, transport } = create("sdk");
+    expect(transport).toBe(client);
+  });
+
+  it("is direct by default", () => {
+    const { client, transport } = create("");
+    expect(transport).not.toBe(client);
+  });
+
+  it.each([
+    ["sdk", 1],
+    ["direct", 0],
+  ] as const)("%s signs a request %i times with the SDK's signer", async (setting, times) => {
+    const sign = vi.spyOn(SignatureV4.prototype, "sign");
+    await requestOf(dynamoForTest(setting, {}), get);
+    expect(sign).toHaveBeenCalledTimes(times);
+  });
+
+  it("must not be anything else", () => {
+    expect(() => create("fast")).toThrow(new Error("AWS_TRANSPORT=fast: must be direct or sdk"));
+  });
 });
