@@ -41,7 +41,7 @@ interface Options {
   readonly tls?: { readonly key: string; readonly cert: string };
 }
 
-export interface FakeAws {
+interface FakeAws {
   readonly url: string;
   readonly requests: readonly ReceivedRequest[];
   /** Connections that are open, and the most that were at the same time. */

@@ -210,7 +210,6 @@ function failuresOf(transport: TransportName): [what: string, answer: Answer | F
     [
       "a body that is not HTTP",
       (response) => {
-        // The head and the body are read apart.
         response.writeHead(200, { "transfer-encoding": "chunked" }).flushHeaders();
         response.socket?.end("this is no chunk\r\n");
       },
