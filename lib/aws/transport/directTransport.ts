@@ -65,10 +65,7 @@ export function directTransport({ config }: DynamoDBClient | SQSClient, signingN
     if (AWS_LAMBDA_FUNCTION_NAME && _X_AMZN_TRACE_ID) headers["X-Amzn-Trace-Id"] = _X_AMZN_TRACE_ID;
 
     const [authScheme] = endpointV2.properties?.authSchemes ?? [];
-    const signing = {
-      ...{ config, signingName, signingRegion: authScheme?.signingRegion ?? (await config.region()) },
-      context: { endpointV2 },
-    };
+    const signing = { config, signingRegion: authScheme?.signingRegion, context: { endpointV2 } };
     const signed = await scheme.sign(request, await config.credentials(), signing);
     const { response } = await config.requestHandler.handle(signed, options);
     try {
@@ -122,7 +119,11 @@ function withResponse(error: unknown, response: HttpResponse): Error {
   const { statusCode, headers } = response;
   const $metadata = { httpStatusCode: statusCode, requestId: headers["x-amzn-requestid"] };
   const failure = error instanceof Error ? error : new Error(String(error));
-  return Object.defineProperty(Object.assign(failure, { $metadata, ...failure }), "$response", { value: response });
+  // As in the SDK not enumerable: a log entry of the error must not have the response's body.
+  return Object.defineProperty(Object.assign(failure, { $metadata, ...failure }), "$response", {
+    value: response,
+    enumerable: false,
+  });
 }
 
 function retryInfo(error: SdkError): RetryErrorInfo {

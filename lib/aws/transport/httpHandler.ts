@@ -12,7 +12,7 @@ export interface HttpTimeouts {
 /** As many as the SDK's handler uses; further requests wait for a free socket. */
 const SOCKETS_MAX = 50;
 /** Errors of a connection that the SDK's handler names TimeoutError. */
-const CONNECTION_ERRORS = new Set(["ECONNREFUSED", "ECONNRESET", "EPIPE", "ETIMEDOUT"]);
+const CONNECTION_ERRORS = new Set(["ECONNRESET", "EPIPE", "ETIMEDOUT"]);
 
 /** A request handler of the SDK for bodies in memory: `node:http` with sockets that are kept alive. */
 export function createHttpHandler({
@@ -34,13 +34,18 @@ export function createHttpHandler({
           host: hostname.replace(/^\[|\]$/g, ""),
           ...(abortSignal instanceof AbortSignal && { signal: abortSignal }),
         });
+        let hasBegun = false;
         const timer = destroyAfter(requestMs, sent, "The request did not complete");
         const fail = (error: Error) => {
           clearTimeout(timer);
-          const isConnectionError = "code" in error && CONNECTION_ERRORS.has(String(error.code));
-          reject(isConnectionError ? Object.assign(error, { name: "TimeoutError" }) : error);
+          reject(error);
         };
-        sent.once("error", fail);
+        sent.on("error", (error) => {
+          // After the parser's error in a body, the response has an error of its own: that it is cut.
+          if (hasBegun && "bytesParsed" in error) return;
+          const isConnectionError = "code" in error && CONNECTION_ERRORS.has(String(error.code));
+          fail(isConnectionError ? Object.assign(error, { name: "TimeoutError" }) : error);
+        });
         sent.once("socket", (socket) => {
           if (!socket.connecting) return;
           const connectTimer = destroyAfter(connectMs, sent, "The connection was not established");
@@ -48,6 +53,7 @@ export function createHttpHandler({
           socket.once(connected, stop).once("close", stop);
         });
         sent.once("response", (received) => {
+          hasBegun = true;
           const { statusCode = 0 } = received;
           const responseHeaders: Record<string, string> = {};
           for (const [name, value] of Object.entries(received.headers)) responseHeaders[name] = String(value);

@@ -2,6 +2,14 @@ import { createHmac, createSecretKey, hash, type KeyObject } from "node:crypto";
 import { escapeUri } from "@smithy/core/protocols";
 import type { AwsCredentialIdentity, HeaderBag, RequestSigner } from "@smithy/types";
 
+interface SignerConfig {
+  /** The client's provider, which refreshes them before they expire. */
+  readonly credentials: () => Promise<AwsCredentialIdentity>;
+  /** Of requests whose endpoint has no other: the SDK's middleware names neither for them. */
+  readonly region: () => Promise<string>;
+  readonly service: string;
+}
+
 /** Headers that a proxy may change, or that belong to the connection; the same as in `@smithy/signature-v4`. */
 const UNSIGNED_HEADERS =
   /^(authorization|cache-control|connection|expect|from|keep-alive|max-forwards|pragma|referer|te|trailer|transfer-encoding|upgrade|user-agent|x-amzn-trace-id|proxy-.*|sec-.*)$/;
@@ -11,10 +19,9 @@ const UNSIGNED_HEADERS =
  * requests of DynamoDB's and SQS's JSON protocols have: no query, and a body in memory. The derived key is kept as a
  * `KeyObject` until the credentials, the day, the region or the service change.
  *
- * @param credentials the client's provider, which refreshes them before they expire
  * @see https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
  */
-export function createSigner(credentials: () => Promise<AwsCredentialIdentity>): RequestSigner {
+export function createSigner({ credentials, region, service }: SignerConfig): RequestSigner {
   let cached: { identity: AwsCredentialIdentity; scope: string; key: KeyObject } | undefined;
 
   function signingKey(identity: AwsCredentialIdentity, scope: string): KeyObject {
@@ -25,10 +32,10 @@ export function createSigner(credentials: () => Promise<AwsCredentialIdentity>):
   }
 
   return {
-    async sign(request, { signingDate = new Date(), signingRegion, signingService } = {}) {
+    async sign(request, { signingDate = new Date(), signingRegion, signingService = service } = {}) {
       const identity = await credentials();
       const timestamp = new Date(signingDate).toISOString().replace(/[-:]|\.\d{3}/g, "");
-      const scope = `${timestamp.slice(0, 8)}/${signingRegion}/${signingService}/aws4_request`;
+      const scope = `${timestamp.slice(0, 8)}/${signingRegion ?? (await region())}/${signingService}/aws4_request`;
       const bodyHash = hash("sha256", request.body);
       const headers: HeaderBag = { ...request.headers, "x-amz-date": timestamp, "x-amz-content-sha256": bodyHash };
       if (identity.sessionToken) headers["x-amz-security-token"] = identity.sessionToken;

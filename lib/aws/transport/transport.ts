@@ -18,7 +18,11 @@ export function createTransport(
   const setting = process.env.AWS_TRANSPORT || "direct";
   if (setting === "sdk") return client;
   if (setting !== "direct") throw new Error(`AWS_TRANSPORT=${setting}: must be direct or sdk`);
-  const signer = createSigner(client.config.credentials);
+  const signer = createSigner({
+    credentials: client.config.credentials,
+    region: client.config.region,
+    service: signingName,
+  });
   client.config.signer = async () => signer;
   client.config.requestHandler = createHttpHandler(timeouts);
   return directTransport(client, signingName);
