@@ -19,8 +19,9 @@ export interface FunctionThread {
 const { source, file, exportName, timeoutSeconds }: FunctionThread = workerData;
 const { [exportName]: handler } = await import(pathToFileURL(file).href);
 
-// A diagnostics channel does not cross threads: the main thread publishes the measurement again.
-measurements.subscribe((measurement) => parentPort?.postMessage(measurement));
+// A diagnostics channel does not cross threads: the main thread publishes the measurements of a batch again.
+const recorded: unknown[] = [];
+measurements.subscribe((measurement) => recorded.push(measurement));
 
 const stop = mapEventSource(source, async (event) => {
   let timer: NodeJS.Timeout | undefined;
@@ -34,6 +35,7 @@ const stop = mapEventSource(source, async (event) => {
     return await Promise.race([handler(event, { awsRequestId: randomUUID() }), timeout]);
   } finally {
     clearTimeout(timer);
+    parentPort?.postMessage(recorded.splice(0));
   }
 });
 

@@ -78,7 +78,9 @@ export default class LocalStackPlugin {
       workerData: thread,
       env: { ...process.env, ...provider.environment, ...(environment as Record<string, string>) },
     });
-    worker.on("message", (measurement) => measurements.publish(measurement));
+    worker.on("message", (recorded: readonly unknown[]) => {
+      for (const measurement of recorded) measurements.publish(measurement);
+    });
     worker.on("error", (error) => {
       throw error;
     });

@@ -8,12 +8,14 @@ import { operation } from "@smithy/core/schema";
 import { toEndpointV1 } from "@smithy/core/transport";
 import type {
   CommandIO,
+  Endpoint,
   EndpointParameterInstructions,
   EndpointV2,
   HttpHandlerOptions,
   HttpResponse,
   MetadataBearer,
   OperationSchema,
+  Provider,
   RetryErrorInfo,
   SdkError,
 } from "@smithy/types";
@@ -21,6 +23,11 @@ import type {
 /** What the SDK's endpoint rules read of a command's input. */
 interface EndpointRules {
   getEndpointParameterInstructions(): EndpointParameterInstructions;
+}
+
+interface ResolvedEndpoint {
+  readonly endpointV2: EndpointV2;
+  readonly endpoint: Provider<Endpoint>;
 }
 
 export interface Transport {
@@ -41,9 +48,27 @@ export function directTransport({ config }: DynamoDBClient | SQSClient, signingN
   const protocol: unknown = config.protocol;
   if (!(protocol instanceof AwsJson1_0Protocol)) throw new Error(`The client of ${signingName} has another protocol`);
   const serde = { base64Decoder, base64Encoder, utf8Decoder, utf8Encoder, streamCollector };
+  const scheme = new AwsSdkSigV4Signer();
+
   // A copy, because the rules keep what they find in the environment in it.
   const endpointConfig = { ...config };
-  const scheme = new AwsSdkSigV4Signer();
+  /** By all that the rules read of a call. */
+  const endpoints = new Map<string, ResolvedEndpoint>();
+  const endpointOf = async (input: object, rules: EndpointRules, accountId: string | undefined) => {
+    // As in the SDK, a queue is called at its own URL.
+    const queueUrl = "QueueUrl" in input && !config.isCustomEndpoint ? String(input.QueueUrl) : undefined;
+    const key = queueUrl ?? JSON.stringify([accountId, contextOf(input, rules)]);
+    let resolved = endpoints.get(key);
+    if (!resolved) {
+      const endpointV2 = queueUrl
+        ? { url: new URL("/", queueUrl) }
+        : await getEndpointFromInstructions(input, rules, endpointConfig);
+      const v1 = toEndpointV1(endpointV2);
+      resolved = { endpointV2, endpoint: async () => v1 };
+      endpoints.set(key, resolved);
+    }
+    return resolved;
+  };
 
   const attempt = async <Input extends object, Output extends MetadataBearer>(
     command: CommandIO<Input, Output>,
@@ -51,12 +76,8 @@ export function directTransport({ config }: DynamoDBClient | SQSClient, signingN
   ): Promise<Output> => {
     const { input } = command;
     const { schema, rules } = describe(command);
-    // As in the SDK, a queue is called at its own URL.
-    const endpointV2: EndpointV2 =
-      "QueueUrl" in input && !config.isCustomEndpoint
-        ? { url: new URL("/", String(input.QueueUrl)) }
-        : await getEndpointFromInstructions(input, rules, endpointConfig);
-    const endpoint = async () => toEndpointV1(endpointV2);
+    const credentials = await config.credentials();
+    const { endpointV2, endpoint } = await endpointOf(input, rules, credentials.accountId);
     const request = await protocol.serializeRequest(schema, input, { ...serde, endpoint });
     const { hostname, port, headers, body } = request;
     headers.host = port ? `${hostname}:${port}` : hostname;
@@ -66,7 +87,7 @@ export function directTransport({ config }: DynamoDBClient | SQSClient, signingN
 
     const [authScheme] = endpointV2.properties?.authSchemes ?? [];
     const signing = { config, signingRegion: authScheme?.signingRegion, context: { endpointV2 } };
-    const signed = await scheme.sign(request, await config.credentials(), signing);
+    const signed = await scheme.sign(request, credentials, signing);
     const { response } = await config.requestHandler.handle(signed, options);
     try {
       const output = await protocol.deserializeResponse<Output>(schema, serde, response);
@@ -108,6 +129,14 @@ function describe(command: object): { schema: OperationSchema; rules: EndpointRu
   }
   const [, namespace, name, traits, input, output] = command.schema;
   return { schema: operation(namespace, name, traits, input, output), rules: commandClass };
+}
+
+/** What the rules read of a command's input: the names of its tables. */
+function contextOf(input: object, rules: EndpointRules): unknown[] {
+  return Object.values(rules.getEndpointParameterInstructions()).map((instruction) => {
+    if (instruction.type === "contextParams") return Reflect.get(input, instruction.name);
+    return instruction.type === "operationContextParams" ? instruction.get(input) : undefined;
+  });
 }
 
 function hasRules(commandClass: object): commandClass is EndpointRules {

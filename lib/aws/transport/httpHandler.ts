@@ -29,7 +29,7 @@ export function createHttpHandler({
       const { request, agent, connected } = protocol === "https:" ? tls : plain;
       return new Promise((resolve, reject) => {
         const sent = request({
-          ...{ agent, port, method, path, headers },
+          ...{ agent, port, method, path, headers: Object.entries(headers).flat() },
           // Only a URL has an IPv6 address in brackets.
           host: hostname.replace(/^\[|\]$/g, ""),
           ...(abortSignal instanceof AbortSignal && { signal: abortSignal }),
