@@ -22,6 +22,15 @@ export default defineConfig({
       },
       {
         test: {
+          name: "integration, AWS_TRANSPORT=sdk",
+          env: { AWS_TRANSPORT: "sdk" },
+          include: ["test/integration/{functions,operations.*,store.dynoxide}.test.ts"],
+          testTimeout: 30_000,
+          hookTimeout: 60_000,
+        },
+      },
+      {
+        test: {
           name: "end-to-end",
           include: ["test/end-to-end/*.test.ts"],
           globalSetup: "testkit/sharedStack.ts",
