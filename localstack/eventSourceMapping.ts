@@ -2,6 +2,7 @@ import { setTimeout } from "node:timers/promises";
 import { DeleteMessageBatchCommand, type Message, ReceiveMessageCommand, SQSClient } from "@aws-sdk/client-sqs";
 import type { SQSBatchResponse, SQSEvent, SQSRecord } from "aws-lambda";
 import type { Transport } from "../lib/aws/transport/directTransport.ts";
+import { sdkHandlerOptions } from "../lib/aws/transport/httpHandler.ts";
 import { createTransport } from "../lib/aws/transport/transport.ts";
 
 /** As on AWS at a low load. */
@@ -14,6 +15,8 @@ const CONCURRENT_BATCHES_MAX = 5;
 const NEXT_RECEIVE_DELAY_MS_MAX = 50;
 const GATHER_MS = 3;
 const RECEIVE_WAIT_SECONDS = 20;
+/** A receive waits for longer than the ledger's own calls may take. */
+const TIMEOUTS = { connectMs: 1000, requestMs: (RECEIVE_WAIT_SECONDS + 10) * 1000 };
 const ERROR_PAUSE_MS = 500;
 
 export interface EventSource {
@@ -37,9 +40,8 @@ export function mapEventSource(
   invoke: (event: SQSEvent) => Promise<unknown>,
 ): () => Promise<void> {
   const stopping = new AbortController();
-  const client = new SQSClient();
-  // A receive waits for longer than the timeout of the ledger's own transport.
-  const sqs = createTransport(client, "sqs", { connectMs: 1000, requestMs: (RECEIVE_WAIT_SECONDS + 10) * 1000 });
+  const client = new SQSClient({ requestHandler: sdkHandlerOptions(TIMEOUTS) });
+  const sqs = createTransport(client, "sqs", TIMEOUTS);
   const polling = poll(source, sqs, invoke, stopping.signal);
   return async () => {
     stopping.abort();

@@ -2,7 +2,7 @@ import { DynamoDBClient, type DynamoDBClientConfig } from "@aws-sdk/client-dynam
 import { SQSClient, type SQSClientConfig } from "@aws-sdk/client-sqs";
 import { onTestFinished, vi } from "vitest";
 import type { Transport } from "../lib/aws/transport/directTransport.ts";
-import type { HttpTimeouts } from "../lib/aws/transport/httpHandler.ts";
+import { type HttpTimeouts, sdkHandlerOptions } from "../lib/aws/transport/httpHandler.ts";
 import { createTransport } from "../lib/aws/transport/transport.ts";
 import { CREDENTIALS } from "./fakeAws.ts";
 
@@ -15,7 +15,7 @@ const defaults = { region: "eu-central-1", credentials: CREDENTIALS };
 
 export function dynamoForTest(name: TransportName, options: DynamoDBClientConfig, timeouts: HttpTimeouts = TIMEOUTS) {
   return transportForTest(
-    new DynamoDBClient({ ...defaults, ...options, requestHandler: bounds(timeouts) }),
+    new DynamoDBClient({ ...defaults, ...options, requestHandler: sdkHandlerOptions(timeouts) }),
     name,
     "dynamodb",
     timeouts,
@@ -24,7 +24,7 @@ export function dynamoForTest(name: TransportName, options: DynamoDBClientConfig
 
 export function sqsForTest(name: TransportName, options: SQSClientConfig, timeouts: HttpTimeouts = TIMEOUTS) {
   return transportForTest(
-    new SQSClient({ ...defaults, ...options, requestHandler: bounds(timeouts) }),
+    new SQSClient({ ...defaults, ...options, requestHandler: sdkHandlerOptions(timeouts) }),
     name,
     "sqs",
     timeouts,
@@ -41,8 +41,4 @@ function transportForTest<Client extends DynamoDBClient | SQSClient>(
   const transport = createTransport(client, signingName, timeouts);
   onTestFinished(() => client.destroy());
   return { client, transport };
-}
-
-function bounds({ connectMs, requestMs }: HttpTimeouts) {
-  return { connectionTimeout: connectMs, requestTimeout: requestMs, throwOnRequestTimeout: true };
 }

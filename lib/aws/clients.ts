@@ -2,6 +2,7 @@ import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import { SQSClient } from "@aws-sdk/client-sqs";
 import { DynamoDBDocumentClient } from "@aws-sdk/lib-dynamodb";
 import { toInteger } from "./items.ts";
+import { sdkHandlerOptions } from "./transport/httpHandler.ts";
 import { createTransport } from "./transport/transport.ts";
 
 /**
@@ -9,13 +10,7 @@ import { createTransport } from "./transport/transport.ts";
  * queue's redelivery or the client's retry cover longer failures.
  */
 const TIMEOUTS = { connectMs: 1000, requestMs: 1500 };
-const bounds = {
-  maxAttempts: 2,
-  requestHandler: {
-    ...{ connectionTimeout: TIMEOUTS.connectMs, requestTimeout: TIMEOUTS.requestMs },
-    throwOnRequestTimeout: true,
-  },
-};
+const bounds = { maxAttempts: 2, requestHandler: sdkHandlerOptions(TIMEOUTS) };
 
 const dynamoClient = new DynamoDBClient(bounds);
 
@@ -26,5 +21,8 @@ export const dynamo = createTransport(dynamoClient, "dynamodb", TIMEOUTS);
 export const dynamoDocuments = DynamoDBDocumentClient.from(dynamoClient, {
   unmarshallOptions: { wrapNumbers: toInteger },
 });
+// Building the user agent for every call, and a logger without output, take a fifth of a call's CPU time.
+dynamoDocuments.middlewareStack.remove("getUserAgentMiddleware");
+dynamoDocuments.middlewareStack.remove("loggerMiddleware");
 
 export const sqs = createTransport(new SQSClient(bounds), "sqs", TIMEOUTS);

@@ -10,6 +10,7 @@ import {
 import { decodeMessage } from "../ledger/message.ts";
 import type { DeadLetterMessage, DeadLetterQueue } from "../ledger/redrive.ts";
 import { setting } from "../runtime/config.ts";
+import { sdkHandlerOptions } from "./transport/httpHandler.ts";
 
 /** A receive without a wait (short polling) can find nothing in a queue that is not empty. */
 const RECEIVE_WAIT_SECONDS = 1;
@@ -18,7 +19,7 @@ const BATCH_MAX = 10;
 /** A separate client: an operator's tool can wait longer than a function. */
 const sqs = new SQSClient({
   maxAttempts: 4,
-  requestHandler: { connectionTimeout: 2000, requestTimeout: 10_000, throwOnRequestTimeout: true },
+  requestHandler: sdkHandlerOptions({ connectMs: 2000, requestMs: 10_000 }),
 });
 
 export interface ReceivedDeadLetter extends DeadLetterMessage {

@@ -9,6 +9,11 @@ export interface HttpTimeouts {
   readonly requestMs: number;
 }
 
+/** The same limits as options of the SDK's own handler. */
+export function sdkHandlerOptions({ connectMs, requestMs }: HttpTimeouts) {
+  return { connectionTimeout: connectMs, requestTimeout: requestMs, throwOnRequestTimeout: true };
+}
+
 /** As many as the SDK's handler uses; further requests wait for a free socket. */
 const SOCKETS_MAX = 50;
 /** Errors of a connection that the SDK's handler names TimeoutError. */
