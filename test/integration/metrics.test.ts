@@ -133,7 +133,7 @@ describe("the log", () => {
     const alice = new Client(stack.apiUrl, newUser("alice"));
     const response = await alice.deposit("USD", "31337.42", {
       reference: "secret-reference",
-      metadata: { pin: "4711" },
+      metadata: { pin: "secret-pin" },
     });
     const { id } = transactionIn(response, 202);
     await alice.decided(id);
@@ -165,7 +165,7 @@ describe("the log", () => {
     await expect.poll(() => entriesWith("dead-lettered").length).toBeGreaterThan(0);
     const text = log();
     const [, payload = "", signature = ""] = token.split(".");
-    for (const secret of [payload, signature, "31337.4", "3133743", "secret-reference", "4711", "key-90210"]) {
+    for (const secret of [payload, signature, "31337.4", "3133743", "secret-reference", "secret-pin", "key-90210"]) {
       expect(text).not.toContain(secret);
     }
   });

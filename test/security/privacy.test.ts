@@ -11,7 +11,7 @@ import { attack, bearer, codeOf, type RawResponse } from "./attacker.ts";
 const apiUrl = inject("apiUrl");
 const bob = new Client(apiUrl, newUser("bob"));
 const mallory = newUser("mallory");
-const SECRETS = ["98765.43", "12.34", "bob's invoice", "bob's order"];
+const SECRETS = ["98765.43", "1212.34", "bob's invoice", "bob's order"];
 const bobsIds: string[] = [];
 const bobsKeys: string[] = [];
 const bobsCursors: string[] = [];
@@ -25,7 +25,7 @@ beforeAll(async () => {
   const options = { ...texts, wait: 10 };
   for (const [currency, amount] of [
     ["USD", "98765.43"],
-    ["EUR", "12.34"],
+    ["EUR", "1212.34"],
     ["JPY", "7"],
   ] as const) {
     const key = randomUUID();
@@ -33,8 +33,8 @@ beforeAll(async () => {
     bobsIds.push(transactionIn(await bob.deposit(currency, amount, { ...options, key }), 201).id);
   }
   // A rejected transaction, and one that is pending or was decided a moment ago.
-  await bob.withdraw("GBP", "12.34", options);
-  bobsIds.push(transactionIn(await bob.deposit("GBP", "12.34", texts), 202).id);
+  await bob.withdraw("GBP", "1212.34", options);
+  bobsIds.push(transactionIn(await bob.deposit("GBP", "1212.34", texts), 202).id);
   for (const { id } of (await bob.history()).data) if (!bobsIds.includes(id)) bobsIds.push(id);
   bobsCursors.push((await bob.history({ limit: "1" })).nextCursor ?? "");
 });
