@@ -56,7 +56,7 @@ function summary(commands: readonly Transaction[], transactions: readonly Transa
   const sent = Map.groupBy(commands, ({ userId }) => userId);
   const sequences = new Map([...sent.values()].flatMap((ofUser) => ofUser.map(({ id }, index) => [id, index + 1])));
   const outOfOrder = transactions.filter(({ id, sequence }) => sequence !== sequences.get(id));
-  const postedMs = transactions.map(({ postedAt = "" }) => Date.parse(postedAt)).filter((ms) => !Number.isNaN(ms));
+  const postedMs = transactions.map(({ decidedAt = "" }) => Date.parse(decidedAt)).filter((ms) => !Number.isNaN(ms));
   postedMs.sort((a, b) => a - b);
   const perSecond = (from: number, to: number) =>
     ((to - from) * 1000) / ((postedMs[to - 1] ?? Number.NaN) - (postedMs[from] ?? Number.NaN));

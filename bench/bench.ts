@@ -50,7 +50,7 @@ async function run(folder: string, workload: Workload): Promise<Run> {
   const { answers, cpuMsPerRequest, ...measured } = await measure(stack, workload);
   const latenciesMs = answers.map(({ latencyMs }) => latencyMs);
   const outcomes = workload.ratePerSecond ? await readOutcomes(stack, answers) : [];
-  const postedMs = outcomes.map(({ dueAtMs, transaction }) => Date.parse(transaction?.postedAt ?? "") - dueAtMs);
+  const postedMs = outcomes.map(({ dueAtMs, transaction }) => Date.parse(transaction?.decidedAt ?? "") - dueAtMs);
   await stack.verify();
   return {
     "decided a second": measured.decidedPerSecond,

@@ -6,10 +6,14 @@ import { join } from "node:path";
 import { arch, platform } from "node:process";
 import { promisify } from "node:util";
 import { gzipSync } from "node:zlib";
-import { marshall } from "@aws-sdk/util-dynamodb";
-import { toPendingItem } from "../lib/aws/items.ts";
+import type { AttributeValue } from "@aws-sdk/client-dynamodb";
+import { text, toDecisionAttributes, toPendingItem, toWalletAttributes } from "../lib/aws/items.ts";
+import type { Command } from "../lib/domain/command.ts";
+import { decide, evolve } from "../lib/domain/decide.ts";
+import { contentHashOf, detailsHashOf } from "../lib/domain/hash.ts";
+import { emptyWallet } from "../lib/domain/state.ts";
 import type { Transaction } from "../lib/domain/transaction.ts";
-import { fingerprintOf, transactionId } from "../lib/ledger/idempotency.ts";
+import { transactionId } from "../lib/ledger/idempotency.ts";
 import { dynoxideFile } from "../localstack/engines.ts";
 import { template } from "../testkit/template.ts";
 
@@ -22,7 +26,10 @@ const LINES_A_FILE = 10_000;
 const FIRST_CREATED_MS = Date.parse("2026-01-01T00:00:00Z");
 
 /** An item of a table of the local stage. */
-export type Item = readonly [table: "currencies" | "wallets" | "transactions", item: object];
+export type Item = readonly [
+  table: "currencies" | "wallets" | "transactions",
+  item: Readonly<Record<string, AttributeValue>>,
+];
 
 /**
  * Makes the `dynoxide.db` of a stack whose DATA_DIR is this folder. The engine imports a DynamoDB export several times faster than
@@ -38,7 +45,7 @@ export async function fillTables(folder: string, items: Iterable<Item>): Promise
     writeFileSync(join(data, `${randomUUID()}.json.gz`), gzipSync(lines[table].splice(0).join("\n"), { level: 1 }));
   };
   for (const [table, item] of items) {
-    lines[table].push(JSON.stringify({ Item: marshall(item, { removeUndefinedValues: true }) }));
+    lines[table].push(JSON.stringify({ Item: item }));
     if (lines[table].length === LINES_A_FILE) flush(table);
   }
   for (const table of ["currencies", "wallets", "transactions"] as const) flush(table);
@@ -57,24 +64,34 @@ export async function fillTables(folder: string, items: Iterable<Item>): Promise
 
 /** A wallet and its history as the ledger would have written them: posted deposits, a second apart. */
 export function* history(userId: string, count: number): Generator<Item> {
-  const balances: Record<string, bigint> = {};
-  let updatedAt: string | undefined;
+  let wallet = emptyWallet;
   for (let index = 0; index < count; index++) {
     const deposit = acceptedDeposit(userId, index);
-    const balanceAfterMinor = (balances[deposit.currency] ?? 0n) + deposit.amountMinor;
-    balances[deposit.currency] = balanceAfterMinor;
-    updatedAt = deposit.createdAt;
-    const decision = { status: "posted", sequence: index + 1, balanceAfterMinor, postedAt: updatedAt };
-    yield ["transactions", { ...toPendingItem(deposit), ...decision }];
+    const decision = decide(wallet, deposit, deposit.createdAt);
+    wallet = evolve(decision);
+    yield ["transactions", { ...toPendingItem(deposit), ...toDecisionAttributes(decision) }];
   }
-  if (count > 0) yield ["wallets", { userId, sequence: count, balances, updatedAt }];
+  if (count > 0) yield ["wallets", { userId: text(userId), ...toWalletAttributes(wallet) }];
+}
+
+/** When the deposit with this index was accepted, and decided. */
+export function acceptedAt(index: number): string {
+  return new Date(FIRST_CREATED_MS + index * 1000).toISOString();
 }
 
 /** A user's deposit with this index, as `submit` stores it. */
 export function acceptedDeposit(userId: string, index: number): Transaction {
-  const currency = CURRENCIES[index % CURRENCIES.length] ?? "";
-  const content = { type: "deposit", currency, amountMinor: 100n, reference: undefined, metadata: undefined } as const;
-  const id = transactionId(userId, String(index));
-  const createdAt = new Date(FIRST_CREATED_MS + index * 1000).toISOString();
-  return { ...content, id, userId, exponent: 2, fingerprint: fingerprintOf(content), createdAt, decision: undefined };
+  const details = { salt: "0".repeat(22), reference: undefined, metadata: undefined };
+  const command: Command = {
+    type: "deposit",
+    id: transactionId(userId, String(index)),
+    userId,
+    actor: "owner",
+    createdAt: acceptedAt(index),
+    currency: CURRENCIES[index % CURRENCIES.length] ?? "",
+    exponent: 2,
+    amountMinor: 100n,
+    detailsHash: detailsHashOf(details),
+  };
+  return { ...command, ...details, contentHash: contentHashOf(command), decision: undefined };
 }

@@ -1,11 +1,12 @@
 import { cpSync, mkdirSync, mkdtempDisposableSync } from "node:fs";
 import { join } from "node:path";
+import { marshall } from "@aws-sdk/util-dynamodb";
 import { writeCursor } from "../lib/http/cursor.ts";
 import { readArguments, someOf, wholeNumber } from "../scripts/command.ts";
 import { median } from "../scripts/statistics.ts";
 import { formatNumber, table } from "../scripts/table.ts";
 import { BenchClient } from "./client.ts";
-import { fillTables, HOT_USER, history, type Item, MEMORY_FOLDER } from "./fill.ts";
+import { acceptedAt, fillTables, HOT_USER, history, type Item, MEMORY_FOLDER } from "./fill.ts";
 import { measure, medians, type Run, runInTurn } from "./measure.ts";
 import { type BenchStack, startBenchStack } from "./stack.ts";
 import { createUser, nowMs, type User, W1, W2 } from "./workloads.ts";
@@ -45,7 +46,7 @@ console.log(`\n${table(comparison())}\n\n${table(verifications)}`);
 function* itemsOf({ transactions, hotTransactions, currencies }: Ledger): Generator<Item> {
   for (let index = 1; index <= currencies; index++) {
     const code = `X${String(index).padStart(2, "0")}`;
-    yield ["currencies", { code, name: `Currency ${index}`, exponent: index % 5, enabled: true }];
+    yield ["currencies", marshall({ code, name: `Currency ${index}`, exponent: index % 5, enabled: true })];
   }
   yield* history(HOT_USER, hotTransactions);
   const users = (transactions - hotTransactions) / TRANSACTIONS_A_USER;
@@ -61,7 +62,9 @@ async function run({ name, hotTransactions }: Ledger, verifies: boolean): Promis
   const oneUser = await measure(stack, { ...W2, seconds: 8 }, { users: [hotUser], warmUpSeconds: 1 });
   const { memoryMb } = stack.resources();
   const path = `/v1/users/${HOT_USER}`;
-  const deep = writeCursor(Math.max(hotTransactions / 2, TRANSACTIONS_A_USER));
+  const middle = Math.max(hotTransactions / 2, TRANSACTIONS_A_USER);
+  const moment = acceptedAt(middle);
+  const deep = writeCursor({ decidedAt: moment, sequence: middle });
   const result = {
     "W1 decided a second": manyUsers.decidedPerSecond,
     "W2 decided a second": oneUser.decidedPerSecond,
@@ -69,6 +72,8 @@ async function run({ name, hotTransactions }: Ledger, verifies: boolean): Promis
     "first page ms": await medianReadMs(stack, hotUser, `${path}/transactions?limit=25`),
     "deep page ms": await medianReadMs(stack, hotUser, `${path}/transactions?limit=25&cursor=${deep}`),
     "balances ms": await medianReadMs(stack, hotUser, `${path}/balances`),
+    "balances as of ms": await medianReadMs(stack, hotUser, `${path}/balances?at=${moment}`),
+    "statement ms": await medianReadMs(stack, hotUser, `${path}/statements?currency=USD&from=${moment}&limit=25`),
     ...memoryMb,
   };
   if (verifies) verifications.push({ ledger: name, ...(await stack.verify()) });

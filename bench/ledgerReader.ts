@@ -8,7 +8,7 @@ const transactionItem = z.object({
   id: z.string(),
   status: z.enum(["pending", "posted", "rejected"]),
   sequence: z.number().optional(),
-  postedAt: z.string().optional(),
+  decidedAt: z.string().optional(),
 });
 export type TransactionItem = z.output<typeof transactionItem>;
 

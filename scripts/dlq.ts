@@ -67,7 +67,7 @@ async function show(id: string): Promise<void> {
   print(`reason         ${reasonOf(found)}`);
   if (!message) return print(`body           ${body}`);
 
-  const { command, acceptedAt, requestId } = message;
+  const { command, requestId } = message;
   const stored = await ports.store.findTransaction(userId, command.id);
   const currency = (await ports.currencies.list()).find(({ code }) => code === command.currency);
   const amount = currency
@@ -78,7 +78,7 @@ async function show(id: string): Promise<void> {
     : "no transaction with this id was accepted";
   print(`transaction    ${command.id}`);
   print(`command        ${command.type} ${amount} ${command.currency}`);
-  print(`accepted       ${acceptedAt} by request ${requestId}`);
+  print(`accepted       ${command.createdAt} by request ${requestId}`);
   print(`stored         ${current}`);
 }
 

@@ -1,23 +1,30 @@
+import { createReadStream } from "node:fs";
+import { createInterface } from "node:readline";
+import * as z from "zod";
 import { ports } from "../lib/aws/adapters.ts";
 import { dynamoLedgerReader } from "../lib/aws/ledgerReader.ts";
 import { formatAmount } from "../lib/domain/money.ts";
+import { type Checkpoint, readCheckpoint } from "../lib/ledger/checkpoint.ts";
 import { verify } from "../lib/ledger/verify.ts";
 import { CommandError, command } from "./command.ts";
 import { printable } from "./printable.ts";
 import { stage, useStage } from "./target.ts";
 
-const USAGE = `Usage: npm run verify [-- --stage STAGE]
+const USAGE = `Usage: npm run verify [-- --checkpoint FILE] [--stage STAGE]
 
-Recomputes every wallet from its history, and exits with 1 if there is a discrepancy. If PUSHGATEWAY_URL is set, it also publishes
-the result to that push gateway. Without --stage, it uses the stack of npm start.`;
+Recomputes every wallet and its hash chain from its history, and exits with 1 if there is a discrepancy. With --checkpoint it also
+checks that each history contains that of the checkpoint, a FILE of npm run checkpoint. If PUSHGATEWAY_URL is set, it publishes the
+result to that push gateway. Without --stage, it uses the stack of npm start.`;
 
-await command({ usage: USAGE, options: { stage } }, async (values) => {
+const options = { checkpoint: z.string().min(1, "must not be empty").optional(), stage };
+
+await command({ usage: USAGE, options }, async (values) => {
   useStage(values.stage);
-  const { wallets, posted, rejected, pending, totalsMinor, discrepancies } = await verify(dynamoLedgerReader).catch(
-    (error) => {
-      throw new CommandError(`The ledger can't be read: ${error instanceof Error ? error.message : String(error)}`);
-    },
-  );
+  const checkpoint = values.checkpoint === undefined ? undefined : await read(values.checkpoint);
+  const verification = await verify(dynamoLedgerReader, checkpoint?.heads).catch((error) => {
+    throw new CommandError(`The ledger can't be read: ${error instanceof Error ? error.message : String(error)}`);
+  });
+  const { wallets, posted, rejected, pending, totalsMinor, discrepancies } = verification;
   const currencies = await ports.currencies.list();
   console.log(`${wallets} wallets, ${posted} posted, ${rejected} rejected, ${pending} pending`);
   const exponents = new Map(currencies.map(({ code, exponent }) => [code, exponent]));
@@ -26,12 +33,21 @@ await command({ usage: USAGE, options: { stage } }, async (values) => {
     const unknown = `${totalMinor} minor units of a currency that is not in the currencies table`;
     console.log(`  ${printable(code)}  ${exponent === undefined ? unknown : formatAmount(totalMinor, exponent)}`);
   }
-  for (const { userId, detail } of discrepancies) console.error(printable(`DISCREPANCY: user ${userId} ${detail}`));
+  for (const { userId, code, detail } of discrepancies) console.error(printable(`${code}: user ${userId} ${detail}`));
   const users = new Set(discrepancies.map(({ userId }) => userId)).size;
   console.log(users === 0 ? "Every wallet matches its history." : `Wallets with a discrepancy: ${users}`);
+  if (checkpoint) console.log(`Checkpoint of ${checkpoint.createdAt}, root ${checkpoint.root}`);
   process.exitCode = discrepancies.length === 0 ? 0 : 1;
   if (process.env.PUSHGATEWAY_URL) await publish(process.env.PUSHGATEWAY_URL, wallets, discrepancies.length);
 });
+
+async function read(file: string): Promise<Checkpoint> {
+  try {
+    return await readCheckpoint(createInterface({ input: createReadStream(file) }));
+  } catch (error) {
+    throw new CommandError(`${file} is not a checkpoint: ${error instanceof Error ? error.message : String(error)}`);
+  }
+}
 
 async function publish(gatewayUrl: string, wallets: number, discrepancies: number): Promise<void> {
   const metrics = {

@@ -1,10 +1,18 @@
+import type { AttributeValue } from "@aws-sdk/client-dynamodb";
 import { en } from "zod/locales";
 import * as z from "zod/mini";
-import { COMMAND_TYPES } from "../domain/command.ts";
+import { ACTORS, COMMAND_TYPES } from "../domain/command.ts";
 import { REJECTION_CODES } from "../domain/rejection.ts";
-import { type RecordedDecision, TRANSACTION_STATUSES, type Transaction } from "../domain/transaction.ts";
-import type { Wallet } from "../domain/wallet.ts";
+import type { Wallet } from "../domain/state.ts";
+import {
+  type Decision,
+  type Outcome,
+  type Posting,
+  TRANSACTION_STATUSES,
+  type Transaction,
+} from "../domain/transaction.ts";
 import { UnreadableItem } from "../ledger/ports.ts";
+import { positionText } from "../ledger/position.ts";
 
 // The problem of an unreadable item has zod's message, and zod/mini starts without any.
 z.config(en());
@@ -24,11 +32,28 @@ export const currencyItem = z.object({
   enabled: z.boolean(),
 });
 
+/** Minor units by currency code. */
+const balances = z.pipe(
+  z.record(z.string(), z.bigint()),
+  z.transform((minor): ReadonlyMap<string, bigint> => new Map(Object.entries(minor))),
+);
+
 const walletItem = z.object({
   userId: z.string(),
   sequence: count,
-  balances: z.record(z.string(), z.bigint()),
-  updatedAt: z.string(),
+  available: balances,
+  held: balances,
+  decidedAt: z.string(),
+  hash: z.string(),
+});
+
+const postingItem = z.object({
+  currency: z.string(),
+  exponent: count,
+  amountMinor: z.bigint(),
+  heldMinor: z.bigint(),
+  balanceAfterMinor: z.bigint(),
+  heldAfterMinor: z.bigint(),
 });
 
 const statusItem = z.object({ userId: z.string(), status: z.enum(TRANSACTION_STATUSES) });
@@ -37,18 +62,26 @@ const transactionItem = z.object({
   userId: z.string(),
   id: z.string(),
   type: z.enum(COMMAND_TYPES),
+  actor: z.enum(ACTORS),
+  createdAt: z.string(),
   currency: z.string(),
   exponent: count,
   amountMinor: z.bigint(),
+  salt: z.optional(z.string()),
   reference: z.optional(z.string()),
   metadata: z.optional(z.record(z.string(), z.string())),
-  fingerprint: z.string(),
-  createdAt: z.string(),
+  detailsHash: z.string(),
+  contentHash: z.string(),
   status: z.enum(TRANSACTION_STATUSES),
   sequence: z.optional(count),
-  balanceAfterMinor: z.optional(z.bigint()),
-  postedAt: z.optional(z.string()),
+  decidedAt: z.optional(z.string()),
+  position: z.optional(z.string()),
   rejectionCode: z.optional(z.enum(REJECTION_CODES)),
+  postings: z.optional(z.array(postingItem)),
+  available: z.optional(balances),
+  held: z.optional(balances),
+  previousHash: z.optional(z.string()),
+  hash: z.optional(z.string()),
 });
 
 /** An item before it is checked. */
@@ -56,29 +89,91 @@ type Item = Readonly<Record<string, unknown>>;
 
 /** @throws UnreadableItem */
 export function toWallet(item: Item): { userId: string; wallet: Wallet } {
-  const { userId, sequence, balances } = parseItem(walletItem, item);
-  return { userId, wallet: { sequence, balances: new Map(Object.entries(balances)) } };
+  const { userId, ...wallet } = parseItem(walletItem, item);
+  return { userId, wallet };
 }
 
-export function toPendingItem(
-  transaction: Transaction,
-): Omit<z.input<typeof transactionItem>, "metadata"> & { metadata: ReadonlyMap<string, string> | undefined } {
-  const { userId, id, type, currency, exponent, amountMinor, reference, metadata, fingerprint, createdAt } =
-    transaction;
+/** An item for the DynamoDB client. */
+export function toPendingItem(transaction: Transaction): Record<string, AttributeValue> {
+  const { userId, id, type, actor, createdAt, currency, exponent, amountMinor } = transaction;
+  const { salt, reference, metadata, detailsHash, contentHash } = transaction;
   return {
-    userId,
-    id,
-    type,
-    currency,
-    exponent: BigInt(exponent),
-    amountMinor,
-    reference,
-    // A map, because the SDK takes an object with a key `constructor` for a class instance and rejects it.
-    metadata: metadata && new Map(Object.entries(metadata)),
-    fingerprint,
-    createdAt,
-    status: "pending",
+    userId: text(userId),
+    id: text(id),
+    type: text(type),
+    actor: text(actor),
+    createdAt: text(createdAt),
+    currency: text(currency),
+    exponent: number(exponent),
+    amountMinor: number(amountMinor),
+    ...(salt !== undefined && { salt: text(salt) }),
+    ...(reference !== undefined && { reference: text(reference) }),
+    ...(metadata && { metadata: { M: mapValues(Object.entries(metadata), text) } }),
+    detailsHash: text(detailsHash),
+    contentHash: text(contentHash),
+    status: text("pending"),
   };
+}
+
+/** The attributes of a wallet's item beside its key. */
+export function toWalletAttributes({ sequence, available, held, decidedAt = "", hash = "" }: Wallet) {
+  return {
+    sequence: number(sequence),
+    available: balancesAttribute(available),
+    held: balancesAttribute(held),
+    decidedAt: text(decidedAt),
+    hash: text(hash),
+  };
+}
+
+/** The attributes that a decision adds to a transaction's item. */
+export function toDecisionAttributes(decision: Decision): Record<string, AttributeValue> {
+  const { sequence, decidedAt, outcome, postings, available, held, previousHash, hash } = decision;
+  return {
+    status: text(outcome.status),
+    sequence: number(sequence),
+    decidedAt: text(decidedAt),
+    position: text(positionText(decision)),
+    ...(outcome.status === "rejected" && { rejectionCode: text(outcome.code) }),
+    postings: { L: postings.map(postingAttribute) },
+    available: balancesAttribute(available),
+    held: balancesAttribute(held),
+    ...(previousHash !== undefined && { previousHash: text(previousHash) }),
+    hash: text(hash),
+  };
+}
+
+export function text(value: string): AttributeValue {
+  return { S: value };
+}
+
+export function number(value: bigint | number): AttributeValue {
+  return { N: value.toString() };
+}
+
+/** Minor units by currency code, as a map attribute. */
+function balancesAttribute(minor: ReadonlyMap<string, bigint>): AttributeValue {
+  return { M: mapValues(minor, number) };
+}
+
+function postingAttribute(posting: Posting): AttributeValue {
+  return {
+    M: {
+      currency: text(posting.currency),
+      exponent: number(posting.exponent),
+      amountMinor: number(posting.amountMinor),
+      heldMinor: number(posting.heldMinor),
+      balanceAfterMinor: number(posting.balanceAfterMinor),
+      heldAfterMinor: number(posting.heldAfterMinor),
+    },
+  };
+}
+
+function mapValues<T>(
+  entries: Iterable<readonly [string, T]>,
+  toAttribute: (value: T) => AttributeValue,
+): Record<string, AttributeValue> {
+  return Object.fromEntries([...entries].map(([name, value]) => [name, toAttribute(value)]));
 }
 
 /** @throws UnreadableItem */
@@ -89,38 +184,51 @@ export function toStatus(item: Item): z.output<typeof statusItem> {
 /** @throws UnreadableItem */
 export function toTransaction(item: Item): Transaction {
   const parsed = parseItem(transactionItem, item);
-  const { userId, id, type, currency, exponent, amountMinor, reference, metadata, fingerprint, createdAt } = parsed;
-  const decision = toRecordedDecision(parsed);
+  const { userId, id, type, actor, createdAt, currency, exponent, amountMinor } = parsed;
+  const { salt, reference, metadata, detailsHash, contentHash } = parsed;
   return {
     userId,
     id,
     type,
+    actor,
+    createdAt,
     currency,
     exponent,
     amountMinor,
+    salt,
     reference,
     metadata,
-    fingerprint,
-    createdAt,
-    decision,
+    detailsHash,
+    contentHash,
+    decision: toDecision(parsed),
   };
 }
 
-function toRecordedDecision(item: z.output<typeof transactionItem>): RecordedDecision | undefined {
-  const { status, sequence, balanceAfterMinor, postedAt, rejectionCode } = item;
+function toDecision(item: z.output<typeof transactionItem>): Decision | undefined {
+  const { status, sequence, decidedAt, position, postings, available, held, previousHash, hash } = item;
   if (status === "pending") return undefined;
-  if (sequence === undefined || balanceAfterMinor === undefined) throw incomplete(item);
-  if (status === "posted" && postedAt !== undefined) {
-    return { sequence, balanceAfterMinor, outcome: { status, postedAt } };
+  const outcome = toOutcome(item);
+  if (
+    sequence === undefined ||
+    decidedAt === undefined ||
+    hash === undefined ||
+    !outcome ||
+    !postings ||
+    !available ||
+    !held
+  ) {
+    throw unreadable(item, `it is ${status} and lacks what the decision wrote`);
   }
-  if (status === "rejected" && rejectionCode !== undefined) {
-    return { sequence, balanceAfterMinor, outcome: { status, code: rejectionCode } };
+  if (position !== positionText({ decidedAt, sequence })) {
+    throw unreadable(item, `its position is not that of sequence ${sequence} at ${decidedAt}`);
   }
-  throw incomplete(item);
+  return { sequence, decidedAt, outcome, postings, available, held, previousHash, hash };
 }
 
-function incomplete(item: z.output<typeof transactionItem>): UnreadableItem {
-  return unreadable(item, `it is ${item.status} and lacks what the decision wrote`);
+function toOutcome({ status, rejectionCode }: z.output<typeof transactionItem>): Outcome | undefined {
+  if (status === "posted" && rejectionCode === undefined) return { status };
+  if (status === "rejected" && rejectionCode !== undefined) return { status, code: rejectionCode };
+  return undefined;
 }
 
 function parseItem<T>(schema: z.ZodMiniType<T>, item: Item): T {

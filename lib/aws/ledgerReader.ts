@@ -1,11 +1,14 @@
 import type { QueryCommandInput, ScanCommandInput } from "@aws-sdk/lib-dynamodb";
-import type { Transaction } from "../domain/transaction.ts";
+import { type DecidedTransaction, isDecided, type Transaction } from "../domain/transaction.ts";
 import { UnreadableItem } from "../ledger/ports.ts";
 import type { LedgerReader } from "../ledger/verify.ts";
 import { setting } from "../runtime/config.ts";
 import { toStatus, toTransaction, toWallet } from "./items.ts";
 import { query, scan } from "./scan.ts";
 import { dynamoStore } from "./store.ts";
+
+/** After every time that a transaction can have. */
+const END_OF_TIME = "~";
 
 /** Reads the tables completely. */
 export const dynamoLedgerReader: LedgerReader = {
@@ -16,15 +19,18 @@ export const dynamoLedgerReader: LedgerReader = {
   wallet: dynamoStore.readWallet,
   async *history(userId) {
     const input = { ...ofUser(userId), IndexName: "history" };
-    for await (const item of query(input)) yield toTransaction(item);
+    for await (const item of query(input)) {
+      const transaction = toTransaction(item);
+      if (isDecided(transaction)) yield transaction;
+    }
   },
   async consistentHistory(userId) {
-    const decided = [];
+    const decided: DecidedTransaction[] = [];
     for await (const item of query({ ...ofUser(userId), ConsistentRead: true })) {
       const transaction = toTransaction(item);
-      if (transaction.decision) decided.push({ transaction, sequence: transaction.decision.sequence });
+      if (isDecided(transaction)) decided.push(transaction);
     }
-    return decided.sort((a, b) => a.sequence - b.sequence).map(({ transaction }) => transaction);
+    return decided.sort((a, b) => a.decision.sequence - b.decision.sequence);
   },
   async *statuses() {
     const input: ScanCommandInput = {
@@ -35,14 +41,23 @@ export const dynamoLedgerReader: LedgerReader = {
     };
     for await (const item of scan(input)) yield orUnreadable(() => toStatus(item));
   },
+  pending: () => scanPending(END_OF_TIME),
 };
 
 /**
  * Every undecided transaction that was accepted before a time, in no order.
  *
  * @param createdBefore ISO 8601, UTC
+ * @throws UnreadableItem
  */
 export async function* pendingTransactions(createdBefore: string): AsyncGenerator<Transaction> {
+  for await (const read of scanPending(createdBefore)) {
+    if (read instanceof UnreadableItem) throw read;
+    yield read;
+  }
+}
+
+async function* scanPending(createdBefore: string): AsyncGenerator<Transaction | UnreadableItem> {
   const input: ScanCommandInput = {
     TableName: setting("TRANSACTIONS_TABLE"),
     FilterExpression: "#status = :pending AND createdAt < :before",
@@ -50,7 +65,7 @@ export async function* pendingTransactions(createdBefore: string): AsyncGenerato
     ExpressionAttributeValues: { ":pending": "pending", ":before": createdBefore },
     ConsistentRead: true,
   };
-  for await (const item of scan(input)) yield toTransaction(item);
+  for await (const item of scan(input)) yield orUnreadable(() => toTransaction(item));
 }
 
 function orUnreadable<T>(read: () => T): T | UnreadableItem {

@@ -9,10 +9,9 @@ import {
   TransactWriteItemsCommand,
 } from "@aws-sdk/client-dynamodb";
 import { QueryCommand } from "@aws-sdk/lib-dynamodb";
-import { marshall, unmarshall } from "@aws-sdk/util-dynamodb";
-import type { Transaction } from "../domain/transaction.ts";
-import type { Wallet } from "../domain/wallet.ts";
-import type { Message } from "../ledger/message.ts";
+import { unmarshall } from "@aws-sdk/util-dynamodb";
+import type { Wallet } from "../domain/state.ts";
+import { type DecidedTransaction, isDecided, type Transaction } from "../domain/transaction.ts";
 import {
   type Commit,
   type CommitResult,
@@ -23,12 +22,22 @@ import {
   type LedgerStore,
   TransientError,
 } from "../ledger/ports.ts";
+import { parsePosition, positionText } from "../ledger/position.ts";
 import { setting } from "../runtime/config.ts";
 import { dynamo, dynamoDocuments } from "./clients.ts";
 import { isTransient, withTransientErrors } from "./errors.ts";
-import { toInteger, toPendingItem, toTransaction, toWallet } from "./items.ts";
+import {
+  number,
+  text,
+  toDecisionAttributes,
+  toInteger,
+  toPendingItem,
+  toTransaction,
+  toWallet,
+  toWalletAttributes,
+} from "./items.ts";
 
-/** The ledger's tables. A sparse index `history` orders a user's decided transactions by sequence. */
+/** The ledger's tables. A sparse index `history` orders a user's decided transactions by their position. */
 export const dynamoStore: LedgerStore = {
   putPending,
   findTransaction,
@@ -44,7 +53,7 @@ async function putPending(transaction: Transaction): Promise<Transaction | undef
       dynamo.send(
         new PutItemCommand({
           TableName: setting("TRANSACTIONS_TABLE"),
-          Item: marshall(toPendingItem(transaction), { removeUndefinedValues: true }),
+          Item: toPendingItem(transaction),
           ConditionExpression: "attribute_not_exists(id)",
           ReturnValuesOnConditionCheckFailure: "ALL_OLD",
         }),
@@ -62,7 +71,7 @@ async function findTransaction(userId: string, id: string): Promise<Transaction 
     dynamo.send(
       new GetItemCommand({
         TableName: setting("TRANSACTIONS_TABLE"),
-        Key: marshall({ userId, id }),
+        Key: { userId: text(userId), id: text(id) },
         ConsistentRead: true,
       }),
     ),
@@ -73,7 +82,11 @@ async function findTransaction(userId: string, id: string): Promise<Transaction 
 async function readWallet(userId: string) {
   const { Item } = await withTransientErrors("Get a wallet", () =>
     dynamo.send(
-      new GetItemCommand({ TableName: setting("WALLETS_TABLE"), Key: marshall({ userId }), ConsistentRead: true }),
+      new GetItemCommand({
+        TableName: setting("WALLETS_TABLE"),
+        Key: { userId: text(userId) },
+        ConsistentRead: true,
+      }),
     ),
   );
   return Item && toWallet(toNative(Item)).wallet;
@@ -81,7 +94,7 @@ async function readWallet(userId: string) {
 
 async function readWallets(userIds: readonly string[]): Promise<ReadonlyMap<string, Wallet>> {
   const table = setting("WALLETS_TABLE");
-  const Keys = userIds.map((userId) => marshall({ userId }));
+  const Keys = userIds.map((userId) => ({ userId: text(userId) }));
   const { Responses, UnprocessedKeys } = await withTransientErrors("Get wallets", () =>
     dynamo.send(new BatchGetItemCommand({ RequestItems: { [table]: { Keys, ConsistentRead: true } } })),
   );
@@ -128,74 +141,54 @@ interface ConditionalWrite {
   interpretFailure(stored: StoredItem | undefined): ConditionFailure;
 }
 
-function walletWrite({ userId, before, wallet, requiredMinor, decidedAt }: Commit): ConditionalWrite {
-  const requirements = [...requiredMinor].map(([currency, minor], index) => ({
-    currency,
-    minor,
-    name: `#c${index}`,
-    value: `:c${index}`,
-  }));
+function walletWrite(commit: Commit): ConditionalWrite {
+  const { userId, before, wallet, requiredAvailableMinor, requiredHeldMinor } = commit;
+  const required = [
+    ...[...requiredAvailableMinor].map(([currency, minor]) => ({ balances: "available", currency, minor })),
+    ...[...requiredHeldMinor].map(([currency, minor]) => ({ balances: "held", currency, minor })),
+  ];
+  const attributes = toWalletAttributes(wallet);
   const item = {
     Update: {
       TableName: setting("WALLETS_TABLE"),
-      Key: marshall({ userId }),
-      UpdateExpression: "SET #sequence = :sequence, balances = :balances, updatedAt = :updatedAt",
+      Key: { userId: text(userId) },
+      UpdateExpression: setExpression(attributes),
       ConditionExpression: [
         before ? "#sequence = :before" : "attribute_not_exists(userId)",
-        ...requirements.map(({ name, value }) => `balances.${name} >= ${value}`),
+        ...required.map(({ balances }, index) => `${balances}.#c${index} >= :c${index}`),
       ].join(" AND "),
       ExpressionAttributeNames: {
         "#sequence": "sequence",
-        ...Object.fromEntries(requirements.map(({ name, currency }) => [name, currency])),
+        "#hash": "hash",
+        ...Object.fromEntries(required.map(({ currency }, index) => [`#c${index}`, currency])),
       },
-      ExpressionAttributeValues: marshall({
-        ":sequence": wallet.sequence,
-        ":balances": Object.fromEntries(wallet.balances),
-        ":updatedAt": decidedAt.toISOString(),
-        ...(before && { ":before": before.sequence }),
-        ...Object.fromEntries(requirements.map(({ value, minor }) => [value, minor])),
-      }),
+      ExpressionAttributeValues: {
+        ...expressionValues(attributes),
+        ...(before && { ":before": number(before.sequence) }),
+        ...Object.fromEntries(required.map(({ minor }, index) => [`:c${index}`, number(minor)])),
+      },
     },
   };
   return { item, interpretFailure: () => ({ kind: "conflict" }) };
 }
 
 /** Decides the transaction only if it is pending and has the message's content; its user is in the key. */
-function transactionWrite({ userId, decidedAt }: Commit, { message, decision }: Decided): ConditionalWrite {
-  const { id, sequence, balanceAfterMinor, outcome } = decision;
-  const { type, currency, amountMinor } = message.command;
-  const [attribute, value] =
-    outcome.status === "posted" ? ["postedAt", decidedAt.toISOString()] : ["rejectionCode", outcome.code];
+function transactionWrite({ userId }: Commit, { message, decision }: Decided): ConditionalWrite {
+  const { contentHash, command } = message;
+  const { id } = command;
+  const attributes = toDecisionAttributes(decision);
   const item = {
     Update: {
       TableName: setting("TRANSACTIONS_TABLE"),
-      Key: marshall({ userId, id }),
-      UpdateExpression:
-        "SET #status = :status, #sequence = :sequence, balanceAfterMinor = :balanceAfterMinor, #outcome = :outcome",
-      ConditionExpression: [
-        "#status = :pending",
-        "#type = :type",
-        "currency = :currency",
-        "amountMinor = :amountMinor",
-        "fingerprint = :fingerprint",
-      ].join(" AND "),
-      ExpressionAttributeNames: {
-        "#status": "status",
-        "#type": "type",
-        "#sequence": "sequence",
-        "#outcome": attribute,
+      Key: { userId: text(userId), id: text(id) },
+      UpdateExpression: setExpression(attributes),
+      ConditionExpression: "#status = :pending AND contentHash = :contentHash",
+      ExpressionAttributeNames: DECISION_NAMES,
+      ExpressionAttributeValues: {
+        ...expressionValues(attributes),
+        ":pending": text("pending"),
+        ":contentHash": text(contentHash),
       },
-      ExpressionAttributeValues: marshall({
-        ":status": outcome.status,
-        ":sequence": sequence,
-        ":balanceAfterMinor": balanceAfterMinor,
-        ":outcome": value,
-        ":pending": "pending",
-        ":type": type,
-        ":currency": currency,
-        ":amountMinor": amountMinor,
-        ":fingerprint": message.fingerprint,
-      }),
       ReturnValuesOnConditionCheckFailure: "ALL_OLD" as const,
     },
   };
@@ -203,20 +196,22 @@ function transactionWrite({ userId, decidedAt }: Commit, { message, decision }: 
     item,
     interpretFailure(stored) {
       if (!stored) return { kind: "not_accepted", id, reason: "unknown_transaction" };
-      if (!hasContentOf(message, stored)) return { kind: "not_accepted", id, reason: "content_mismatch" };
+      if (stored.contentHash?.S !== contentHash) return { kind: "not_accepted", id, reason: "content_mismatch" };
       return { kind: "already_decided", id };
     },
   };
 }
 
-/** True when a stored transaction, as DynamoDB returns it, has all of a message's content. */
-function hasContentOf({ command, fingerprint }: Message, stored: StoredItem): boolean {
-  return (
-    stored.type?.S === command.type &&
-    stored.currency?.S === command.currency &&
-    stored.amountMinor?.N === command.amountMinor.toString() &&
-    stored.fingerprint?.S === fingerprint
-  );
+/** DynamoDB reserves these words in expressions. */
+const DECISION_NAMES = { "#status": "status", "#sequence": "sequence", "#position": "position", "#hash": "hash" };
+
+function setExpression(attributes: StoredItem): string {
+  const terms = Object.keys(attributes).map((name) => `${`#${name}` in DECISION_NAMES ? "#" : ""}${name} = :${name}`);
+  return `SET ${terms.join(", ")}`;
+}
+
+function expressionValues(attributes: StoredItem): Record<string, AttributeValue> {
+  return Object.fromEntries(Object.entries(attributes).map(([name, value]) => [`:${name}`, value]));
 }
 
 /** DynamoDB returns one reason for each write, in the order of the writes. */
@@ -251,43 +246,59 @@ function interpretCancellation(
 const HISTORY_READS_ITEMS = [100, 200, 400, 800, ...Array.from({ length: 9 }, () => 1000)];
 
 async function readHistory(userId: string, query: HistoryQuery): Promise<HistoryPage> {
-  const { limit, currency, status } = query;
-  const filters = [...(currency ? ["currency = :currency"] : []), ...(status ? ["#status = :status"] : [])];
-  const transactions: Transaction[] = [];
-  let before = query.beforeSequence;
+  const { limit, order } = query;
+  const filters = filtersOf(query);
+  const transactions: DecidedTransaction[] = [];
+  let after = query.after;
   for (const items of HISTORY_READS_ITEMS) {
     const wanted = limit - transactions.length;
-    const names = new Map<string, string>();
-    if (before !== undefined) names.set("#sequence", "sequence");
-    if (status) names.set("#status", "status");
+    const range = rangeOf({ ...query, after });
+    // DynamoDB refuses a range that ends before it starts.
+    if (range.first > range.last) break;
     const { Items = [], LastEvaluatedKey } = await withTransientErrors("Query the history", () =>
       dynamoDocuments.send(
         new QueryCommand({
           TableName: setting("TRANSACTIONS_TABLE"),
           IndexName: "history",
-          ScanIndexForward: false,
+          ScanIndexForward: order === "oldest first",
           // One more than the page shows whether there is a next page; a filter needs larger reads.
           Limit: filters.length > 0 ? items : wanted + 1,
-          KeyConditionExpression: ["userId = :userId", ...(before === undefined ? [] : ["#sequence < :before"])].join(
-            " AND ",
-          ),
-          ...(filters.length > 0 && { FilterExpression: filters.join(" AND ") }),
-          ...(names.size > 0 && { ExpressionAttributeNames: Object.fromEntries(names) }),
+          KeyConditionExpression: "userId = :userId AND #position BETWEEN :first AND :last",
+          ...(filters.length > 0 && {
+            FilterExpression: filters.map(({ name }) => `#${name} = :${name}`).join(" AND "),
+          }),
+          ExpressionAttributeNames: {
+            "#position": "position",
+            ...Object.fromEntries(filters.map(({ name }) => [`#${name}`, name])),
+          },
           ExpressionAttributeValues: {
             ":userId": userId,
-            ...(before !== undefined && { ":before": before }),
-            ...(currency && { ":currency": currency }),
-            ...(status && { ":status": status }),
+            ":first": range.first,
+            ":last": range.last,
+            ...Object.fromEntries(filters.map(({ name, value }) => [`:${name}`, value])),
           },
         }),
       ),
     );
-    const found = Items.map(toTransaction);
+    const found = Items.map(toTransaction).filter(isDecided);
     transactions.push(...found.slice(0, wanted));
-    const more = found.length > wanted || LastEvaluatedKey !== undefined;
-    if (!more) return { transactions, nextBeforeSequence: undefined };
-    before = found.length > wanted ? transactions.at(-1)?.decision?.sequence : Number(LastEvaluatedKey?.sequence);
+    if (found.length <= wanted && !LastEvaluatedKey) return { transactions, end: undefined };
+    after = found.length > wanted ? transactions.at(-1)?.decision : parsePosition(LastEvaluatedKey?.position);
     if (transactions.length === limit) break;
   }
-  return { transactions, nextBeforeSequence: before };
+  return { transactions, end: after };
+}
+
+function filtersOf({ type, currency, status }: HistoryQuery): { readonly name: string; readonly value: string }[] {
+  return Object.entries({ type, currency, status }).flatMap(([name, value]) => (value ? [{ name, value }] : []));
+}
+
+/** Before and after every position. */
+const FIRST_POSITION = "0";
+const LAST_POSITION = "9999-12-31T23:59:59.999Z~";
+
+/** The positions of a query. A time sorts before all decisions of that time, so that `to` excludes them. */
+function rangeOf({ order, after, from = FIRST_POSITION, to = LAST_POSITION }: HistoryQuery) {
+  const next = after && positionText({ ...after, sequence: after.sequence + (order === "oldest first" ? 1 : -1) });
+  return order === "oldest first" ? { first: next ?? from, last: to } : { first: from, last: next ?? to };
 }

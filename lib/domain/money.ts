@@ -3,8 +3,11 @@
  * float.
  */
 
-/** The largest amount or balance, in minor units: a DynamoDB number stores 38 digits exactly. */
-export const MINOR_UNITS_MAX = 10n ** 38n - 1n;
+/**
+ * The largest amount or balance, in minor units. A DynamoDB number stores 38 digits exactly; the two above this limit
+ * leave room for money that must return to a wallet.
+ */
+export const MINOR_UNITS_MAX = 10n ** 36n - 1n;
 
 const DECIMAL = /^(0|[1-9][0-9]*)(?:\.([0-9]+))?$/;
 const DECIMAL_LENGTH_MAX = 80;

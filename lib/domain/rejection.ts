@@ -3,8 +3,10 @@
  * error.
  */
 export const REJECTION_CODES = [
-  /** The withdrawal exceeds the balance. */
+  /** The withdrawal exceeds the available balance. */
   "insufficient_funds",
+  /** The wallet would hold more than {@link CURRENCIES_MAX} currencies. */
+  "currency_limit",
   /** The balance would exceed {@link MINOR_UNITS_MAX}. */
   "balance_limit",
 ] as const;

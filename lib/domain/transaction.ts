@@ -1,38 +1,66 @@
 import type { Command } from "./command.ts";
 import type { RejectionCode } from "./rejection.ts";
 
-/** An accepted command, and its decision once the consumer has decided it. */
-export interface Transaction {
-  readonly id: string;
-  readonly userId: string;
-  readonly type: Command["type"];
-  readonly currency: string;
-  /** The currency's exponent when the command was accepted. */
-  readonly exponent: number;
-  /** Minor units, above zero. */
-  readonly amountMinor: bigint;
+/** The client's own data of a transaction, of which the hash chain contains only a hash. */
+export interface Details {
+  /** 128 random bits in base64url: without them the hash of a short reference could be guessed. Absent once erased. */
+  readonly salt: string | undefined;
   readonly reference: string | undefined;
   readonly metadata: Readonly<Record<string, string>> | undefined;
-  /** SHA-256 of the requested content: distinguishes a replay from another request with the same key. */
-  readonly fingerprint: string;
-  /** ISO 8601, UTC. */
-  readonly createdAt: string;
-  /** Absent while the transaction is pending. */
-  readonly decision: RecordedDecision | undefined;
 }
 
-export interface RecordedDecision {
-  readonly sequence: number;
-  /** Minor units. */
+/** An accepted command, and its decision once the consumer has decided it. */
+export type Transaction = Command &
+  Details & {
+    /** Hash of the command's content as it was accepted; see `contentHashOf`. */
+    readonly contentHash: string;
+    /** Absent while the transaction is pending. */
+    readonly decision: Decision | undefined;
+  };
+
+export type DecidedTransaction = Transaction & { readonly decision: Decision };
+
+/** A change of one currency of the wallet, with the balance after it. */
+export interface Posting {
+  readonly currency: string;
+  /** Digits after the decimal point. */
+  readonly exponent: number;
+  /** Change of the balance, in minor units. */
+  readonly amountMinor: bigint;
+  /** Change of the held part of the balance, in minor units. */
+  readonly heldMinor: bigint;
   readonly balanceAfterMinor: bigint;
-  readonly outcome:
-    | { readonly status: "posted" /** ISO 8601, UTC. */; readonly postedAt: string }
-    | { readonly status: "rejected"; readonly code: RejectionCode };
+  readonly heldAfterMinor: bigint;
 }
 
-export const DECIDED_STATUSES = ["posted", "rejected"] as const satisfies RecordedDecision["outcome"]["status"][];
+export type Outcome = { readonly status: "posted" } | { readonly status: "rejected"; readonly code: RejectionCode };
+
+/** The outcome of a command, and the wallet after it. It is never changed. */
+export interface Decision {
+  /** The user's gap-free count of decisions, from 1. */
+  readonly sequence: number;
+  /** ISO 8601, UTC. Never earlier than that of the user's previous decision. */
+  readonly decidedAt: string;
+  readonly outcome: Outcome;
+  /** Empty for a rejection. */
+  readonly postings: readonly Posting[];
+  /** The wallet's available balances after the decision, as in {@link Wallet}. */
+  readonly available: ReadonlyMap<string, bigint>;
+  /** The wallet's held balances after the decision, as in {@link Wallet}. */
+  readonly held: ReadonlyMap<string, bigint>;
+  /** Hash of the user's previous decision; absent for the first. */
+  readonly previousHash: string | undefined;
+  /** Hash of all that the decision fixed; see `hashOf`. */
+  readonly hash: string;
+}
+
+export const DECIDED_STATUSES = ["posted", "rejected"] as const satisfies Outcome["status"][];
 export const TRANSACTION_STATUSES = ["pending", ...DECIDED_STATUSES] as const;
 export type TransactionStatus = (typeof TRANSACTION_STATUSES)[number];
+
+export function isDecided(transaction: Transaction): transaction is DecidedTransaction {
+  return transaction.decision !== undefined;
+}
 
 export function statusOf(transaction: Pick<Transaction, "decision">): TransactionStatus {
   return transaction.decision?.outcome.status ?? "pending";

@@ -11,7 +11,7 @@ import {
 import { HttpProblem, PROBLEMS } from "./problem.ts";
 import { readIdempotencyKey, readJson, readUserId, readWaitSeconds } from "./request.ts";
 import { jsonResponse, type Response } from "./response.ts";
-import type { CallerRole, HttpEvent } from "./route.ts";
+import { type CallerRole, callerOf, type HttpEvent } from "./route.ts";
 import { transactionView } from "./views.ts";
 
 /** One movement of money over HTTP: its POST route and its part of the OpenAPI document. */
@@ -19,7 +19,7 @@ export interface MovementSpecification<Body = unknown> {
   readonly path: `/v1/users/{userId}/${string}`;
   readonly callers: readonly CallerRole[];
   readonly body: z.ZodMiniType<Body>;
-  toSubmission(body: Body): Omit<Submission, "userId" | "idempotencyKey" | "requestId">;
+  toSubmission(body: Body): Omit<Submission, "userId" | "actor" | "idempotencyKey" | "requestId">;
   /** The rejections that the command can end with. */
   readonly rejections: readonly RejectionCode[];
   readonly operationId: string;
@@ -34,6 +34,7 @@ export function readSubmission(event: HttpEvent, context: Context, movement: Mov
   return {
     ...movement.toSubmission(readJson(event, movement.body)),
     userId: readUserId(event),
+    actor: callerOf(event),
     idempotencyKey,
     requestId: context.awsRequestId,
   };

@@ -11,6 +11,7 @@ import type { MovementSpecification } from "./movement.ts";
 import { PROBLEMS, type ProblemCode } from "./problem.ts";
 import { IDEMPOTENCY_KEY, WAIT_SECONDS_MAX } from "./request.ts";
 import {
+  balancesQuery,
   balancesSchema,
   currenciesSchema,
   healthSchema,
@@ -18,6 +19,8 @@ import {
   historySchema,
   openApi,
   problemSchema,
+  statementQuery,
+  statementSchema,
   transactionId,
   transactionSchema,
   userId,
@@ -96,6 +99,17 @@ function json(schema: z.ZodMiniType, description: string, headers: z.core.$ZodSh
     content: { "application/json": { schema } },
   };
 }
+
+const statementPage = json(statementSchema, "A page of the statement", {
+  Link: z.optional(z.string()).register(openApi, {
+    example: '<?currency=USD&cursor=x>; rel="next"',
+    header: { description: "URL of the next page, relative to this one; only with `Accept: text/csv`" },
+  }),
+});
+const statementResponse: ZodOpenApiResponseObject = {
+  ...statementPage,
+  content: { ...statementPage.content, "text/csv": { schema: z.string() } },
+};
 
 const PROBLEM_HEADERS: Readonly<Record<number, z.core.$ZodShape>> = { 401: challengeHeader, 503: retryAfterHeader };
 
@@ -218,7 +232,7 @@ export const openApiDocument = createDocument(
       title: "Antler",
       version: "1.0.0",
       description:
-        "A multi-currency wallet ledger: deposits, withdrawals, balances and history. Amounts are exact decimal strings. " +
+        "A multi-currency wallet ledger: deposits, withdrawals, balances, statements and a verifiable history. Amounts are exact decimal strings. " +
         "Errors are RFC 9457 problem details with a stable `code`.",
     },
     // Relative to the URL of this document, which may have a prefix.
@@ -231,7 +245,7 @@ export const openApiDocument = createDocument(
           "user's commands in the order in which it accepted them. With `Prefer: wait=N` the response is the outcome: 201 " +
           "if posted, 422 with the `transaction` in the problem if rejected, 202 if still pending.",
       },
-      { name: "Wallets", description: "Balances and history of a user" },
+      { name: "Wallets", description: "Balances, history and statements of a user" },
       { name: "Reference", description: "Data that all users share" },
       { name: "Service", description: "About this API" },
     ],
@@ -262,9 +276,28 @@ export const openApiDocument = createDocument(
         get: userOperation({
           operationId: "balances",
           summary: "Read a user's balances",
-          description: "All enabled currencies, and disabled ones with a balance. Strongly consistent.",
+          description:
+            "All enabled currencies, and disabled ones with a balance. Strongly consistent. With `at` the balances are those " +
+            "after the last decision at or before that moment. Such an answer never changes, unless it is `provisional`.",
           tags: ["Wallets"],
+          requestParams: { query: balancesQuery },
           responses: { 200: json(balancesSchema, "The balances") },
+        }),
+      },
+      "/v1/users/{userId}/statements": {
+        get: userOperation({
+          operationId: "statement",
+          summary: "Read a user's statement in one currency",
+          description:
+            "The credits and debits of a period, oldest first. Each page has its own opening and closing balance; the closing " +
+            "balance of a page is the opening balance of the next. With `Accept: text/csv` the lines come as CSV, with the URL " +
+            "of the next page in the `Link` header.",
+          tags: ["Wallets"],
+          requestParams: { query: statementQuery },
+          responses: {
+            200: statementResponse,
+            ...problems("invalid_cursor", "validation_failed", "unknown_currency"),
+          },
         }),
       },
       "/v1/users/{userId}/transactions": {

@@ -1,5 +1,6 @@
 import type { APIGatewayProxyEventV2 } from "aws-lambda";
 import type * as z from "zod/mini";
+import type { Clock } from "../ledger/ports.ts";
 import { type FieldError, HttpProblem } from "./problem.ts";
 import { userId as userIdSchema } from "./schemas.ts";
 
@@ -16,6 +17,30 @@ export function readUserId(event: APIGatewayProxyEventV2): string {
 /** @throws HttpProblem `validation_failed` */
 export function readQuery<T>(event: APIGatewayProxyEventV2, schema: z.ZodMiniType<T>): T {
   return checked(schema, { ...event.queryStringParameters }, (path, detail) => ({ parameter: path.join("."), detail }));
+}
+
+/**
+ * Refuses times after now: an answer about the future could change.
+ *
+ * @param times by the names of their parameters, ISO 8601 with milliseconds, UTC
+ * @throws HttpProblem `validation_failed`
+ */
+export function refuseFuture(times: Readonly<Record<string, string | undefined>>, clock: Clock): void {
+  const now = clock.now().toISOString();
+  const errors = Object.entries(times).flatMap(([parameter, time]) =>
+    time !== undefined && time > now ? [{ parameter, detail: "must not be in the future" }] : [],
+  );
+  if (errors.length > 0) throw new HttpProblem("validation_failed", { errors });
+}
+
+/**
+ * Refuses a period that ends before it starts.
+ *
+ * @throws HttpProblem `validation_failed`
+ */
+export function refuseReversed({ from, to }: { from?: string | undefined; to?: string | undefined }): void {
+  if (from === undefined || to === undefined || from <= to) return;
+  throw new HttpProblem("validation_failed", { errors: [{ parameter: "to", detail: "must not be before from" }] });
 }
 
 /** @throws HttpProblem `idempotency_key_required`, `idempotency_key_invalid` */
@@ -42,13 +67,26 @@ export function readWaitSeconds({ headers }: APIGatewayProxyEventV2): number | u
 
 /** True if `Accept-Encoding` allows gzip (RFC 9110, section 12.5.3). */
 export function acceptsGzip({ headers }: APIGatewayProxyEventV2): boolean {
-  const weights = new Map(
-    (headers["accept-encoding"] ?? "").split(",").map((each) => {
-      const [, coding = "", weight = "1"] = /^\s*([^\s;]*)\s*(?:;\s*q=([\d.]+)\s*)?$/i.exec(each) ?? [];
-      return [coding.toLowerCase(), Number(weight)];
+  const weights = weightsIn(headers["accept-encoding"]);
+  return (weights.get("gzip") ?? weights.get("*") ?? 0) > 0;
+}
+
+/** True if `Accept` prefers CSV to JSON (RFC 9110, section 12.5.1). */
+export function acceptsCsv({ headers }: APIGatewayProxyEventV2): boolean {
+  const weights = weightsIn(headers.accept);
+  const csv = weights.get("text/csv") ?? weights.get("text/*") ?? 0;
+  return csv > (weights.get("application/json") ?? weights.get("application/*") ?? 0);
+}
+
+/** The names in a header such as `Accept`, in lower case, and their weights. */
+function weightsIn(header = ""): ReadonlyMap<string, number> {
+  return new Map(
+    header.split(",").map((each) => {
+      const [name = ""] = each.split(";");
+      const weight = /;\s*q=([\d.]+)/i.exec(each)?.[1] ?? "1";
+      return [name.trim().toLowerCase(), Number(weight)];
     }),
   );
-  return (weights.get("gzip") ?? weights.get("*") ?? 0) > 0;
 }
 
 /** @throws HttpProblem `unsupported_media_type`, `payload_too_large`, `malformed_json`, `validation_failed` */

@@ -1,5 +1,6 @@
 import middy, { type MiddlewareObj } from "@middy/core";
 import type { APIGatewayProxyEventV2 } from "aws-lambda";
+import type { Actor } from "../domain/command.ts";
 import { TransientError } from "../ledger/ports.ts";
 import { publishMetrics, record } from "../runtime/metrics.ts";
 import { logger } from "../runtime/telemetry.ts";
@@ -12,7 +13,9 @@ export type HttpEvent = APIGatewayProxyEventV2;
 type Middleware = MiddlewareObj<HttpEvent, Response>;
 
 /** Who may call a route: the wallet's owner, or a caller with the scope `wallets:admin`. */
-export type CallerRole = "owner" | "admin";
+export type CallerRole = Extract<Actor, "owner" | "admin">;
+
+const callers = new WeakMap<HttpEvent, CallerRole>();
 
 /** A route without authentication. */
 export function publicRoute() {
@@ -20,8 +23,19 @@ export function publicRoute() {
 }
 
 /** A route below `/v1/users/{userId}`. */
-export function userRoute(callers: readonly CallerRole[] = ["owner", "admin"]) {
-  return publicRoute().use(authorize(callers));
+export function userRoute(roles: readonly CallerRole[] = ["owner", "admin"]) {
+  return publicRoute().use(authorize(roles));
+}
+
+/**
+ * The role in which the caller of a {@link userRoute} is allowed to call it.
+ *
+ * @throws Error in other routes
+ */
+export function callerOf(event: HttpEvent): CallerRole {
+  const caller = callers.get(event);
+  if (!caller) throw new Error("The route does not authorize its callers");
+  return caller;
 }
 
 /** One log entry and one measurement per request. The client and the queue get the request id of the log entry too. */
@@ -67,7 +81,7 @@ function toProblem(error: unknown): HttpProblem {
   return new HttpProblem("internal_error");
 }
 
-function authorize(callers: readonly CallerRole[]): Middleware {
+function authorize(roles: readonly CallerRole[]): Middleware {
   return {
     async before({ event }) {
       const { subject, scopes } = await authenticate(event.headers.authorization);
@@ -75,7 +89,9 @@ function authorize(callers: readonly CallerRole[]): Middleware {
         owner: event.pathParameters?.userId === subject,
         admin: scopes.has(ADMIN_SCOPE),
       };
-      if (!callers.some((role) => isAllowed[role])) throw new HttpProblem("forbidden");
+      const caller = roles.find((role) => isAllowed[role]);
+      if (!caller) throw new HttpProblem("forbidden");
+      callers.set(event, caller);
       readUserId(event);
     },
   };

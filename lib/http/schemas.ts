@@ -1,5 +1,5 @@
 import * as z from "zod/mini";
-import { COMMAND_TYPES } from "../domain/command.ts";
+import { ACTORS, COMMAND_TYPES } from "../domain/command.ts";
 import { REJECTION_CODES } from "../domain/rejection.ts";
 import { DECIDED_STATUSES, TRANSACTION_STATUSES } from "../domain/transaction.ts";
 import { HISTORY_LIMIT_MAX } from "../ledger/ports.ts";
@@ -86,27 +86,61 @@ export const transactionId = z
 
 const timestamp = z.iso.datetime().register(openApi, { id: "Timestamp", example: "2026-11-23T09:30:00.000Z" });
 
+const hash = z
+  .string()
+  .check(z.regex(/^[A-Za-z0-9_-]{43}$/))
+  .register(openApi, {
+    id: "Hash",
+    description: "SHA-256 in base64url, by the rule in docs/reference/hash-chain.md",
+    example: "x".repeat(43),
+  });
+
+const posting = z
+  .strictObject({
+    currency: currencyCode,
+    amount: decimal.register(openApi, {
+      description: "Change of the balance; negative for a debit",
+      example: "-12.34",
+    }),
+    held: decimal.register(openApi, { description: "Change of the held part of the balance", example: "0.00" }),
+    balanceAfter: decimal,
+    heldAfter: decimal,
+  })
+  .register(openApi, { id: "Posting", description: "A change of one currency, with the balance after it" });
+
 export const transactionSchema = z
   .strictObject({
     id: transactionId,
     userId,
     type: z.enum(COMMAND_TYPES),
-    currency: currencyCode,
-    amount: decimal,
     status: z.enum(TRANSACTION_STATUSES),
     sequence: z.nullable(z.int().check(z.gte(1))).register(openApi, {
       description: "Gap-free number of the decision in the wallet's history; null while pending",
     }),
-    balanceAfter: z
-      .nullable(decimal)
-      .register(openApi, { description: "Balance after the decision; null while pending" }),
+    actor: z.enum(ACTORS).register(openApi, { description: "Who asked: the wallet's owner or an operator" }),
     createdAt: timestamp,
-    postedAt: z.nullable(timestamp),
+    decidedAt: z
+      .nullable(timestamp)
+      .register(openApi, { description: "Never earlier than that of the previous decision; null while pending" }),
+    currency: currencyCode,
+    amount: decimal,
+    postings: z
+      .array(posting)
+      .register(openApi, { description: "What changed in the wallet; empty while pending and if rejected" }),
+    rejection: z.nullable(z.strictObject({ code: z.enum(REJECTION_CODES), detail: z.string() })),
     reference: z.nullable(reference),
     metadata,
-    rejection: z.nullable(z.strictObject({ code: z.enum(REJECTION_CODES), detail: z.string() })),
+    detailsHash: hash,
+    previousHash: z
+      .nullable(hash)
+      .register(openApi, { description: "Hash of the user's previous decision; null for the first and while pending" }),
+    hash: z.nullable(hash).register(openApi, { description: "Hash of this decision; null while pending" }),
   })
   .register(openApi, { id: "Transaction" });
+
+const provisional = z.optional(z.literal(true)).register(openApi, {
+  description: "Present while a decision that is being written can still change this answer; at most 30 seconds",
+});
 
 export const balancesSchema = z
   .strictObject({
@@ -115,28 +149,96 @@ export const balancesSchema = z
       .int()
       .check(z.gte(0))
       .register(openApi, { description: "Sequence number of the last decision; 0 before the first" }),
-    balances: z.array(z.strictObject({ currency: currencyCode, amount: decimal })),
+    hash: z.nullable(hash).register(openApi, { description: "Hash of the last decision; null before the first" }),
+    provisional,
+    balances: z.array(
+      z.strictObject({
+        currency: currencyCode,
+        amount: decimal.register(openApi, { description: "The balance: available and held together" }),
+        held: decimal,
+        available: decimal,
+      }),
+    ),
   })
   .register(openApi, { id: "Balances" });
 
-export const historyQuery = z.strictObject({
-  limit: z
+const time = (description: string) =>
+  z
+    .optional(
+      z.pipe(
+        z.iso
+          .datetime({ offset: true, error: "must be a time such as 2026-11-23T09:30:00Z" })
+          .check(z.regex(/:\d\d(\.\d{1,3})?(Z|[+-])/, "must have at most milliseconds")),
+        z.transform((text) => new Date(text).toISOString()),
+      ),
+    )
+    .register(openApi, { param: { description } });
+
+const cursor = z
+  .optional(z.string().check(z.maxLength(64, "must be the `nextCursor` of a page")))
+  .register(openApi, { param: { description: "`nextCursor` of the previous page" } });
+
+const limit = (description: string, byDefault: number) =>
+  z
     .pipe(
       z.transform((limit) => (/^[1-9][0-9]{0,2}$/.test(String(limit)) ? Number(limit) : limit)),
       z._default(
         z.int(`must be a whole number from 1 to ${HISTORY_LIMIT_MAX}`).check(z.gte(1), z.lte(HISTORY_LIMIT_MAX)),
-        25,
+        byDefault,
       ),
     )
-    .register(openApi, { param: { description: "Page size" } }),
-  cursor: z
-    .optional(z.string().check(z.maxLength(64, "must be the `nextCursor` of a page")))
-    .register(openApi, { param: { description: "`nextCursor` of the previous page" } }),
+    .register(openApi, { param: { description } });
+
+export const balancesQuery = z.strictObject({
+  at: time("The moment of which the balances are, ISO 8601; now if absent"),
+});
+
+export const historyQuery = z.strictObject({
+  limit: limit("Page size", 25),
+  cursor,
+  from: time("Only decisions of this time or later, ISO 8601"),
+  to: time("Only decisions before this time, ISO 8601"),
+  type: z.optional(z.enum(COMMAND_TYPES, `must be ${COMMAND_TYPES.join(" or ")}`)),
   currency: z.optional(currencyCode).register(openApi, { description: "Currency code, also of a disabled currency" }),
   status: z
     .optional(z.enum(DECIDED_STATUSES, `must be ${DECIDED_STATUSES.join(" or ")}`))
     .register(openApi, { param: { description: "The history has no pending transactions" } }),
 });
+
+export const statementQuery = z.strictObject({
+  currency: currencyCode,
+  from: time("Start of the period, included, ISO 8601; by default the wallet's first decision"),
+  to: time("End of the period, excluded, ISO 8601; by default now"),
+  limit: limit("The most decisions of a page; those without a line of the currency count too", 100),
+  cursor,
+});
+
+export const statementSchema = z
+  .strictObject({
+    userId,
+    currency: currencyCode,
+    from: z.nullable(timestamp),
+    to: timestamp,
+    provisional,
+    opening: decimal.register(openApi, { description: "Balance before the first line of the page" }),
+    credits: decimal.register(openApi, { description: "Sum of the credits of the page" }),
+    debits: decimal.register(openApi, { description: "Sum of the debits of the page" }),
+    closing: decimal.register(openApi, { description: "Balance after the last line: opening + credits − debits" }),
+    lines: z.array(
+      z.strictObject({
+        id: transactionId,
+        sequence: z.int().check(z.gte(1)),
+        type: z.enum(COMMAND_TYPES),
+        decidedAt: timestamp,
+        reference: z.nullable(reference),
+        credit: z.nullable(decimal),
+        debit: z.nullable(decimal),
+        balance: decimal,
+      }),
+    ),
+    nextCursor: z.nullable(z.string()).register(openApi, { description: "null on the last page" }),
+  })
+  .register(openApi, { id: "Statement", description: "A page of a statement, oldest line first" });
 
 export const historySchema = z
   .strictObject({
@@ -173,5 +275,6 @@ export const problemSchema = z
 export type MovementBody = z.infer<typeof movementBody>;
 export type TransactionView = z.infer<typeof transactionSchema>;
 export type BalancesView = z.infer<typeof balancesSchema>;
+export type StatementView = z.infer<typeof statementSchema>;
 export type HistoryView = z.infer<typeof historySchema>;
 export type CurrenciesView = z.infer<typeof currenciesSchema>;

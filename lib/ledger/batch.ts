@@ -1,4 +1,4 @@
-import { contentOf, decodeMessage, isOfOtherVersion, type Message } from "./message.ts";
+import { decodeMessage, isOfOtherVersion, type Message } from "./message.ts";
 import type { DeadLetterReason, QueueRecord } from "./ports.ts";
 
 /** A command with every record that carried it: the queue may deliver one twice. */
@@ -31,8 +31,8 @@ export function groupByUser(records: readonly QueueRecord[]): Batch {
       const entries = users.get(groupId) ?? new Map<string, Entry>();
       users.set(groupId, entries);
       // Other content under the same id is no duplicate: dead-lettering it must not dead-letter the true message.
-      const content = contentOf(message);
-      entries.set(content, { message, records: [...(entries.get(content)?.records ?? []), record] });
+      const { contentHash } = message;
+      entries.set(contentHash, { message, records: [...(entries.get(contentHash)?.records ?? []), record] });
     } else {
       undecidable.push({ record, reason: message ? "group_mismatch" : "malformed" });
     }

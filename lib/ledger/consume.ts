@@ -1,5 +1,5 @@
 import { type Entry, groupByUser } from "./batch.ts";
-import { type CommitPorts, commitBatch, userIdOf } from "./commitBatch.ts";
+import { CLOCK_AHEAD_MAX_MS, type CommitPorts, commitBatch, userIdOf } from "./commitBatch.ts";
 import { decodeMessage } from "./message.ts";
 import {
   type CommandQueue,
@@ -114,26 +114,64 @@ async function commitWithRetries(
         return undefined;
       case "invalid_write":
         return { entries: remaining, detail: result.detail };
-      case "precondition_failed": {
-        const { alreadyDecided, notAccepted } = result;
-        for (const { message, records } of remaining) {
-          const reason = notAccepted.get(message.command.id);
-          if (reason) await deadLetter(records, reason, message.command.id, ports);
-        }
+      case "precondition_failed":
+        await deadLetterNotAccepted(remaining, result.notAccepted, ports);
         remaining = remaining.filter(
-          ({ message: { command } }) => !alreadyDecided.has(command.id) && !notAccepted.has(command.id),
+          ({ message: { command } }) => !result.alreadyDecided.has(command.id) && !result.notAccepted.has(command.id),
         );
-        if (remaining.length === 0) return undefined;
+        break;
+      case "clock_behind": {
+        const notAccepted = await findNotAccepted(remaining, ports);
+        await deadLetterNotAccepted(remaining, notAccepted, ports);
+        remaining = remaining.filter(({ message }) => !notAccepted.has(message.command.id));
+        if (notAccepted.size === 0) lastDetail = await pause(remaining, attempt, result, ports);
         break;
       }
       case "conflict":
       case "unavailable":
-        lastDetail = result.detail;
-        reportRetry(remaining, result.kind, result.detail, ports);
-        await ports.clock.sleep(ports.clock.random() * Math.min(BACKOFF_FIRST_MS * 2 ** attempt, BACKOFF_MAX_MS));
+        lastDetail = await pause(remaining, attempt, result, ports);
     }
+    if (remaining.length === 0) return undefined;
   }
   throw new TransientError(`The commands of user ${userIdOf(remaining)} could not be decided: ${lastDetail}`);
+}
+
+async function pause(
+  entries: readonly Entry[],
+  attempt: number,
+  { kind, detail }: { readonly kind: RetryCause; readonly detail: string },
+  ports: ConsumePorts,
+): Promise<string> {
+  reportRetry(entries, kind, detail, ports);
+  await ports.clock.sleep(ports.clock.random() * Math.min(BACKOFF_FIRST_MS * 2 ** attempt, BACKOFF_MAX_MS));
+  return detail;
+}
+
+/** Which commands that are ahead of the clock were never accepted: a forged time must not block the user's commands. */
+async function findNotAccepted(
+  entries: readonly Entry[],
+  { store, clock }: ConsumePorts,
+): Promise<ReadonlyMap<string, DeadLetterReason>> {
+  const notAccepted = new Map<string, DeadLetterReason>();
+  for (const { message } of entries) {
+    const { id, userId, createdAt } = message.command;
+    if (Date.parse(createdAt) <= clock.now().getTime() + CLOCK_AHEAD_MAX_MS) continue;
+    const stored = await store.findTransaction(userId, id);
+    if (!stored) notAccepted.set(id, "unknown_transaction");
+    else if (stored.contentHash !== message.contentHash) notAccepted.set(id, "content_mismatch");
+  }
+  return notAccepted;
+}
+
+async function deadLetterNotAccepted(
+  entries: readonly Entry[],
+  notAccepted: ReadonlyMap<string, DeadLetterReason>,
+  ports: ConsumePorts,
+): Promise<void> {
+  for (const { message, records } of entries) {
+    const reason = notAccepted.get(message.command.id);
+    if (reason) await deadLetter(records, reason, message.command.id, ports);
+  }
 }
 
 /** @returns ids of the records if the work fails */

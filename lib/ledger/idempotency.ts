@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { sha256 } from "../domain/hash.ts";
 import type { Transaction } from "../domain/transaction.ts";
 
 /**
@@ -9,15 +9,14 @@ export function transactionId(userId: string, idempotencyKey: string): string {
   return `tx_${sha256(JSON.stringify([userId, idempotencyKey]))}`;
 }
 
-/** Distinguishes two requests with one key. The order of the metadata's keys does not matter. */
-export function fingerprintOf(
-  content: Pick<Transaction, "type" | "currency" | "amountMinor" | "reference" | "metadata">,
-): string {
-  const { type, currency, amountMinor, reference, metadata } = content;
-  const pairs = Object.entries(metadata ?? {}).sort(([a], [b]) => (a < b ? -1 : 1));
-  return sha256(JSON.stringify([type, currency, amountMinor.toString(), reference ?? null, pairs]));
+type Content = Pick<Transaction, "type" | "currency" | "amountMinor" | "reference" | "metadata">;
+
+/** True if two requests with one key ask for the same. The order of the metadata's keys does not matter. */
+export function isReplayOf(stored: Content, candidate: Content): boolean {
+  return contentOf(stored) === contentOf(candidate);
 }
 
-function sha256(text: string): string {
-  return createHash("sha256").update(text).digest("base64url");
+function contentOf({ type, currency, amountMinor, reference, metadata }: Content): string {
+  const pairs = Object.entries(metadata ?? {}).sort(([a], [b]) => (a < b ? -1 : 1));
+  return JSON.stringify([type, currency, amountMinor.toString(), reference ?? null, pairs]);
 }

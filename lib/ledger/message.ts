@@ -1,28 +1,18 @@
 import * as z from "zod/mini";
-import { COMMAND_TYPES, type Command } from "../domain/command.ts";
-import type { Transaction } from "../domain/transaction.ts";
+import { ACTORS, COMMAND_TYPES, type Command } from "../domain/command.ts";
+import { contentHashOf } from "../domain/hash.ts";
 
 /** What travels through the queue: all that the consumer needs to decide without reading the transaction. */
 export interface Message {
   readonly command: Command;
-  /** As stored with the accepted transaction; the consumer decides only what was accepted. */
-  readonly fingerprint: string;
-  /** ISO 8601, UTC. */
-  readonly acceptedAt: string;
+  /** Of the command. The consumer decides only what was accepted: the stored transaction must have the same hash. */
+  readonly contentHash: string;
   /** Id of the HTTP request that sent the command, for following it through the logs. */
   readonly requestId: string;
 }
 
-/** The message of an accepted command. */
-export function messageOf(transaction: Transaction, requestId: string): Message {
-  const { type, id, userId, currency, amountMinor, fingerprint, createdAt } = transaction;
-  return { command: { type, id, userId, currency, amountMinor }, fingerprint, acceptedAt: createdAt, requestId };
-}
-
-/** Equal for messages of the same accepted command, however often it was sent. */
-export function contentOf({ command, fingerprint }: Pick<Message, "command" | "fingerprint">): string {
-  const { type, id, userId, currency, amountMinor } = command;
-  return JSON.stringify([userId, id, type, currency, amountMinor.toString(), fingerprint]);
+export function messageOf(command: Command, requestId: string): Message {
+  return { command, contentHash: contentHashOf(command), requestId };
 }
 
 const VERSION = 1;
@@ -40,25 +30,29 @@ const bodySchema = z.strictObject({
   type: z.enum(COMMAND_TYPES),
   id: text(1, 64),
   userId: text(1, 128),
+  actor: z.enum(ACTORS),
+  createdAt: z.iso.datetime({ precision: 3 }),
   currency: text(1, 16),
-  // At most 38 digits: MINOR_UNITS_MAX.
-  amountMinor: z.pipe(z.string().check(z.regex(/^[1-9][0-9]{0,37}$/)), z.transform<string, bigint>(BigInt)),
-  fingerprint: text(1, 64),
-  acceptedAt: z.iso.datetime(),
+  exponent: z.int().check(z.gte(0), z.lte(36)),
+  // At most 36 digits: MINOR_UNITS_MAX.
+  amountMinor: z.pipe(z.string().check(z.regex(/^[1-9][0-9]{0,35}$/)), z.transform<string, bigint>(BigInt)),
+  detailsHash: text(1, 64),
   requestId: text(0, 128),
 });
 
-export function encodeMessage({ command, fingerprint, acceptedAt, requestId }: Message): string {
-  const { type, id, userId, currency, amountMinor } = command;
+export function encodeMessage({ command, requestId }: Message): string {
+  const { type, id, userId, actor, createdAt, currency, exponent, amountMinor, detailsHash } = command;
   const body: z.input<typeof bodySchema> = {
     version: VERSION,
     type,
     id,
     userId,
+    actor,
+    createdAt,
     currency,
+    exponent,
     amountMinor: amountMinor.toString(),
-    fingerprint,
-    acceptedAt,
+    detailsHash,
     requestId,
   };
   return JSON.stringify(body);
@@ -68,8 +62,8 @@ export function encodeMessage({ command, fingerprint, acceptedAt, requestId }: M
 export function decodeMessage(body: string): Message | undefined {
   const parsed = bodySchema.safeParse(parseJson(body));
   if (!parsed.success) return undefined;
-  const { type, id, userId, currency, amountMinor, fingerprint, acceptedAt, requestId } = parsed.data;
-  return { command: { type, id, userId, currency, amountMinor }, fingerprint, acceptedAt, requestId };
+  const { version: _, requestId, ...command } = parsed.data;
+  return messageOf(command, requestId);
 }
 
 const otherVersionSchema = z

@@ -1,7 +1,10 @@
+import type { Command } from "../domain/command.ts";
 import type { Currency } from "../domain/currency.ts";
-import type { DECIDED_STATUSES, Transaction } from "../domain/transaction.ts";
-import type { Decision, Fold, Wallet } from "../domain/wallet.ts";
+import type { Fold } from "../domain/decide.ts";
+import type { Wallet } from "../domain/state.ts";
+import type { DECIDED_STATUSES, DecidedTransaction, Decision, Transaction } from "../domain/transaction.ts";
 import type { Message } from "./message.ts";
+import type { Position } from "./position.ts";
 
 /**
  * A store or a queue failed, or did not report its success, for a transient reason: a throttle, a timeout, a fault of the
@@ -43,7 +46,7 @@ export interface LedgerStore {
   readWallets(userIds: readonly string[]): Promise<ReadonlyMap<string, Wallet>>;
   /** Writes the decisions of several users, all or none of them. */
   commit(commits: readonly Commit[]): Promise<CommitResult>;
-  /** Decided transactions, newest first. Eventually consistent. */
+  /** Decided transactions. Eventually consistent: the newest can be missing, and older ones among them. */
   readHistory(userId: string, query: HistoryQuery): Promise<HistoryPage>;
 }
 
@@ -60,9 +63,9 @@ export interface Commit {
   readonly before: Wallet | undefined;
   /** The wallet after the decisions. */
   readonly wallet: Wallet;
-  readonly requiredMinor: Fold["requiredMinor"];
+  readonly requiredAvailableMinor: Fold["requiredAvailableMinor"];
+  readonly requiredHeldMinor: Fold["requiredHeldMinor"];
   readonly decided: readonly Decided[];
-  readonly decidedAt: Date;
 }
 
 export type CommitResult =
@@ -81,18 +84,24 @@ export type CommitResult =
 export interface HistoryQuery {
   /** 1 to {@link HISTORY_LIMIT_MAX}. */
   readonly limit: number;
-  /** Only decisions with a sequence number below this one. */
-  readonly beforeSequence: number | undefined;
-  readonly currency: string | undefined;
-  readonly status: (typeof DECIDED_STATUSES)[number] | undefined;
+  readonly order: "newest first" | "oldest first";
+  /** Where the previous page ended: only the decisions behind it, in the order of the query. */
+  readonly after?: Position | undefined;
+  /** Only decisions of this time or later. ISO 8601 with milliseconds, UTC. */
+  readonly from?: string | undefined;
+  /** Only decisions before this time. ISO 8601 with milliseconds, UTC. */
+  readonly to?: string | undefined;
+  readonly type?: Command["type"] | undefined;
+  readonly currency?: string | undefined;
+  readonly status?: (typeof DECIDED_STATUSES)[number] | undefined;
 }
 
 export const HISTORY_LIMIT_MAX = 100;
 
 export interface HistoryPage {
-  readonly transactions: readonly Transaction[];
-  /** Where the next page starts; absent on the last page. */
-  readonly nextBeforeSequence: number | undefined;
+  readonly transactions: readonly DecidedTransaction[];
+  /** Where this page ends; absent on the last page. */
+  readonly end: Position | undefined;
 }
 
 export interface CurrencyList {
@@ -120,7 +129,7 @@ export const DEAD_LETTER_REASONS = [
   "group_mismatch",
   /** No transaction with this id was accepted. */
   "unknown_transaction",
-  /** The transaction that was accepted under this id has another type, currency, amount or fingerprint. */
+  /** The transaction that was accepted under this id has other content. */
   "content_mismatch",
   /** The store will never accept the write of the decision. */
   "invalid_write",
@@ -144,6 +153,8 @@ export const RETRY_CAUSES = [
   "invalid_write",
   /** The store did not answer, or throttled the read. */
   "unavailable",
+  /** The user's last decision, or the command, is of a later time than this consumer's clock. */
+  "clock_behind",
   /** In a write of several users: an error that no retry explains, such as a bug. */
   "error",
 ] as const;
@@ -159,7 +170,7 @@ interface Retry {
 /** Observes the consumer. Must not throw. */
 export interface ConsumerObserver {
   /** One write succeeded: the user's commands and their decisions. */
-  committed(decided: readonly Decided[], decidedAt: Date): void;
+  committed(decided: readonly Decided[]): void;
   /** The consumer reads, decides and writes a user's commands again. */
   retried(userId: string, retry: Retry): void;
   deadLettered(record: QueueRecord, reason: DeadLetterReason, detail: string): void;

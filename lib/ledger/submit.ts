@@ -1,13 +1,18 @@
-import type { Command } from "../domain/command.ts";
+import { randomBytes } from "node:crypto";
+import type { Actor, Command } from "../domain/command.ts";
+import { contentHashOf, detailsHashOf } from "../domain/hash.ts";
 import { type AmountProblem, parseAmount } from "../domain/money.ts";
 import type { Transaction } from "../domain/transaction.ts";
-import { fingerprintOf, transactionId } from "./idempotency.ts";
+import { isReplayOf, transactionId } from "./idempotency.ts";
 import { messageOf } from "./message.ts";
 import { type Clock, type CommandQueue, type CurrencyList, type LedgerStore, TransientError } from "./ports.ts";
+
+const SALT_BYTES = 16;
 
 /** What a client requests. */
 export interface Submission {
   readonly userId: string;
+  readonly actor: Actor;
   readonly idempotencyKey: string;
   readonly type: Command["type"];
   readonly currency: string;
@@ -39,24 +44,28 @@ export interface SubmitPorts {
  * @throws TransientError when the command may not have reached the queue
  */
 export async function submit(submission: Submission, ports: SubmitPorts): Promise<Submitted> {
-  const { userId, type, currency: code, reference, metadata, requestId } = submission;
+  const { userId, actor, type, currency: code, reference, metadata, requestId } = submission;
   const currency = (await ports.currencies.list()).find((candidate) => candidate.code === code);
   if (!currency) return { accepted: false, problem: "unknown_currency" };
   const amount = parseAmount(submission.amount, currency.exponent);
   if (!amount.ok) return { accepted: false, problem: currency.enabled ? amount.problem : "unknown_currency" };
-  const { amountMinor } = amount;
 
-  const candidate: Transaction = {
+  const details = { salt: randomBytes(SALT_BYTES).toString("base64url"), reference, metadata };
+  const command: Command = {
     id: transactionId(userId, submission.idempotencyKey),
     userId,
     type,
+    actor,
+    createdAt: ports.clock.now().toISOString(),
     currency: code,
     exponent: currency.exponent,
-    amountMinor,
-    reference,
-    metadata,
-    fingerprint: fingerprintOf({ type, currency: code, amountMinor, reference, metadata }),
-    createdAt: ports.clock.now().toISOString(),
+    amountMinor: amount.amountMinor,
+    detailsHash: detailsHashOf(details),
+  };
+  const candidate: Transaction = {
+    ...command,
+    ...details,
+    contentHash: contentHashOf(command),
     decision: undefined,
   };
   // A disabled currency takes no new command; a command that it took before is still answered.
@@ -66,7 +75,7 @@ export async function submit(submission: Submission, ports: SubmitPorts): Promis
   if (!existing && !currency.enabled) return { accepted: false, problem: "unknown_currency" };
 
   const transaction = existing ?? candidate;
-  if (transaction.fingerprint !== candidate.fingerprint) return { accepted: false, problem: "idempotency_key_reused" };
+  if (!isReplayOf(transaction, candidate)) return { accepted: false, problem: "idempotency_key_reused" };
   if (!transaction.decision) await ports.queue.send(messageOf(transaction, requestId));
   return { accepted: true, transaction, replayed: existing !== undefined };
 }

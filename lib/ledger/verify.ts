@@ -1,23 +1,62 @@
-import { statusOf, type Transaction, type TransactionStatus } from "../domain/transaction.ts";
-import { balanceOf, decide, emptyWallet, evolve, type Wallet } from "../domain/wallet.ts";
+import { isDeepStrictEqual } from "node:util";
+import { decide, evolve } from "../domain/decide.ts";
+import { contentHashOf, detailsHashOf, hashOf } from "../domain/hash.ts";
+import { balanceOf, currenciesOf, emptyWallet, type Wallet } from "../domain/state.ts";
+import type { DecidedTransaction, Decision, Transaction, TransactionStatus } from "../domain/transaction.ts";
 import { inParallel } from "./inParallel.ts";
 import { UnreadableItem } from "./ports.ts";
 
 /** Reads the whole ledger. A method for one user throws {@link UnreadableItem}. */
 export interface LedgerReader {
-  wallets(): AsyncIterable<{ readonly userId: string; readonly wallet: Wallet } | UnreadableItem>;
+  wallets(): AsyncIterable<UserWallet | UnreadableItem>;
   /** Strongly consistent. */
   wallet(userId: string): Promise<Wallet | undefined>;
   /** One user's decided transactions by sequence: eventually consistent as a stream, or complete and strongly consistent. */
-  history(userId: string): AsyncIterable<Transaction>;
-  consistentHistory(userId: string): Promise<readonly Transaction[]>;
+  history(userId: string): AsyncIterable<DecidedTransaction>;
+  consistentHistory(userId: string): Promise<readonly DecidedTransaction[]>;
   /** Every transaction's user and status, in no order. */
   statuses(): AsyncIterable<{ readonly userId: string; readonly status: TransactionStatus } | UnreadableItem>;
+  /** Every pending transaction, in no order. */
+  pending(): AsyncIterable<Transaction | UnreadableItem>;
 }
 
-interface Discrepancy {
+export interface UserWallet {
   readonly userId: string;
+  readonly wallet: Wallet;
+}
+
+/** What a discrepancy is. For one decision the first that applies is reported. */
+export type DiscrepancyCode =
+  /** An item that the ledger did not write. */
+  | "UNREADABLE"
+  /** A decision is missing, or one is too many. */
+  | "GAP"
+  /** The decision does not continue the hash chain. */
+  | "PREVIOUS_MISMATCH"
+  /** The content of a transaction is not what its hashes were computed from. */
+  | "HASH_MISMATCH"
+  /** By the ledger's rules the outcome or the time of the decision is another. */
+  | "WRONG_DECISION"
+  /** The postings, or the balances after the decision or in the wallet, are not those of the history. */
+  | "WRONG_BALANCE"
+  /** The wallet does not end where its history ends, or the history has another hash than the checkpoint. */
+  | "HEAD_MISMATCH"
+  /** The end of the history is missing. */
+  | "TRUNCATED";
+
+export interface Discrepancy {
+  readonly userId: string;
+  readonly code: DiscrepancyCode;
+  /** A clause that follows the user's name. */
   readonly detail: string;
+}
+
+type Finding = Omit<Discrepancy, "userId">;
+
+/** A user's head at an earlier time. */
+export interface Head {
+  readonly sequence: number;
+  readonly hash: string;
 }
 
 export interface Verification {
@@ -32,102 +71,214 @@ export interface Verification {
 
 /**
  * Recomputes every wallet from its history. Each transaction, decided again in the order of the sequence, must have the
- * recorded outcome, the sequence must have no gap, and the result must be the wallet. Commands can be decided meanwhile. An
- * item that can't be read is a discrepancy of its user, and the other users are still verified.
+ * recorded outcome, postings, balances and hash; the sequence must have no gap, and the wallet must be at its end.
+ * Commands can be decided meanwhile. The first discrepancy of a user ends the check of that user's history.
+ *
+ * @param checkpoint the users' earlier heads, which the histories must contain
  */
-export async function verify(reader: LedgerReader): Promise<Verification> {
+export async function verify(
+  reader: LedgerReader,
+  checkpoint: ReadonlyMap<string, Head> = new Map(),
+): Promise<Verification> {
   const totalsMinor = new Map<string, bigint>();
   const discrepancies: Discrepancy[] = [];
-  const seen = new Set<string>();
+  const sequences = new Map<string, number>();
+  const wrong = new Set<string>();
+
+  function report(userId: string, finding: Finding | undefined): void {
+    if (!finding) return;
+    wrong.add(userId);
+    discrepancies.push({ userId, ...finding });
+  }
 
   await inParallel(reader.wallets(), async (read) => {
-    seen.add(read.userId);
     if (read instanceof UnreadableItem) {
-      discrepancies.push(discrepancyOf(read));
+      sequences.set(read.userId, Number.NaN);
+      report(read.userId, unreadable(read));
       return;
     }
     const { userId, wallet } = read;
-    for (const [currency, minor] of wallet.balances) {
-      totalsMinor.set(currency, (totalsMinor.get(currency) ?? 0n) + minor);
+    sequences.set(userId, wallet.sequence);
+    for (const currency of currenciesOf(wallet)) {
+      totalsMinor.set(currency, (totalsMinor.get(currency) ?? 0n) + balanceOf(wallet, currency));
     }
-    discrepancies.push(...(await discrepanciesOf(userId, wallet, reader).catch(unreadableAsDiscrepancy)));
+    report(userId, await orUnreadable(() => checkUser(userId, wallet, reader, checkpoint.get(userId))));
   });
 
   const counts = { posted: 0, rejected: 0, pending: 0 };
-  const withoutWallet = new Set<string>();
+  const decided = new Map<string, number>();
   for await (const read of reader.statuses()) {
     if (read instanceof UnreadableItem) {
-      const isKnown = discrepancies.some(({ userId, detail }) => userId === read.userId && detail === read.message);
-      if (!isKnown) discrepancies.push(discrepancyOf(read));
+      if (!wrong.has(read.userId)) report(read.userId, unreadable(read));
       continue;
     }
     const { userId, status } = read;
     counts[status]++;
-    if (status !== "pending" && !seen.has(userId)) withoutWallet.add(userId);
+    if (status !== "pending") decided.set(userId, (decided.get(userId) ?? 0) + 1);
   }
-  for (const userId of withoutWallet) {
-    if (!(await reader.wallet(userId)))
-      discrepancies.push({ userId, detail: "has decided transactions but no wallet" });
+  for (const userId of new Set([...decided.keys(), ...sequences.keys(), ...checkpoint.keys()])) {
+    const [count, sequence] = [decided.get(userId) ?? 0, sequences.get(userId)];
+    if (count === sequence || wrong.has(userId)) continue;
+    report(userId, await orUnreadable(() => checkCount(userId, count, sequence, reader)));
   }
-  return { wallets: seen.size, ...counts, totalsMinor, discrepancies };
+  for await (const read of reader.pending()) {
+    if (wrong.has(read.userId)) continue;
+    if (read instanceof UnreadableItem) report(read.userId, unreadable(read));
+    else if (!hasItsContent(read)) report(read.userId, contentMismatch(read));
+  }
+  return { wallets: sequences.size, ...counts, totalsMinor, discrepancies };
 }
 
-function discrepancyOf({ userId, message }: UnreadableItem): Discrepancy {
-  return { userId, detail: message };
+/** Checks that all decided transactions of a user are in the history that was checked. */
+async function checkCount(
+  userId: string,
+  decided: number,
+  sequenceBefore: number | undefined,
+  reader: LedgerReader,
+): Promise<Finding | undefined> {
+  const after = await reader.wallet(userId);
+  if (!after) {
+    return decided > 0
+      ? { code: "TRUNCATED", detail: "has decided transactions but no wallet" }
+      : { code: "TRUNCATED", detail: "is in the checkpoint and has no wallet" };
+  }
+  if (decided >= (sequenceBefore ?? 0) && decided <= after.sequence) return undefined;
+  return (
+    (await checkConsistently(userId, reader, undefined)) ?? {
+      code: "GAP",
+      detail: `has ${decided} decided transactions and a wallet at sequence ${after.sequence}`,
+    }
+  );
 }
 
-function unreadableAsDiscrepancy(error: unknown): Discrepancy[] {
-  if (error instanceof UnreadableItem) return [discrepancyOf(error)];
-  throw error;
+async function checkUser(
+  userId: string,
+  wallet: Wallet,
+  reader: LedgerReader,
+  checkpoint: Head | undefined,
+): Promise<Finding | undefined> {
+  if (!(await checkHistory(wallet, reader.history(userId), checkpoint))) return undefined;
+  return checkConsistently(userId, reader, checkpoint);
 }
 
-async function discrepanciesOf(userId: string, wallet: Wallet, reader: LedgerReader): Promise<Discrepancy[]> {
-  if ((await findDiscrepancy(wallet, reader.history(userId))) === undefined) return [];
-  // The stream may lag, and the consumer may write meanwhile: only a consistent read of both can show a discrepancy.
+/**
+ * The index can lag, and the consumer can write meanwhile: only a consistent read of wallet and transactions can show a
+ * discrepancy.
+ */
+async function checkConsistently(
+  userId: string,
+  reader: LedgerReader,
+  checkpoint: Head | undefined,
+): Promise<Finding | undefined> {
   const before = (await reader.wallet(userId)) ?? emptyWallet;
   const transactions = await reader.consistentHistory(userId);
   const after = (await reader.wallet(userId)) ?? emptyWallet;
-  const moved = after.sequence !== before.sequence;
-  const known = transactions.filter(({ decision }) => !moved || (decision?.sequence ?? 0) <= before.sequence);
-  const detail = await findDiscrepancy(before, known);
-  return detail === undefined ? [] : [{ userId, detail }];
+  const known = transactions.filter(
+    ({ decision }) => after.sequence === before.sequence || decision.sequence <= before.sequence,
+  );
+  const finding = await checkHistory(before, known, checkpoint);
+  const last = known.at(-1)?.decision.sequence ?? 0;
+  if (finding || last <= before.sequence) return finding;
+  return {
+    code: "HEAD_MISMATCH",
+    detail: `has a wallet at sequence ${before.sequence} and a history that ends at ${last}`,
+  };
 }
 
-/** @returns the first discrepancy of a wallet, as a sentence that follows the user's name */
-async function findDiscrepancy(
+/** @returns what is first wrong in a history up to the wallet's last decision */
+async function checkHistory(
   wallet: Wallet,
-  history: AsyncIterable<Transaction> | readonly Transaction[],
-): Promise<string | undefined> {
+  history: AsyncIterable<DecidedTransaction> | readonly DecidedTransaction[],
+  checkpoint: Head | undefined,
+): Promise<Finding | undefined> {
+  if (checkpoint && wallet.sequence < checkpoint.sequence) {
+    const detail = `has a wallet at sequence ${wallet.sequence}, before the checkpoint's ${checkpoint.sequence}`;
+    return { code: "TRUNCATED", detail };
+  }
   let folded = emptyWallet;
   for await (const transaction of history) {
-    const wrong = findWrongDecision(folded, transaction);
-    if (wrong) return wrong;
-    folded = evolve(folded, decide(folded, transaction));
-  }
-  if (folded.sequence !== wallet.sequence) {
-    return `has a wallet at sequence ${wallet.sequence} and a history that ends at ${folded.sequence}`;
-  }
-  for (const currency of new Set([...folded.balances.keys(), ...wallet.balances.keys()])) {
-    const [holds, comesTo] = [balanceOf(wallet, currency), balanceOf(folded, currency)];
-    if (holds !== comesTo) {
-      return `holds ${holds} minor units of ${currency} where the history adds up to ${comesTo} (difference ${holds - comesTo})`;
+    if (transaction.decision.sequence > wallet.sequence && folded.sequence === wallet.sequence) break;
+    const finding = checkDecision(folded, transaction);
+    if (finding) return finding;
+    folded = evolve(transaction.decision);
+    if (checkpoint?.sequence === folded.sequence && checkpoint.hash !== folded.hash) {
+      return { code: "HEAD_MISMATCH", detail: `has another hash than the checkpoint at sequence ${folded.sequence}` };
     }
+  }
+  return checkWallet(wallet, folded);
+}
+
+function checkWallet(wallet: Wallet, folded: Wallet): Finding | undefined {
+  if (folded.sequence < wallet.sequence) {
+    const detail = `has a wallet at sequence ${wallet.sequence} and a history that ends at ${folded.sequence}`;
+    return { code: "TRUNCATED", detail };
+  }
+  for (const currency of new Set([...currenciesOf(folded), ...currenciesOf(wallet)])) {
+    const [has, expected] = [balanceOf(wallet, currency), balanceOf(folded, currency)];
+    if (has !== expected) {
+      const detail = `has ${has} minor units of ${currency} where the history adds up to ${expected} (difference ${has - expected})`;
+      return { code: "WRONG_BALANCE", detail };
+    }
+  }
+  if (!isDeepStrictEqual(wallet.held, folded.held)) {
+    return { code: "WRONG_BALANCE", detail: "holds other amounts than the history" };
+  }
+  if (wallet.hash !== folded.hash || wallet.decidedAt !== folded.decidedAt) {
+    return { code: "HEAD_MISMATCH", detail: `has a wallet with another head than its last decision` };
   }
   return undefined;
 }
 
-function findWrongDecision(before: Wallet, transaction: Transaction): string | undefined {
-  const { id, decision } = transaction;
-  const expected = decide(before, transaction);
-  if (decision?.sequence !== expected.sequence) {
-    return `has transaction ${id} at sequence ${decision?.sequence} where ${expected.sequence} is expected`;
+function checkDecision(before: Wallet, transaction: DecidedTransaction): Finding | undefined {
+  const { decision } = transaction;
+  const expected = decide(before, transaction, decision.decidedAt);
+  if (isDeepStrictEqual(decision, expected) && hasItsContent(transaction)) return undefined;
+  const what = `has transaction ${transaction.id} at sequence ${decision.sequence}`;
+  if (decision.sequence !== expected.sequence) {
+    return { code: "GAP", detail: `${what} where ${expected.sequence} is expected` };
   }
-  const { status } = expected.outcome;
-  if (statusOf(transaction) !== status) {
-    return `has transaction ${id} (sequence ${expected.sequence}) ${statusOf(transaction)} where it should be ${status}`;
+  if (decision.previousHash !== expected.previousHash) {
+    return { code: "PREVIOUS_MISMATCH", detail: `${what}, which does not continue the hash chain` };
   }
-  if (decision.balanceAfterMinor !== expected.balanceAfterMinor) {
-    return `has transaction ${id} (sequence ${expected.sequence}) with a balance after it of ${decision.balanceAfterMinor} minor units where the history adds up to ${expected.balanceAfterMinor}`;
+  if (hashOf(transaction, decision) !== decision.hash || !hasItsContent(transaction)) {
+    return { code: "HASH_MISMATCH", detail: `${what} with content that its hashes do not match` };
   }
-  return undefined;
+  if (decision.decidedAt !== expected.decidedAt) {
+    return { code: "WRONG_DECISION", detail: `${what} decided at ${decision.decidedAt}, before ${expected.decidedAt}` };
+  }
+  if (!isDeepStrictEqual(decision.outcome, expected.outcome)) {
+    return {
+      code: "WRONG_DECISION",
+      detail: `${what} ${outcomeText(decision)} where ${outcomeText(expected)} is right`,
+    };
+  }
+  return { code: "WRONG_BALANCE", detail: `${what} with other postings or balances than the history adds up to` };
+}
+
+function outcomeText({ outcome }: Decision): string {
+  return outcome.status === "posted" ? outcome.status : `${outcome.status} with ${outcome.code}`;
+}
+
+/** True if a transaction is what was accepted. Erased details have no salt, and their hash can't be recomputed. */
+function hasItsContent(transaction: Transaction): boolean {
+  const { salt, reference, metadata, contentHash, detailsHash } = transaction;
+  const isErased = salt === undefined && reference === undefined && metadata === undefined;
+  return contentHash === contentHashOf(transaction) && (isErased || detailsHash === detailsHashOf(transaction));
+}
+
+function contentMismatch({ id }: Transaction): Finding {
+  return { code: "HASH_MISMATCH", detail: `has pending transaction ${id} with content that its hashes do not match` };
+}
+
+async function orUnreadable(check: () => Promise<Finding | undefined>): Promise<Finding | undefined> {
+  try {
+    return await check();
+  } catch (error) {
+    if (error instanceof UnreadableItem) return unreadable(error);
+    throw error;
+  }
+}
+
+function unreadable({ message }: UnreadableItem): Finding {
+  return { code: "UNREADABLE", detail: message };
 }

@@ -7,16 +7,15 @@ import { record } from "./metrics.ts";
 export const logger = new Logger();
 
 export const consumerTelemetry: ConsumerObserver = {
-  committed(decided, decidedAt) {
+  committed(decided) {
     record("FoldSize", decided.length, {});
     for (const { message, decision } of decided) {
-      const { command, acceptedAt, requestId } = message;
-      const { outcome, sequence } = decision;
-      const { id: transactionId, type, currency } = command;
+      const { command, requestId } = message;
+      const { outcome, sequence, decidedAt } = decision;
+      const { id: transactionId, type, currency, createdAt } = command;
       record("Commands", 1, { type, currency, outcome: outcome.status });
       if (outcome.status === "rejected") record("Rejections", 1, { code: outcome.code });
-      // The clocks of two machines can differ, and a delay is never negative.
-      record("DecisionDelay", Math.max(0, decidedAt.getTime() - Date.parse(acceptedAt)) / 1000, {});
+      record("DecisionDelay", (Date.parse(decidedAt) - Date.parse(createdAt)) / 1000, {});
       logger.info("decided", { requestId, transactionId, type, sequence, ...outcome, foldSize: decided.length });
     }
   },

@@ -1,3 +1,4 @@
+import { deposit as movement } from "../../domain/movements/deposit.ts";
 import type { MovementSpecification } from "../movement.ts";
 import { type MovementBody, movementBody } from "../schemas.ts";
 
@@ -12,7 +13,7 @@ export const deposit: MovementSpecification<MovementBody> = {
     reference,
     metadata,
   }),
-  rejections: ["balance_limit"],
+  rejections: movement.rejections,
   operationId: "deposit",
   summary: "Deposit money",
 };

@@ -1,3 +1,4 @@
+import { withdrawal as movement } from "../../domain/movements/withdrawal.ts";
 import type { MovementSpecification } from "../movement.ts";
 import { type MovementBody, movementBody } from "../schemas.ts";
 
@@ -12,7 +13,7 @@ export const withdrawal: MovementSpecification<MovementBody> = {
     reference,
     metadata,
   }),
-  rejections: ["insufficient_funds"],
+  rejections: movement.rejections,
   operationId: "withdraw",
   summary: "Withdraw money",
 };
