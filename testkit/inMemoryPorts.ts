@@ -1,8 +1,8 @@
 import type { Currency } from "../lib/domain/currency.ts";
-import { statusOf, type Transaction } from "../lib/domain/transaction.ts";
-import { balanceOf, type Decision, emptyWallet, type Wallet } from "../lib/domain/wallet.ts";
+import { availableOf, emptyWallet, heldOf, type Wallet } from "../lib/domain/state.ts";
+import { type Decision, isDecided, statusOf, type Transaction } from "../lib/domain/transaction.ts";
 import { consume } from "../lib/ledger/consume.ts";
-import { contentOf, encodeMessage, type Message, messageOf } from "../lib/ledger/message.ts";
+import { encodeMessage, type Message } from "../lib/ledger/message.ts";
 import {
   type Clock,
   type CommandQueue,
@@ -16,6 +16,7 @@ import {
   type RetryCause,
   TransientError,
 } from "../lib/ledger/ports.ts";
+import { positionText } from "../lib/ledger/position.ts";
 import type { Submission } from "../lib/ledger/submit.ts";
 
 /**
@@ -59,6 +60,8 @@ export function inMemoryPorts() {
   const wallets = new Map<string, Wallet>();
   /** Ids of transactions whose write is invalid. */
   const invalidWriteIds = new Set<string>();
+  /** Ids of decided transactions that the history's index does not have yet. */
+  const hiddenIds = new Set<string>();
   const sent: Message[] = [];
   const deadLetters: { record: QueueRecord; reason: DeadLetterReason }[] = [];
   const calls: string[] = [];
@@ -92,7 +95,7 @@ export function inMemoryPorts() {
 
   function commit(commits: readonly Commit[]): CommitResult {
     const decided = commits.flatMap(({ userId, decided }) =>
-      decided.map(({ message, decision: { id } }) => ({ userId, id, message })),
+      decided.map(({ message }) => ({ userId, id: message.command.id, message })),
     );
     const keys = new Set(decided.map(({ userId, id }) => keyOf(userId, id)));
     if (keys.size < decided.length) return { kind: "invalid_write", detail: "several operations on one item" };
@@ -104,41 +107,34 @@ export function inMemoryPorts() {
     for (const { userId, id, message } of decided) {
       const stored = transactions.get(keyOf(userId, id));
       if (!stored) notAccepted.set(id, "unknown_transaction");
-      else if (contentOf(messageOf(stored, "")) !== contentOf(message)) notAccepted.set(id, "content_mismatch");
+      else if (stored.contentHash !== message.contentHash) notAccepted.set(id, "content_mismatch");
       else if (stored.decision) alreadyDecided.add(id);
     }
     if (alreadyDecided.size > 0 || notAccepted.size > 0) {
       return { kind: "precondition_failed", alreadyDecided, notAccepted };
     }
 
-    for (const { userId, before, requiredMinor } of commits) {
-      const current = wallets.get(userId);
-      const asRead = before ? current?.sequence === before.sequence : current === undefined;
-      const covered = [...requiredMinor].every(
-        ([currency, minor]) => balanceOf(current ?? emptyWallet, currency) >= minor,
-      );
-      if (!asRead || !covered) return { kind: "conflict", detail: "ConditionalCheckFailed" };
+    for (const { userId, before, requiredAvailableMinor, requiredHeldMinor } of commits) {
+      const stored = wallets.get(userId);
+      const asRead = before ? stored?.sequence === before.sequence : stored === undefined;
+      const current = stored ?? emptyWallet;
+      const isCovered =
+        [...requiredAvailableMinor].every(([currency, minor]) => availableOf(current, currency) >= minor) &&
+        [...requiredHeldMinor].every(([currency, minor]) => heldOf(current, currency) >= minor);
+      if (!asRead || !isCovered) return { kind: "conflict", detail: "ConditionalCheckFailed" };
     }
 
-    for (const { userId, wallet, decided, decidedAt } of commits) {
-      for (const { decision } of decided) decideTransaction(userId, decision, decidedAt);
+    for (const { userId, wallet, decided } of commits) {
+      for (const { message, decision } of decided) decideTransaction(userId, message.command.id, decision);
       wallets.set(userId, wallet);
     }
     return { kind: "committed" };
   }
 
-  function decideTransaction(userId: string, decision: Decision, decidedAt: Date) {
-    const { id, sequence, balanceAfterMinor, outcome } = decision;
+  function decideTransaction(userId: string, id: string, decision: Decision) {
     const stored = transactions.get(keyOf(userId, id));
     if (!stored) throw new Error(`No transaction ${id} to decide`);
-    transactions.set(keyOf(userId, id), {
-      ...stored,
-      decision: {
-        sequence,
-        balanceAfterMinor,
-        outcome: outcome.status === "posted" ? { status: "posted", postedAt: decidedAt.toISOString() } : outcome,
-      },
-    });
+    transactions.set(keyOf(userId, id), { ...stored, decision });
   }
 
   const store: LedgerStore = {
@@ -169,17 +165,21 @@ export function inMemoryPorts() {
         commits.map(({ userId }) => userId),
         () => commit(commits),
       ),
-    readHistory: (userId, { limit, beforeSequence = Number.POSITIVE_INFINITY, currency, status }) =>
+    readHistory: (userId, { limit, order, after, from, to, type, currency, status }) =>
       during("readHistory", userId, () => {
-        const sequenceOf = (transaction: Transaction) => transaction.decision?.sequence ?? Number.POSITIVE_INFINITY;
+        const direction = order === "oldest first" ? 1 : -1;
         const found = [...transactions.values()]
-          .filter((transaction) => transaction.userId === userId && sequenceOf(transaction) < beforeSequence)
+          .filter(isDecided)
+          .filter((transaction) => transaction.userId === userId)
+          .filter(({ decision }) => !after || (decision.sequence - after.sequence) * direction > 0)
+          .filter(({ decision }) => decision.decidedAt >= (from ?? "") && decision.decidedAt < (to ?? "~"))
+          .filter((transaction) => type === undefined || transaction.type === type)
           .filter((transaction) => currency === undefined || transaction.currency === currency)
           .filter((transaction) => status === undefined || statusOf(transaction) === status)
-          .sort((a, b) => sequenceOf(b) - sequenceOf(a));
+          .filter(({ id }) => !hiddenIds.has(id))
+          .sort((a, b) => (positionText(a.decision) < positionText(b.decision) ? -direction : direction));
         const page = found.slice(0, limit);
-        const last = page.at(-1);
-        return { transactions: page, nextBeforeSequence: last && found.length > limit ? sequenceOf(last) : undefined };
+        return { transactions: page, end: found.length > limit ? page.at(-1)?.decision : undefined };
       }),
   };
 
@@ -219,6 +219,7 @@ export function inMemoryPorts() {
     transactions,
     wallets,
     invalidWriteIds,
+    hiddenIds,
     sent,
     deadLetters,
     calls,
@@ -290,6 +291,7 @@ export function recordOf(message: Message, recordId: string): QueueRecord {
 export function submissionWith(change: Partial<Submission> = {}): Submission {
   return {
     userId: "alice",
+    actor: "owner",
     idempotencyKey: "key-1",
     type: "deposit",
     currency: "USD",

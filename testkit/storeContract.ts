@@ -1,15 +1,40 @@
 import { randomUUID } from "node:crypto";
 import { describe, expect, test } from "vitest";
 import type { Command } from "../lib/domain/command.ts";
+import { fold } from "../lib/domain/decide.ts";
+import { contentHashOf, detailsHashOf } from "../lib/domain/hash.ts";
 import { MINOR_UNITS_MAX } from "../lib/domain/money.ts";
+import { emptyWallet, type Wallet } from "../lib/domain/state.ts";
 import type { Transaction } from "../lib/domain/transaction.ts";
-import { emptyWallet, fold, type Wallet } from "../lib/domain/wallet.ts";
 import { messageOf } from "../lib/ledger/message.ts";
 import type { Commit, CommitResult, HistoryQuery, LedgerStore } from "../lib/ledger/ports.ts";
 
 /** The newest transactions of a history. */
-export const NEWEST: HistoryQuery = { limit: 100, beforeSequence: undefined, currency: undefined, status: undefined };
-export const DECIDED_AT = new Date("2026-11-23T09:30:00.000Z");
+export const NEWEST: HistoryQuery = { limit: 100, order: "newest first" };
+export const DECIDED_AT = "2026-11-23T09:30:00.000Z";
+
+/** An accepted command of alice's, with something changed. */
+export function commandWith(change: Partial<Command> = {}): Command {
+  return {
+    type: "deposit",
+    id: `tx_${randomUUID()}`,
+    userId: "alice",
+    actor: "owner",
+    createdAt: DECIDED_AT,
+    currency: "USD",
+    exponent: 2,
+    amountMinor: 100n,
+    detailsHash: detailsHashOf(NO_DETAILS),
+    ...change,
+  };
+}
+
+const NO_DETAILS = { salt: "AAAAAAAAAAAAAAAAAAAAAA", reference: undefined, metadata: undefined };
+
+/** An accepted transaction of a command, with the content hash that it has. */
+export function transactionOf(command: Command): Transaction {
+  return { ...command, ...NO_DETAILS, contentHash: contentHashOf(command), decision: undefined };
+}
 
 export function pendingTransaction(
   userId: string,
@@ -17,28 +42,21 @@ export function pendingTransaction(
   amountMinor: bigint,
   currency = "USD",
 ): Transaction {
-  return {
-    id: `tx_${randomUUID()}`,
-    userId,
-    type,
-    currency,
-    exponent: 2,
-    amountMinor,
-    reference: undefined,
-    metadata: undefined,
-    fingerprint: "as accepted",
-    createdAt: DECIDED_AT.toISOString(),
-    decision: undefined,
-  };
+  return transactionOf(commandWith({ userId, type, amountMinor, currency }));
 }
 
-function commitOf(userId: string, before: Wallet | undefined, transactions: readonly Transaction[]): Commit {
-  const { wallet, requiredMinor, decisions } = fold(before ?? emptyWallet, transactions);
+function commitOf(
+  userId: string,
+  before: Wallet | undefined,
+  transactions: readonly Transaction[],
+  decidedAt = DECIDED_AT,
+): Commit {
+  const { decisions, ...folded } = fold(before ?? emptyWallet, transactions, decidedAt);
   const decided = decisions.flatMap((decision, index) => {
     const transaction = transactions[index];
     return transaction ? [{ message: messageOf(transaction, "request-1"), decision }] : [];
   });
-  return { userId, before, wallet, requiredMinor, decided, decidedAt: DECIDED_AT };
+  return { userId, before, ...folded, decided };
 }
 
 /** Accepts transactions and commits what was decided on them. */
@@ -49,8 +67,8 @@ export function writerOf(store: LedgerStore) {
       expect(await store.putPending(transaction)).toBeUndefined();
       return transaction;
     },
-    commit(userId: string, before: Wallet | undefined, transactions: readonly Transaction[]): Promise<CommitResult> {
-      return store.commit([commitOf(userId, before, transactions)]);
+    commit(...given: Parameters<typeof commitOf>): Promise<CommitResult> {
+      return store.commit([commitOf(...given)]);
     },
   };
 }
@@ -62,12 +80,12 @@ export function describeStoreContract(store: LedgerStore): void {
   describe("the store's contract", () => {
     test("keeps the first transaction with an id and returns it to the second", async () => {
       const first = await accepted("keeper", "deposit", 100n);
-      const second = { ...first, amountMinor: 999n, fingerprint: "other" };
+      const second = { ...first, amountMinor: 999n, contentHash: "other" };
       expect(await store.putPending(second)).toEqual(first);
       expect(await store.findTransaction("keeper", first.id)).toEqual(first);
     });
 
-    test("writes a fold whole: the wallet and every transaction, to 38 digits", async () => {
+    test("writes a fold whole: the wallet and every transaction, to 36 digits", async () => {
       const most = MINOR_UNITS_MAX - 1n;
       const commands = [
         await accepted("whale", "deposit", most),
@@ -75,17 +93,12 @@ export function describeStoreContract(store: LedgerStore): void {
         await accepted("whale", "deposit", 1n),
       ];
       expect(await commit("whale", undefined, commands)).toEqual({ kind: "committed" });
-      expect(await store.readWallet("whale")).toEqual({ sequence: 3, balances: new Map([["USD", MINOR_UNITS_MAX]]) });
+      const { wallet, decisions } = fold(emptyWallet, commands, DECIDED_AT);
+      expect(wallet).toMatchObject({ sequence: 3, available: new Map([["USD", MINOR_UNITS_MAX]]), held: new Map() });
+      expect(await store.readWallet("whale")).toEqual(wallet);
       const { transactions } = await store.readHistory("whale", NEWEST);
-      expect(transactions.map(({ decision }) => decision)).toEqual([
-        {
-          sequence: 3,
-          balanceAfterMinor: MINOR_UNITS_MAX,
-          outcome: { status: "posted", postedAt: DECIDED_AT.toISOString() },
-        },
-        { sequence: 2, balanceAfterMinor: most, outcome: { status: "rejected", code: "insufficient_funds" } },
-        { sequence: 1, balanceAfterMinor: most, outcome: { status: "posted", postedAt: DECIDED_AT.toISOString() } },
-      ]);
+      expect(transactions.map(({ decision }) => decision)).toEqual(decisions.toReversed());
+      expect(transactions.map(({ decision }) => decision.outcome.status)).toEqual(["posted", "rejected", "posted"]);
     });
 
     test("reports a conflict when the wallet has changed since it was read, or was read and does not exist", async () => {
@@ -93,17 +106,17 @@ export function describeStoreContract(store: LedgerStore): void {
       const second = await accepted("mover", "deposit", 100n);
       expect(await commit("mover", undefined, [first])).toEqual({ kind: "committed" });
       expect((await commit("mover", undefined, [second])).kind).toBe("conflict");
-      expect((await commit("mover", { sequence: 7, balances: new Map() }, [second])).kind).toBe("conflict");
-      expect(await store.readWallet("mover")).toEqual({ sequence: 1, balances: new Map([["USD", 100n]]) });
+      expect((await commit("mover", { ...emptyWallet, sequence: 7 }, [second])).kind).toBe("conflict");
+      expect(await store.readWallet("mover")).toMatchObject({ sequence: 1, available: new Map([["USD", 100n]]) });
     });
 
     test("reports a conflict when the stored balance does not cover a debit, whatever balance was read", async () => {
       const deposit = await accepted("debtor", "deposit", 100n);
       await commit("debtor", undefined, [deposit]);
       const withdrawal = await accepted("debtor", "withdrawal", 500n);
-      const asRead: Wallet = { sequence: 1, balances: new Map([["USD", 1000n]]) };
+      const asRead: Wallet = { ...emptyWallet, sequence: 1, available: new Map([["USD", 1000n]]) };
       expect((await commit("debtor", asRead, [withdrawal])).kind).toBe("conflict");
-      expect(await store.readWallet("debtor")).toEqual({ sequence: 1, balances: new Map([["USD", 100n]]) });
+      expect(await store.readWallet("debtor")).toMatchObject({ sequence: 1, available: new Map([["USD", 100n]]) });
     });
 
     test("names the transactions that are already decided and those that were not accepted", async () => {
@@ -121,14 +134,16 @@ export function describeStoreContract(store: LedgerStore): void {
     });
 
     test.each([
-      ["fingerprint", { fingerprint: "forged" }],
+      ["details hash", { detailsHash: "forged" }],
+      ["actor", { actor: "admin" }],
+      ["time", { createdAt: "2026-11-23T09:29:59.999Z" }],
+      ["exponent", { exponent: 3 }],
       ["amount", { amountMinor: 777_777n }],
       ["type", { type: "withdrawal" }],
       ["currency", { currency: "EUR" }],
     ] as const)("never decides a message with another %s, before or after the decision", async (name, change) => {
       const userId = `forged-${name}`;
-      // 38 digits that end in zeros: the condition compares numbers, however they are written.
-      const transaction = await accepted(userId, "deposit", 10n ** 37n);
+      const transaction = await accepted(userId, "deposit", 100n);
       const notAccepted = {
         kind: "precondition_failed",
         alreadyDecided: new Set(),
@@ -138,7 +153,8 @@ export function describeStoreContract(store: LedgerStore): void {
       expect(await store.readWallet(userId)).toBeUndefined();
 
       expect(await commit(userId, undefined, [transaction])).toEqual({ kind: "committed" });
-      const wallet = { sequence: 1, balances: new Map([["USD", 10n ** 37n]]) };
+      const wallet = await store.readWallet(userId);
+      expect(wallet).toMatchObject({ sequence: 1, available: new Map([["USD", 100n]]) });
       expect(await commit(userId, wallet, [{ ...transaction, ...change }])).toEqual(notAccepted);
       expect(await commit(userId, wallet, [transaction])).toMatchObject({ alreadyDecided: new Set([transaction.id]) });
       expect(await store.readWallet(userId)).toEqual(wallet);
@@ -151,7 +167,7 @@ export function describeStoreContract(store: LedgerStore): void {
         await accepted("two", "withdrawal", 50n),
       ];
       const unknown = pendingTransaction("one", "deposit", 1n);
-      const stale: Wallet = { sequence: 7, balances: new Map() };
+      const stale: Wallet = { ...emptyWallet, sequence: 7 };
       const both = [commitOf("one", undefined, [one]), commitOf("two", undefined, [two, three])];
       expect(await store.commit([commitOf("one", stale, [one]), ...both.slice(1)])).toMatchObject({ kind: "conflict" });
       expect(await store.commit([...both.slice(1), commitOf("one", undefined, [one, unknown])])).toEqual({
@@ -162,12 +178,10 @@ export function describeStoreContract(store: LedgerStore): void {
       expect(await store.readWallets(["one", "two"])).toEqual(new Map());
 
       expect(await store.commit(both)).toEqual({ kind: "committed" });
-      expect(await store.readWallets(["two", "unknown", "one"])).toEqual(
-        new Map([
-          ["one", { sequence: 1, balances: new Map([["USD", 100n]]) }],
-          ["two", { sequence: 2, balances: new Map([["USD", 150n]]) }],
-        ]),
-      );
+      const wallets = await store.readWallets(["two", "unknown", "one"]);
+      expect([...wallets.keys()].sort()).toEqual(["one", "two"]);
+      expect(wallets.get("one")).toMatchObject({ sequence: 1, available: new Map([["USD", 100n]]) });
+      expect(wallets.get("two")).toMatchObject({ sequence: 2, available: new Map([["USD", 150n]]) });
     });
 
     test("pages a history, newest first, by currency and by status, without the pending transactions", async () => {
@@ -180,16 +194,36 @@ export function describeStoreContract(store: LedgerStore): void {
       await commit("reader", undefined, transactions);
       await accepted("reader", "deposit", 1n);
       const read = async (query: Partial<HistoryQuery>) => {
-        const page = await store.readHistory("reader", { ...NEWEST, ...query });
-        return [page.transactions.map(({ decision }) => decision?.sequence), page.nextBeforeSequence];
+        const { transactions, end } = await store.readHistory("reader", { ...NEWEST, ...query });
+        return [transactions.map(({ decision }) => decision.sequence), end?.sequence];
       };
+      const behind = (sequence: number) => ({ decidedAt: DECIDED_AT, sequence });
       expect(await read({})).toEqual([[4, 3, 2, 1], undefined]);
       expect(await read({ limit: 4 })).toEqual([[4, 3, 2, 1], undefined]);
       expect(await read({ limit: 3 })).toEqual([[4, 3, 2], 2]);
-      expect(await read({ limit: 3, beforeSequence: 2 })).toEqual([[1], undefined]);
+      expect(await read({ limit: 3, after: behind(2) })).toEqual([[1], undefined]);
+      expect(await read({ order: "oldest first", limit: 3 })).toEqual([[1, 2, 3], 3]);
+      expect(await read({ order: "oldest first", after: behind(3) })).toEqual([[4], undefined]);
       expect(await read({ currency: "USD" })).toEqual([[4, 3, 1], undefined]);
       expect(await read({ currency: "USD", status: "posted", limit: 1 })).toEqual([[4], 4]);
       expect(await read({ status: "rejected" })).toEqual([[3], undefined]);
+      expect(await read({ type: "withdrawal" })).toEqual([[3], undefined]);
+    });
+
+    test("reads a period: the start is included, the end is not", async () => {
+      const times = ["2026-11-23T09:30:00.001Z", "2026-11-23T09:30:00.002Z", "2026-11-23T09:30:00.003Z"];
+      for (const time of times) {
+        const before = await store.readWallet("past");
+        await commit("past", before, [await accepted("past", "deposit", 1n)], time);
+      }
+      const read = async (query: Partial<HistoryQuery>) => {
+        const { transactions } = await store.readHistory("past", { ...NEWEST, order: "oldest first", ...query });
+        return transactions.map(({ decision }) => decision.sequence);
+      };
+      expect(await read({ from: times[1] })).toEqual([2, 3]);
+      expect(await read({ to: times[1] })).toEqual([1]);
+      expect(await read({ from: times[1], to: times[2] })).toEqual([2]);
+      expect(await read({ from: times[2], to: times[0] })).toEqual([]);
     });
   });
 }
