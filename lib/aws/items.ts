@@ -2,8 +2,9 @@ import type { AttributeValue } from "@aws-sdk/client-dynamodb";
 import { en } from "zod/locales";
 import * as z from "zod/mini";
 import { ACTORS, COMMAND_TYPES } from "../domain/command.ts";
+import { NO_DETAILS_HASH } from "../domain/hash.ts";
 import { REJECTION_CODES } from "../domain/rejection.ts";
-import type { Wallet } from "../domain/state.ts";
+import { balanceOf, heldOf, type Wallet } from "../domain/state.ts";
 import {
   type Decision,
   type Outcome,
@@ -38,22 +39,29 @@ const balances = z.pipe(
   z.transform((minor): ReadonlyMap<string, bigint> => new Map(Object.entries(minor))),
 );
 
+/** Absent if nothing is held. */
+const heldBalances = z.pipe(
+  z.optional(balances),
+  z.transform((held) => held ?? NOTHING),
+);
+const NOTHING: ReadonlyMap<string, bigint> = new Map();
+
 const walletItem = z.object({
   userId: z.string(),
   sequence: count,
   available: balances,
-  held: balances,
+  held: heldBalances,
   decidedAt: z.string(),
   hash: z.string(),
 });
 
+/** The balances after a posting are those of the decision. */
 const postingItem = z.object({
   currency: z.string(),
   exponent: count,
   amountMinor: z.bigint(),
-  heldMinor: z.bigint(),
-  balanceAfterMinor: z.bigint(),
-  heldAfterMinor: z.bigint(),
+  /** Absent if zero. */
+  heldMinor: z.optional(z.bigint()),
 });
 
 const statusItem = z.object({ userId: z.string(), status: z.enum(TRANSACTION_STATUSES) });
@@ -70,7 +78,8 @@ const transactionItem = z.object({
   salt: z.optional(z.string()),
   reference: z.optional(z.string()),
   metadata: z.optional(z.record(z.string(), z.string())),
-  detailsHash: z.string(),
+  /** Absent for a transaction without reference and metadata. */
+  detailsHash: z.optional(z.string()),
   contentHash: z.string(),
   status: z.enum(TRANSACTION_STATUSES),
   sequence: z.optional(count),
@@ -79,7 +88,7 @@ const transactionItem = z.object({
   rejectionCode: z.optional(z.enum(REJECTION_CODES)),
   postings: z.optional(z.array(postingItem)),
   available: z.optional(balances),
-  held: z.optional(balances),
+  held: heldBalances,
   previousHash: z.optional(z.string()),
   hash: z.optional(z.string()),
 });
@@ -109,7 +118,7 @@ export function toPendingItem(transaction: Transaction): Record<string, Attribut
     ...(salt !== undefined && { salt: text(salt) }),
     ...(reference !== undefined && { reference: text(reference) }),
     ...(metadata && { metadata: { M: mapValues(Object.entries(metadata), text) } }),
-    detailsHash: text(detailsHash),
+    ...(detailsHash !== NO_DETAILS_HASH && { detailsHash: text(detailsHash) }),
     contentHash: text(contentHash),
     status: text("pending"),
   };
@@ -137,7 +146,7 @@ export function toDecisionAttributes(decision: Decision): Record<string, Attribu
     ...(outcome.status === "rejected" && { rejectionCode: text(outcome.code) }),
     postings: { L: postings.map(postingAttribute) },
     available: balancesAttribute(available),
-    held: balancesAttribute(held),
+    ...(held.size > 0 && { held: balancesAttribute(held) }),
     ...(previousHash !== undefined && { previousHash: text(previousHash) }),
     hash: text(hash),
   };
@@ -156,15 +165,13 @@ function balancesAttribute(minor: ReadonlyMap<string, bigint>): AttributeValue {
   return { M: mapValues(minor, number) };
 }
 
-function postingAttribute(posting: Posting): AttributeValue {
+function postingAttribute({ currency, exponent, amountMinor, heldMinor }: Posting): AttributeValue {
   return {
     M: {
-      currency: text(posting.currency),
-      exponent: number(posting.exponent),
-      amountMinor: number(posting.amountMinor),
-      heldMinor: number(posting.heldMinor),
-      balanceAfterMinor: number(posting.balanceAfterMinor),
-      heldAfterMinor: number(posting.heldAfterMinor),
+      currency: text(currency),
+      exponent: number(exponent),
+      amountMinor: number(amountMinor),
+      ...(heldMinor !== 0n && { heldMinor: number(heldMinor) }),
     },
   };
 }
@@ -198,7 +205,7 @@ export function toTransaction(item: Item): Transaction {
     salt,
     reference,
     metadata,
-    detailsHash,
+    detailsHash: detailsHash ?? NO_DETAILS_HASH,
     contentHash,
     decision: toDecision(parsed),
   };
@@ -208,21 +215,19 @@ function toDecision(item: z.output<typeof transactionItem>): Decision | undefine
   const { status, sequence, decidedAt, position, postings, available, held, previousHash, hash } = item;
   if (status === "pending") return undefined;
   const outcome = toOutcome(item);
-  if (
-    sequence === undefined ||
-    decidedAt === undefined ||
-    hash === undefined ||
-    !outcome ||
-    !postings ||
-    !available ||
-    !held
-  ) {
+  if (sequence === undefined || decidedAt === undefined || hash === undefined || !outcome || !postings || !available) {
     throw unreadable(item, `it is ${status} and lacks what the decision wrote`);
   }
   if (position !== positionText({ decidedAt, sequence })) {
     throw unreadable(item, `its position is not that of sequence ${sequence} at ${decidedAt}`);
   }
-  return { sequence, decidedAt, outcome, postings, available, held, previousHash, hash };
+  const withBalances = postings.map(({ heldMinor = 0n, ...posting }) => ({
+    ...posting,
+    heldMinor,
+    balanceAfterMinor: balanceOf({ available, held }, posting.currency),
+    heldAfterMinor: heldOf({ held }, posting.currency),
+  }));
+  return { sequence, decidedAt, outcome, postings: withBalances, available, held, previousHash, hash };
 }
 
 function toOutcome({ status, rejectionCode }: z.output<typeof transactionItem>): Outcome | undefined {

@@ -26,6 +26,9 @@ export function detailsHashOf({ salt, reference, metadata }: Details): string {
   return canonicalHash({ salt, reference: reference ?? null, metadata: metadata ?? {} });
 }
 
+/** That of a transaction without reference and metadata, which has no salt because it has nothing to hide. */
+export const NO_DETAILS_HASH = detailsHashOf({ salt: undefined, reference: undefined, metadata: undefined });
+
 /** The hash of a command as it was accepted. The consumer decides a command only if this is the stored transaction's. */
 export function contentHashOf(command: Command): string {
   const { id, userId, type, actor, createdAt, currency, exponent, amountMinor, detailsHash } = command;

@@ -3,7 +3,10 @@ import type { RejectionCode } from "./rejection.ts";
 
 /** The client's own data of a transaction, of which the hash chain contains only a hash. */
 export interface Details {
-  /** 128 random bits in base64url: without them the hash of a short reference could be guessed. Absent once erased. */
+  /**
+   * 128 random bits in base64url: without them the hash of a short reference could be guessed. Absent if there is neither
+   * reference nor metadata, or if they were erased.
+   */
   readonly salt: string | undefined;
   readonly reference: string | undefined;
   readonly metadata: Readonly<Record<string, string>> | undefined;

@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import type { Actor, Command } from "../domain/command.ts";
-import { contentHashOf, detailsHashOf } from "../domain/hash.ts";
+import { contentHashOf, detailsHashOf, NO_DETAILS_HASH } from "../domain/hash.ts";
 import { type AmountProblem, parseAmount } from "../domain/money.ts";
 import type { Transaction } from "../domain/transaction.ts";
 import { isReplayOf, transactionId } from "./idempotency.ts";
@@ -50,7 +50,9 @@ export async function submit(submission: Submission, ports: SubmitPorts): Promis
   const amount = parseAmount(submission.amount, currency.exponent);
   if (!amount.ok) return { accepted: false, problem: currency.enabled ? amount.problem : "unknown_currency" };
 
-  const details = { salt: randomBytes(SALT_BYTES).toString("base64url"), reference, metadata };
+  const hasDetails = reference !== undefined || metadata !== undefined;
+  const salt = hasDetails ? randomBytes(SALT_BYTES).toString("base64url") : undefined;
+  const details = { salt, reference, metadata };
   const command: Command = {
     id: transactionId(userId, submission.idempotencyKey),
     userId,
@@ -60,7 +62,7 @@ export async function submit(submission: Submission, ports: SubmitPorts): Promis
     currency: code,
     exponent: currency.exponent,
     amountMinor: amount.amountMinor,
-    detailsHash: detailsHashOf(details),
+    detailsHash: hasDetails ? detailsHashOf(details) : NO_DETAILS_HASH,
   };
   const candidate: Transaction = {
     ...command,
