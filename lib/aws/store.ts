@@ -147,12 +147,12 @@ function walletWrite(commit: Commit): ConditionalWrite {
     ...[...requiredAvailableMinor].map(([currency, minor]) => ({ balances: "available", currency, minor })),
     ...[...requiredHeldMinor].map(([currency, minor]) => ({ balances: "held", currency, minor })),
   ];
-  const attributes = toWalletAttributes(wallet);
+  const update = updateOf(toWalletAttributes(wallet));
   const item = {
     Update: {
       TableName: setting("WALLETS_TABLE"),
       Key: { userId: text(userId) },
-      UpdateExpression: setExpression(attributes),
+      UpdateExpression: update.expression,
       ConditionExpression: [
         before ? "#sequence = :before" : "attribute_not_exists(userId)",
         ...required.map(({ balances }, index) => `${balances}.#c${index} >= :c${index}`),
@@ -163,7 +163,7 @@ function walletWrite(commit: Commit): ConditionalWrite {
         ...Object.fromEntries(required.map(({ currency }, index) => [`#c${index}`, currency])),
       },
       ExpressionAttributeValues: {
-        ...expressionValues(attributes),
+        ...update.values,
         ...(before && { ":before": number(before.sequence) }),
         ...Object.fromEntries(required.map(({ minor }, index) => [`:c${index}`, number(minor)])),
       },
@@ -176,16 +176,16 @@ function walletWrite(commit: Commit): ConditionalWrite {
 function transactionWrite({ userId }: Commit, { message, decision }: Decided): ConditionalWrite {
   const { contentHash, command } = message;
   const { id } = command;
-  const attributes = toDecisionAttributes(decision);
+  const update = updateOf(toDecisionAttributes(decision));
   const item = {
     Update: {
       TableName: setting("TRANSACTIONS_TABLE"),
       Key: { userId: text(userId), id: text(id) },
-      UpdateExpression: setExpression(attributes),
+      UpdateExpression: update.expression,
       ConditionExpression: "#status = :pending AND contentHash = :contentHash",
-      ExpressionAttributeNames: DECISION_NAMES,
+      ExpressionAttributeNames: RESERVED_NAMES,
       ExpressionAttributeValues: {
-        ...expressionValues(attributes),
+        ...update.values,
         ":pending": text("pending"),
         ":contentHash": text(contentHash),
       },
@@ -203,15 +203,17 @@ function transactionWrite({ userId }: Commit, { message, decision }: Decided): C
 }
 
 /** DynamoDB reserves these words in expressions. */
-const DECISION_NAMES = { "#status": "status", "#sequence": "sequence", "#position": "position", "#hash": "hash" };
+const RESERVED_NAMES = { "#status": "status", "#sequence": "sequence", "#position": "position", "#hash": "hash" };
 
-function setExpression(attributes: StoredItem): string {
-  const terms = Object.keys(attributes).map((name) => `${`#${name}` in DECISION_NAMES ? "#" : ""}${name} = :${name}`);
-  return `SET ${terms.join(", ")}`;
-}
-
-function expressionValues(attributes: StoredItem): Record<string, AttributeValue> {
-  return Object.fromEntries(Object.entries(attributes).map(([name, value]) => [`:${name}`, value]));
+/** An update that sets attributes, and the values of its expression. */
+function updateOf(attributes: StoredItem) {
+  const terms: string[] = [];
+  const values: Record<string, AttributeValue> = {};
+  for (const [name, value] of Object.entries(attributes)) {
+    terms.push(`${`#${name}` in RESERVED_NAMES ? "#" : ""}${name} = :${name}`);
+    values[`:${name}`] = value;
+  }
+  return { expression: `SET ${terms.join(", ")}`, values };
 }
 
 /** DynamoDB returns one reason for each write, in the order of the writes. */

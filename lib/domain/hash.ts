@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import canonicalize from "canonicalize";
 import type { Command } from "./command.ts";
 import { availableOf, currenciesOf, heldOf } from "./state.ts";
@@ -13,7 +13,7 @@ import type { Decision, Details } from "./transaction.ts";
 const HASH_VERSION = 1;
 
 export function sha256(text: string): string {
-  return createHash("sha256").update(text).digest("base64url");
+  return hash("sha256", text, "base64url");
 }
 
 /** RFC 8785 */
