@@ -27,11 +27,11 @@ export interface Balances {
 export async function readBalances(
   userId: string,
   at: string | undefined,
-  ports: PastPorts & { readonly currencies: CurrencyList },
+  { currencies, ...ports }: PastPorts & { readonly currencies: CurrencyList },
 ): Promise<Balances> {
   const [{ wallet, isFinal }, known] = await Promise.all([
     at === undefined ? readNow(userId, ports) : readAsOf(userId, at, ports),
-    ports.currencies.list(),
+    currencies.list(),
   ]);
   const balances = known
     .map((currency) => ({

@@ -5,7 +5,7 @@ import { forge, poison } from "./forgeries.ts";
 import { makeToken, signingKeys, type TokenOptions } from "./identity.ts";
 import type { Invoked } from "./invocation.ts";
 import { ROUTES, type Route } from "./ledger.ts";
-import { type CommandRecord, type Decided, idIn, sameContent } from "./oracle.ts";
+import { type CommandRecord, type Decided, idIn, START_MS, sameContent } from "./oracle.ts";
 import { COMMANDS_URL, CURRENCIES, DEAD_LETTERS_URL, type Movement, type Operation, type Redrive } from "./plan.ts";
 import { Random } from "./random.ts";
 import type { Simulation } from "./simulation.ts";
@@ -32,23 +32,28 @@ interface ApiResponse {
   readonly sentAtMs: number;
 }
 
+type Query = Readonly<Record<string, string>>;
+
 interface Body {
   readonly [name: string]: unknown;
 }
 
 const TRIES_MAX = 4;
+/** A reader of the past waits at least this long for the index. */
+const READER_WAITS_MS = 700;
 const REDRIVE_HIDES_MS = 301_000;
 /** After this time API Gateway stops waiting for a function. */
 const GATEWAY_TIMEOUT_MS = 30_000;
 /** How old the currencies in a function can be, plus latency. */
 const CURRENCIES_AGE_MS = 40_000;
-const REJECTIONS = new Set(["insufficient_funds", "balance_limit"]);
-const START_OF_TIME_MS = Date.UTC(2030, 0, 1);
+const REJECTIONS = new Set(["insufficient_funds", "currency_limit", "balance_limit"]);
 
 /** The clients of a plan: they call the API, retry as clients do, and check every response. */
 export class Clients {
   readonly #simulation: Simulation;
   readonly #switches = new Map<string, { readonly atMs: number; readonly enabled: boolean }[]>();
+  /** Answers about past moments that must stay the same. */
+  readonly #finalAnswers: { readonly userId: string; readonly query: Query; readonly body: string }[] = [];
   #lastCursor: string | undefined;
   #finished = 0;
   #started = 0;
@@ -109,7 +114,9 @@ export class Clients {
         return this.#move(operation);
       case "read":
         if (operation.what === "balances") return this.#readBalances(operation.userId, operation.id);
+        if (operation.what === "past") return this.#readPast(operation.userId, operation.id);
         if (operation.what === "history") return this.#readHistory(operation.userId, operation.id);
+        if (operation.what === "statement") return this.#readStatement(operation.userId, operation.id);
         return this.#readCurrencies(operation.id);
       case "intrusion":
         return this.#intrude(operation);
@@ -253,27 +260,124 @@ export class Clients {
     const response = await this.#call(label, { route: "balances", userId });
     if (!response || this.#isExcused(response, label)) return;
     if (response.status !== 200 || response.body.userId !== userId) return this.#unexpected(label, response);
-    const { sequence, balances } = response.body;
-    const versions = oracle.walletVersions(userId);
-    const version = versions.find((candidate) => candidate.sequence === sequence);
+    const { sequence } = response.body;
+    const version = oracle.walletVersions(userId).some((candidate) => candidate.sequence === sequence);
     if (Number(sequence) < sequenceBefore || (!version && sequence !== 0)) {
       oracle.fail("strongly consistent", `${label}: the balances are of ${sequence}, and ${sequenceBefore} was before`);
-      return;
     }
+    this.#checkBalances(userId, response.body, "strongly consistent", label);
+  }
+
+  /** Compares balances in a response with the state of the wallet at their sequence. */
+  #checkBalances(userId: string, body: Body, invariant: "strongly consistent" | "reproducible", label: string): void {
+    const { sequence, hash, balances } = body;
+    const { oracle } = this.#simulation;
+    const decided = oracle.history(userId).find((candidate) => candidate.sequence === sequence);
+    if (hash !== (decided?.hash ?? null)) oracle.fail(invariant, `${label}: the hash is not that of ${sequence}`);
     const listed = new Map(
-      (Array.isArray(balances) ? balances : []).map((balance: Body) => [String(balance.currency), balance.amount]),
+      (Array.isArray(balances) ? balances : []).map((each: Body) => [String(each.currency), each]),
     );
     for (const { code, exponent, enabled } of CURRENCIES) {
-      const minor = version?.balances.get(code) ?? 0n;
-      const isListed = listed.get(code);
-      const switched = this.#switches.has(code);
-      if (isListed === undefined ? enabled && !switched : isListed !== decimalOf(minor, exponent)) {
-        oracle.fail(
-          "strongly consistent",
-          `${label}: ${code} is ${isListed} in ${sequence}, not ${decimalOf(minor, exponent)}`,
-        );
+      const amount = decimalOf(decided?.balances.get(code) ?? 0n, exponent);
+      const shown = listed.get(code);
+      const isRight = shown && shown.amount === amount && shown.available === amount && Number(shown.held) === 0;
+      if (shown ? !isRight : enabled && !this.#switches.has(code)) {
+        oracle.fail(invariant, `${label}: ${code} is ${JSON.stringify(shown)} in ${sequence}, not ${amount}`);
       }
     }
+  }
+
+  /** Reads balances as of moments around the user's decisions and around now. */
+  async #readPast(userId: string, label: string): Promise<void> {
+    const { oracle, plan, scheduler } = this.#simulation;
+    const random = new Random(plan.seed, `past ${label}`);
+    for (let read = 1; read <= 3; read++) {
+      const history = oracle.history(userId);
+      const nowMs = START_MS + Math.floor(scheduler.nowMs);
+      const decidedMs = history.length > 0 ? Date.parse(random.pick(history).decidedAt) : nowMs;
+      const atMs = random.chance(0.7)
+        ? decidedMs + random.pick([-1, 0, 1])
+        : nowMs - random.pick([0, 500, 29_000, 31_000]);
+      const at = new Date(atMs).toISOString();
+      const known = oracle.asOf(userId, at)?.sequence ?? 0;
+      const response = await this.#call(`${label}.${read}`, { route: "balances", userId, query: { at } });
+      if (!response || this.#isExcused(response, label, true)) continue;
+      if (response.status === 422 && this.#isInFuture(at)) continue;
+      const { sequence, provisional } = response.body;
+      if (response.status !== 200) return this.#unexpected(label, response);
+      if (provisional === undefined) this.#checkFinal(userId, { at }, response.body, label);
+      if (Number(sequence) < known || Number(sequence) > (oracle.asOf(userId, at)?.sequence ?? 0)) {
+        oracle.fail("reproducible", `${label}: the balances at ${at} are of ${sequence}, and ${known} was before`);
+      }
+      this.#checkBalances(userId, response.body, "reproducible", label);
+    }
+  }
+
+  /** True for a time that a function's clock may not have reached. */
+  #isInFuture(time: string): boolean {
+    const { scheduler, plan } = this.#simulation;
+    return Date.parse(time) > START_MS + scheduler.nowMs - plan.faults.skewMs - GATEWAY_TIMEOUT_MS;
+  }
+
+  /** A final answer is given at any time again: at once, and by the checks at the end of the run. */
+  #checkFinal(userId: string, query: Query, body: Body, label: string): void {
+    const { oracle } = this.#simulation;
+    const text = JSON.stringify(body);
+    for (const earlier of this.#finalAnswers) {
+      const isSame = earlier.userId === userId && JSON.stringify(earlier.query) === JSON.stringify(query);
+      // An enabled currency is listed with a balance of zero.
+      if (isSame && earlier.body !== text && this.#switches.size === 0) {
+        oracle.fail("reproducible", `${label}: the answer was ${earlier.body} and is ${text}`);
+      }
+    }
+    this.#finalAnswers.push({ userId, query, body: text });
+  }
+
+  /** Reads a statement page by page. */
+  async #readStatement(userId: string, label: string): Promise<void> {
+    const { oracle, plan, scheduler } = this.#simulation;
+    const random = new Random(plan.seed, `statement ${label}`);
+    const currency = random.pick(["USD", "JPY", "ETH"]);
+    const times = oracle.history(userId).map(({ decidedAt }) => decidedAt);
+    const past = new Date(START_MS + Math.floor(scheduler.nowMs) - 31_000).toISOString();
+    const [from, to] = [random.pick([past, ...times]), random.pick([past, ...times])].toSorted();
+    const period = { ...(random.chance(0.6) && { from }), to: to ?? past };
+    const limit = String(random.int(1, 5));
+    const lines: Body[] = [];
+    let isFinal = true;
+    let first: Body | undefined;
+    let last: Body | undefined;
+    for (let cursor: string | undefined, page = 1; page === 1 || cursor !== undefined; page++) {
+      const query = { currency, ...period, limit, ...(cursor !== undefined && { cursor }) };
+      const response = await this.#call(`${label}.${page}`, { route: "statements", userId, query });
+      if (!response || this.#isExcused(response, label, true)) return;
+      if (response.status === 422 && this.#isInFuture(period.to)) return;
+      if (response.status !== 200) return this.#unexpected(label, response);
+      const { body } = response;
+      if (!addsUp(body) || (last && last.closing !== body.opening)) {
+        oracle.fail("statement adds up", `${label}: ${JSON.stringify(body)} after ${JSON.stringify(last)}`);
+      }
+      isFinal &&= body.provisional === undefined;
+      first ??= body;
+      last = body;
+      lines.push(...(body.lines as Body[]));
+      cursor = body.nextCursor === null ? undefined : String(body.nextCursor);
+    }
+    if (!isFinal) return;
+    const wanted = oracle
+      .history(userId)
+      .filter((decided) => decided.currency === currency && decided.deltaMinor !== 0n)
+      .filter(({ decidedAt }) => decidedAt >= (period.from ?? "") && decidedAt < period.to)
+      .map(({ id }) => id);
+    if (JSON.stringify(lines.map(({ id }) => id)) !== JSON.stringify(wanted)) {
+      oracle.fail("reproducible", `${label}: the statement has ${lines.length} lines of ${wanted.length}`);
+    }
+    const before = oracle
+      .history(userId)
+      .findLast(({ decidedAt }) => period.from !== undefined && decidedAt < period.from);
+    const opening = decimalOf(before?.balances.get(currency) ?? 0n, exponentOf(currency));
+    if (first?.opening !== opening)
+      oracle.fail("statement adds up", `${label}: it opens with ${first?.opening}, not ${opening}`);
   }
 
   /** Reads the history page by page and checks every transaction in it. */
@@ -282,6 +386,16 @@ export class Clients {
     const random = new Random(plan.seed, `history ${label}`);
     const currency = random.chance(0.3) ? random.pick(["USD", "JPY", "ETH"]) : undefined;
     const status = random.chance(0.3) ? random.pick(["posted", "rejected"]) : undefined;
+    const type = random.chance(0.2) ? random.pick(["deposit", "withdrawal"]) : undefined;
+    const times = oracle.history(userId).map(({ decidedAt }) => decidedAt);
+    const isPeriod = times.length > 0 && random.chance(0.3);
+    const [from, to] = isPeriod ? [random.pick(times), random.pick(times)].toSorted() : [];
+    const passes = (decided: Decided) =>
+      (!currency || decided.currency === currency) &&
+      (!status || decided.status === status) &&
+      (!type || decided.type === type) &&
+      (!from || decided.decidedAt >= from) &&
+      (!to || decided.decidedAt < to);
     const usesOtherCursor = !complete && random.chance(0.3);
     let cursor = usesOtherCursor ? this.#lastCursor : undefined;
     const limit = random.int(1, complete ? 20 : 7);
@@ -295,6 +409,9 @@ export class Clients {
           ...(cursor !== undefined && { cursor }),
           ...(currency && { currency }),
           ...(status && { status }),
+          ...(type && { type }),
+          ...(from && { from }),
+          ...(to && { to }),
         },
       });
       if (!response || this.#isExcused(response, label)) return;
@@ -303,7 +420,8 @@ export class Clients {
       if (data.length > limit) oracle.fail("answers as documented", `${label}: ${data.length} of at most ${limit}`);
       for (const view of data as Body[]) {
         this.#checkView(userId, view, undefined, label);
-        if ((currency && view.currency !== currency) || (status && view.status !== status)) {
+        const decided = oracle.history(userId).find(({ id }) => id === view.id);
+        if (decided && !passes(decided)) {
           oracle.fail("history complete", `${label}: ${view.id} does not pass the filter`);
         }
         seen.push(String(view.id));
@@ -318,9 +436,7 @@ export class Clients {
       oracle.fail("history complete", `${label}: the order is ${order.join(", ")}`);
     }
     if (!complete) return;
-    const wanted = oracle
-      .history(userId)
-      .filter((decided) => (!currency || decided.currency === currency) && (!status || decided.status === status));
+    const wanted = oracle.history(userId).filter(passes);
     if (wanted.length !== seen.length) {
       oracle.fail("history complete", `${label}: ${seen.length} are shown of ${wanted.length}`);
     }
@@ -355,7 +471,7 @@ export class Clients {
   }
 
   async #useBadToken({ id: label, userId, flaw }: Extract<Operation, { kind: "badToken" }>): Promise<void> {
-    const nowMs = START_OF_TIME_MS + this.#simulation.scheduler.nowMs;
+    const nowMs = START_MS + this.#simulation.scheduler.nowMs;
     if (flaw === "retired" && !this.#simulation.firstKeyIsForgotten()) return;
     const token = {
       missing: "none" as const,
@@ -408,12 +524,17 @@ export class Clients {
     if (sqs.messages(COMMANDS_URL).length > 0) {
       oracle.fail("comes to an end", `${sqs.messages(COMMANDS_URL).length} messages are left in the queue`);
     }
-    const deadIds = new Set(sqs.messages(DEAD_LETTERS_URL).map(({ groupId, body }) => `${groupId} ${idIn(body)}`));
+    const deadLetters = sqs.messages(DEAD_LETTERS_URL);
+    const deadIds = new Set(deadLetters.map(({ groupId, body }) => `${groupId} ${idIn(body)}`));
     for (const { userId, key, id, ackedAtMs } of oracle.commands()) {
       if (ackedAtMs === undefined || id === undefined) continue;
       const status = oracle.statusOf(userId, id);
-      // After a redrive without faults only an invalid write stays undecided.
-      const mayBeDead = plan.settings.redriveAtEnd !== "tool" || oracle.invalidWriteIds.has(id);
+      // After a redrive without faults only an invalid write stays undecided, and what is behind another dead letter.
+      const isBehind = deadLetters.some(
+        ({ groupId, body }, index) =>
+          idIn(body) === id && deadLetters.slice(0, index).some((earlier) => earlier.groupId === groupId),
+      );
+      const mayBeDead = plan.settings.redriveAtEnd !== "tool" || oracle.invalidWriteIds.has(id) || isBehind;
       if (status !== "posted" && status !== "rejected" && !(mayBeDead && deadIds.has(`${userId} ${id}`))) {
         oracle.fail("never lost", `${userId} ${key} was accepted, and in the end it is ${status}`);
       }
@@ -427,10 +548,10 @@ export class Clients {
       }
       const wallet = dynamo.items("wallets").find((item) => item.userId?.S === userId);
       for (const [currency, sum] of sums) {
-        if (wallet?.balances?.M?.[currency]?.N !== String(sum)) {
+        if (BigInt(wallet?.available?.M?.[currency]?.N ?? 0) !== sum) {
           oracle.fail(
             "conservation",
-            `${userId} ends with ${wallet?.balances?.M?.[currency]?.N} ${currency}, not ${sum}`,
+            `${userId} ends with ${wallet?.available?.M?.[currency]?.N} ${currency}, not ${sum}`,
           );
         }
       }
@@ -441,6 +562,12 @@ export class Clients {
     await this.#readBalances(userId, `end ${userId} balances`);
     await this.#readHistory(userId, `end ${userId} history`, true);
     await this.#readHistory(userId, `end ${userId} history again`, true);
+    await this.#readStatement(userId, `end ${userId} statement`);
+    for (const [index, { userId: owner, query }] of [...this.#finalAnswers.entries()]) {
+      const label = `end ${userId} past ${index}`;
+      const again = owner === userId && (await this.#call(label, { route: "balances", userId, query }));
+      if (again && again.status === 200) this.#checkFinal(userId, query, again.body, label);
+    }
     for (const { id, userId: owner, contents } of this.#simulation.oracle.commands()) {
       const [movement] = contents;
       if (owner === userId && id && movement && contents.length === 1) await this.#readBack(movement, id, `end ${id}`);
@@ -459,7 +586,8 @@ export class Clients {
       if (view.reference !== movement.key) wrong("another reference");
     }
     if (view.status === "pending") {
-      if (view.sequence !== null || view.balanceAfter !== null) wrong("an outcome while it is pending");
+      const isUndecided = [view.sequence, view.decidedAt, view.hash, view.previousHash].every((each) => each === null);
+      if (!isUndecided || postingsIn(view).length > 0) wrong("an outcome while it is pending");
       return;
     }
     const decided: Decided | undefined = oracle.history(userId).find(({ id }) => id === view.id);
@@ -469,17 +597,22 @@ export class Clients {
     }
     const exponent = exponentOf(decided.currency);
     if (view.amount !== decimalOf(decided.amountMinor, exponent)) wrong("another amount");
-    if (view.balanceAfter !== decimalOf(decided.balanceAfterMinor, exponent)) wrong("another balance");
+    const [posting, ...others] = postingsIn(view);
+    const balanceAfter = decimalOf(decided.balances.get(decided.currency) ?? 0n, exponent);
+    const isPosted =
+      posting?.amount === decimalOf(decided.deltaMinor, exponent) && posting.balanceAfter === balanceAfter;
+    if (others.length > 0 || (decided.status === "posted" ? !isPosted : posting)) wrong("another posting");
     if ((view.rejection !== null) !== (decided.status === "rejected")) wrong("another outcome");
-    if ((view.postedAt !== null) !== (decided.status === "posted")) wrong("another time");
+    if (view.decidedAt !== decided.decidedAt || view.hash !== decided.hash) wrong("another time or hash");
   }
 
-  /** True for a 503 that an injected fault explains. */
-  #isExcused(response: ApiResponse, label: string): boolean {
+  /** True for a 503 that an injected fault explains, or an index that lags for longer than a reader of the past waits. */
+  #isExcused(response: ApiResponse, label: string, readsPast = false): boolean {
     if (response.status < 500) return false;
     const documented =
       response.status === 503 && response.body.code === "unavailable" && response.headers["retry-after"] === "1";
-    if (!documented || !response.faulted) this.#unexpected(label, response);
+    const lags = readsPast && this.#simulation.plan.faults.lagMs > READER_WAITS_MS;
+    if (!documented || !(response.faulted || lags)) this.#unexpected(label, response);
     return true;
   }
 
@@ -515,7 +648,7 @@ export class Clients {
     const options = {
       subject: userId,
       // Whole minutes, so that a token is used for a while.
-      issuedAtMs: START_OF_TIME_MS + Math.floor(this.#simulation.scheduler.nowMs / 60_000) * 60_000,
+      issuedAtMs: START_MS + Math.floor(this.#simulation.scheduler.nowMs / 60_000) * 60_000,
       key: this.#simulation.signingKey(),
       ...(token !== "none" && token),
     };
@@ -551,11 +684,33 @@ function isBody(value: unknown): value is Body {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
+function postingsIn(view: Body): readonly Body[] {
+  return Array.isArray(view.postings) ? view.postings : [];
+}
+
+/** True if opening + credits − debits = closing, and each line's balance follows from the line before it. */
+function addsUp({ currency, opening, credits, debits, closing, lines }: Body): boolean {
+  const minor = (decimal: unknown) => BigInt(String(decimal ?? 0).replace(".", ""));
+  let [balance, creditsMinor, debitsMinor] = [minor(opening), 0n, 0n];
+  for (const line of Array.isArray(lines) ? (lines as Body[]) : []) {
+    creditsMinor += minor(line.credit);
+    debitsMinor += minor(line.debit);
+    balance += minor(line.credit) - minor(line.debit);
+    if (balance !== minor(line.balance)) return false;
+  }
+  const sums = [credits, debits, closing].map(minor);
+  return (
+    currency !== undefined &&
+    JSON.stringify(sums.map(String)) === JSON.stringify([creditsMinor, debitsMinor, balance].map(String))
+  );
+}
+
 function exponentOf(currency: string): number {
   return CURRENCIES.find(({ code }) => code === currency)?.exponent ?? 0;
 }
 
 function decimalOf(minor: bigint, exponent: number): string {
+  if (minor < 0n) return `-${decimalOf(-minor, exponent)}`;
   const divisor = 10n ** BigInt(exponent);
   const whole = `${minor / divisor}`;
   return exponent === 0 ? whole : `${whole}.${`${minor % divisor}`.padStart(exponent, "0")}`;

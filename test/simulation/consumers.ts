@@ -21,6 +21,8 @@ interface Environment {
 
 const DUPLICATE_DELAY_MS_MAX = 20_000;
 const POLL_MS = 10;
+/** A clock can be this far behind a command and the wallet. */
+const CLOCK_BEHIND_MS = 5000;
 
 /** The event source mapping: receives batches, invokes the consumer, and deletes the records that did not fail. */
 export class Consumers {
@@ -78,7 +80,7 @@ export class Consumers {
     batch: readonly QueuedMessage[],
     { value, invocation, touched }: Extract<Invoked<SQSBatchResponse>, { kind: "answered" }>,
   ): void {
-    const { faults, sqs, oracle, queueUrl } = this.#environment;
+    const { plan, faults, sqs, oracle, queueUrl } = this.#environment;
     const failed = new Set((value.batchItemFailures ?? []).map(({ itemIdentifier }) => itemIdentifier));
     const known = new Set(batch.map(({ messageId }) => messageId));
     if ([...failed].some((id) => !known.has(id))) {
@@ -94,6 +96,8 @@ export class Consumers {
         if (blockedGroups.has(groupId)) oracle.fail("in order", `${messageId} goes ahead of one of another version`);
       } else if (
         !blockedGroups.has(groupId) &&
+        // A consumer whose clock is behind fails what it can't decide yet.
+        plan.faults.skewMs + plan.faults.consumerSkewMs <= CLOCK_BEHIND_MS / 2 &&
         !invocation.faultedUsers.has(groupId) &&
         !invocation.faultedUsers.has(undefined) &&
         !touched.has(groupId)

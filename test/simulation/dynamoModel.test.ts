@@ -24,7 +24,7 @@ const WALLETS: TableDefinition = { name: "wallets", key: { hash: "userId" } };
 const TRANSACTIONS: TableDefinition = {
   name: "transactions",
   key: { hash: "userId", range: "id" },
-  index: { name: "history", key: { hash: "userId", range: "sequence" } },
+  index: { name: "history", key: { hash: "userId", range: "position" } },
 };
 
 const PENDING = "pending";
@@ -37,9 +37,10 @@ const minor = fc.oneof(
   { weight: 2, arbitrary: fc.constantFrom(digits38, digits38 - 1n) },
   { weight: 1, arbitrary: fc.constantFrom(digits38 + 2n, 10n ** 40n + 1n) },
 );
-const fingerprint = fc.constantFrom("right", "right", "right", "wrong");
+const contentHash = fc.constantFrom("right", "right", "right", "wrong");
+const position = fc.constantFrom("2026-01-01#1", "2026-01-01#2", "2026-01-02#3", "2026-01-02#4", "2026-01-02#5", "É#6");
 
-const put = fc.record({ user, id, fingerprint, minor, guarded: fc.boolean() }).map((at) => ({
+const put = fc.record({ user, id, contentHash, minor, guarded: fc.boolean() }).map((at) => ({
   what: `put ${JSON.stringify(at, plain)}`,
   command: (run: string) =>
     new PutItemCommand({
@@ -47,7 +48,7 @@ const put = fc.record({ user, id, fingerprint, minor, guarded: fc.boolean() }).m
       Item: marshall({
         userId: run + at.user,
         id: at.id,
-        fingerprint: at.fingerprint,
+        contentHash: at.contentHash,
         amountMinor: at.minor,
         metadata: { note: "n" },
         status: PENDING,
@@ -93,7 +94,7 @@ const transaction = fc
     after: sequence,
     balance: minor,
     need: fc.option(fc.bigInt(0n, 5n), { nil: undefined, freq: 1 }),
-    decisions: fc.uniqueArray(fc.record({ id, sequence: fc.integer({ min: 1, max: 6 }), fingerprint }), {
+    decisions: fc.uniqueArray(fc.record({ id, position, minor, contentHash }), {
       maxLength: 3,
       selector: (decision) => decision.id,
     }),
@@ -119,10 +120,10 @@ const transaction = fc
             Update: {
               TableName: WALLETS.name,
               Key: marshall({ userId: run + at.user }),
-              UpdateExpression: "SET #sequence = :sequence, balances = :balances",
+              UpdateExpression: "SET #sequence = :sequence, available = :available",
               ConditionExpression: [
                 at.before === undefined ? "attribute_not_exists(userId)" : "#sequence = :before",
-                ...(at.need === undefined ? [] : ["balances.#c0 >= :c0"]),
+                ...(at.need === undefined ? [] : ["available.#c0 >= :c0"]),
               ].join(" AND "),
               ExpressionAttributeNames: {
                 "#sequence": "sequence",
@@ -131,7 +132,7 @@ const transaction = fc
               },
               ExpressionAttributeValues: marshall({
                 ...(at.flaw !== "missingValue" && { ":sequence": at.after }),
-                ":balances": { USD: at.balance },
+                ":available": { USD: at.balance },
                 ...(at.before !== undefined && { ":before": at.before }),
                 ...(at.need !== undefined && { ":c0": at.need }),
                 ...(at.flaw === "unusedValue" && { ":unused": 1 }),
@@ -150,14 +151,15 @@ const transaction = fc
             Update: {
               TableName: TRANSACTIONS.name,
               Key: marshall({ userId: run + at.user, id: decision.id }),
-              UpdateExpression: "SET #status = :status, #sequence = :sequence",
-              ConditionExpression: "#status = :pending AND fingerprint = :fingerprint",
-              ExpressionAttributeNames: { "#status": "status", "#sequence": "sequence" },
+              UpdateExpression: "SET #status = :status, #position = :position, postings = :postings",
+              ConditionExpression: "#status = :pending AND contentHash = :contentHash",
+              ExpressionAttributeNames: { "#status": "status", "#position": "position" },
               ExpressionAttributeValues: marshall({
                 ":status": "posted",
-                ":sequence": decision.sequence,
+                ":position": decision.position,
+                ":postings": [{ currency: "USD", amountMinor: decision.minor }],
                 ":pending": PENDING,
-                ":fingerprint": decision.fingerprint,
+                ":contentHash": decision.contentHash,
               }),
               ReturnValuesOnConditionCheckFailure: "ALL_OLD" as const,
             },
@@ -170,24 +172,30 @@ const query = fc
   .record({
     user,
     limit: fc.integer({ min: 1, max: 4 }),
-    before: fc.option(fc.integer({ min: 1, max: 6 }), { nil: undefined }),
-    filter: fc.option(fingerprint, { nil: undefined }),
+    range: fc.option(fc.tuple(position, position), { nil: undefined }),
+    forward: fc.boolean(),
+    filter: fc.option(contentHash, { nil: undefined }),
   })
+  // The engines report a range that ends before it starts in different ways.
+  .map(({ range, ...at }) => ({
+    ...at,
+    range: range?.toSorted((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b))),
+  }))
   .map((at) => ({
     what: `query ${JSON.stringify(at)}`,
     command: (run: string) =>
       new QueryCommand({
         TableName: TRANSACTIONS.name,
         IndexName: "history",
-        ScanIndexForward: false,
+        ScanIndexForward: at.forward,
         Limit: at.limit,
-        KeyConditionExpression: `userId = :userId${at.before === undefined ? "" : " AND #sequence < :before"}`,
-        ...(at.filter && { FilterExpression: "fingerprint = :fingerprint" }),
-        ...(at.before !== undefined && { ExpressionAttributeNames: { "#sequence": "sequence" } }),
+        KeyConditionExpression: `userId = :userId${at.range ? " AND #position BETWEEN :first AND :last" : ""}`,
+        ...(at.filter && { FilterExpression: "contentHash = :contentHash" }),
+        ...(at.range && { ExpressionAttributeNames: { "#position": "position" } }),
         ExpressionAttributeValues: {
           ":userId": run + at.user,
-          ...(at.before !== undefined && { ":before": at.before }),
-          ...(at.filter && { ":fingerprint": at.filter }),
+          ...(at.range && { ":first": at.range[0], ":last": at.range[1] }),
+          ...(at.filter && { ":contentHash": at.filter }),
         },
       }),
   }));
@@ -322,7 +330,7 @@ function createTable({ name, key, index }: TableDefinition): CreateTableCommand 
     BillingMode: "PAY_PER_REQUEST",
     AttributeDefinitions: [...names].map((part) => ({
       AttributeName: part,
-      AttributeType: part === "sequence" ? "N" : "S",
+      AttributeType: "S",
     })),
     KeySchema: schema(key),
     ...(index && {

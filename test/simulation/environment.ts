@@ -1,9 +1,7 @@
 import { type JsonWebKey, type KeyObject, verify, type webcrypto } from "node:crypto";
 import { signingKeys } from "./identity.ts";
 import { currentInvocation } from "./invocation.ts";
-
-/** The start time of every run. */
-const START_MS = Date.UTC(2030, 0, 1);
+import { START_MS } from "./oracle.ts";
 
 /** The clock of the simulation that runs in this thread; one runs at a time. */
 let virtualNowMs: (() => number) | undefined;

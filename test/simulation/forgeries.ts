@@ -1,8 +1,12 @@
-import { fingerprintOf, transactionId } from "../../lib/ledger/idempotency.ts";
+import { transactionId } from "../../lib/ledger/idempotency.ts";
+import type { Item } from "./dynamo/model.ts";
 import type { Forgery, Movement, Operation } from "./plan.ts";
 import type { Simulation } from "./simulation.ts";
 
-const ACCEPTED_AT = "2030-01-01T00:00:00.000Z";
+const CREATED_AT = "2030-01-01T00:00:00.000Z";
+/** Later than any time that the ledger uses in a run. */
+const FAR_FUTURE = "2031-01-01T00:00:00.000Z";
+const OTHER_HASH = "x".repeat(43);
 const FORGED_MINOR = 777_777n;
 
 /** Sends the forged messages of a movement that are due at this moment. */
@@ -10,40 +14,52 @@ export function forge(simulation: Simulation, movement: Movement, moment: Forger
   const { forgery, id: name, userId } = movement;
   if (forgery?.at !== moment) return;
   const { delayMs, groupIds, takesDeduplicationId, field } = forgery;
-  const reasons = (groupId: string): string[] => {
-    if (groupId !== userId) return ["group_mismatch"];
-    // If a key is used with two contents, either can be the stored one.
-    const differs = field !== "nothing" || simulation.oracle.contentsOf(movement).length > 1;
-    return [...(moment === "beforeStored" ? ["unknown_transaction"] : []), ...(differs ? ["content_mismatch"] : [])];
-  };
   simulation.scheduler.after(delayMs, () => {
+    const id = transactionId(userId, movement.key);
+    const stored = simulation.dynamo
+      .items("transactions")
+      .find((item) => item.userId?.S === userId && item.id?.S === id);
+    const isCopy = stored !== undefined && field === "nothing";
+    const reasons = (groupId: string): string[] => {
+      if (groupId !== userId) return ["group_mismatch"];
+      return [...(stored ? [] : ["unknown_transaction"]), ...(isCopy ? [] : ["content_mismatch"])];
+    };
     for (const groupId of groupIds) {
-      const message = forgedMessage(movement, forgery, `${name} to ${groupId}`);
-      const deduplicationId = takesDeduplicationId ? message.id : `forged ${message.requestId}`;
-      simulation.inject(
-        { userId, isCopy: field === "nothing", isOfOtherVersion: false, reasons },
-        groupId,
-        JSON.stringify(message),
-        deduplicationId,
-      );
+      const message = forgedMessage(movement, stored, forgery, `${name} to ${groupId}`);
+      const deduplicationId = takesDeduplicationId ? id : `forged ${message.requestId}`;
+      const poison = { userId, isCopy, isOfOtherVersion: false, reasons };
+      simulation.inject(poison, groupId, JSON.stringify(message), deduplicationId);
     }
   });
 }
 
-/** The attacker can compute every field from the request. */
-function forgedMessage({ userId, key, type, currency, amountMinor }: Movement, { field }: Forgery, requestId: string) {
-  const content = { type, currency, amountMinor, reference: key, metadata: undefined };
-  return {
+/** The attacker can read the stored transaction; before it is stored, the attacker can only guess its time and its salt. */
+function forgedMessage(movement: Movement, stored: Item | undefined, { field }: Forgery, requestId: string) {
+  const { userId, key, type, currency, amountMinor, asAdmin } = movement;
+  const message = {
     version: 1,
-    type: field !== "type" ? type : type === "deposit" ? "withdrawal" : "deposit",
+    type: stored?.type?.S ?? type,
     id: transactionId(userId, key),
     userId,
-    currency: field !== "currency" ? currency : currency === "USD" ? "NONE" : "USD",
-    amountMinor: String(field === "amountMinor" ? FORGED_MINOR : amountMinor),
-    fingerprint: field === "fingerprint" ? "forged" : fingerprintOf(content),
-    acceptedAt: ACCEPTED_AT,
+    actor: stored?.actor?.S ?? (asAdmin ? "admin" : "owner"),
+    createdAt: stored?.createdAt?.S ?? CREATED_AT,
+    currency: stored?.currency?.S ?? currency,
+    exponent: Number(stored?.exponent?.N ?? 2),
+    amountMinor: stored?.amountMinor?.N ?? String(amountMinor),
+    detailsHash: stored?.detailsHash?.S ?? OTHER_HASH,
     requestId,
   };
+  const forged = {
+    detailsHash: { detailsHash: OTHER_HASH },
+    amountMinor: { amountMinor: String(FORGED_MINOR) },
+    type: { type: message.type === "deposit" ? "withdrawal" : "deposit" },
+    currency: { currency: message.currency === "USD" ? "NONE" : "USD" },
+    exponent: { exponent: message.exponent + 1 },
+    actor: { actor: message.actor === "owner" ? "admin" : "owner" },
+    createdAt: { createdAt: FAR_FUTURE },
+    nothing: {},
+  };
+  return { ...message, ...forged[field] };
 }
 
 /** Sends a message that no consumer of this version can decide. */
@@ -53,10 +69,12 @@ export function poison(simulation: Simulation, { id, userId, how }: Extract<Oper
     type: "deposit",
     id: `tx_${id}`,
     userId,
+    actor: "owner",
+    createdAt: CREATED_AT,
     currency: "USD",
+    exponent: 2,
     amountMinor: "1000000",
-    fingerprint: "forged",
-    acceptedAt: ACCEPTED_AT,
+    detailsHash: OTHER_HASH,
     requestId: id,
   };
   const body = how === "malformed" ? `{"version":1,"poison":"${id}"` : JSON.stringify(message);

@@ -21,6 +21,7 @@ export const ROUTES = {
   deposit: { name: "commands", key: "POST /v1/users/{userId}/deposits" },
   withdrawal: { name: "commands", key: "POST /v1/users/{userId}/withdrawals" },
   balances: { name: "balances", key: "GET /v1/users/{userId}/balances" },
+  statements: { name: "statements", key: "GET /v1/users/{userId}/statements" },
   transactions: { name: "transactions", key: "GET /v1/users/{userId}/transactions" },
   transaction: { name: "transaction", key: "GET /v1/users/{userId}/transactions/{id}" },
   currencies: { name: "currencies", key: "GET /v1/currencies" },
@@ -69,11 +70,21 @@ class SQSClient {
   readonly send = send;
 }
 
-/** A package, with the SQS client class replaced: lib/aws/deadLetters.ts creates its own client. */
+/** Bytes from the seed. */
+function randomBytes(size: number): Buffer {
+  return Buffer.from(Array.from({ length: size }, () => currentInvocation.getStore()?.random.int(0, 255) ?? 0));
+}
+
+/** What is replaced in packages. lib/aws/deadLetters.ts creates its own SQS client. */
+const REPLACED: Readonly<Record<string, object>> = {
+  "@aws-sdk/client-sqs": { SQSClient },
+  "node:crypto": { randomBytes },
+};
+
 async function load(path: string): Promise<Record<string, unknown>> {
   if (path === "clients") return clients;
   const loaded: Record<string, unknown> = await import(path);
-  return path === "@aws-sdk/client-sqs" ? { ...loaded, SQSClient } : loaded;
+  return { ...loaded, ...REPLACED[path] };
 }
 
 const packages = new Map<string, Record<string, unknown>>();

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import type { Change, Item } from "./dynamo/model.ts";
 import type { Movement } from "./plan.ts";
 import type { QueuedMessage } from "./sqs/model.ts";
@@ -10,6 +11,10 @@ export type Invariant =
   | "one effect per key"
   | "terminal is final"
   | "gap-free sequence"
+  | "monotone times"
+  | "hash chain"
+  | "reproducible"
+  | "statement adds up"
   | "fold of the history"
   | "right decision"
   | "never lost"
@@ -49,9 +54,15 @@ export interface Decided {
   readonly sequence: number;
   readonly status: string;
   readonly currency: string;
-  readonly balanceAfterMinor: bigint;
   readonly amountMinor: bigint;
   readonly type: string;
+  readonly createdAt: string;
+  readonly decidedAt: string;
+  readonly hash: string;
+  /** Change of the balance: zero for a rejection. */
+  readonly deltaMinor: bigint;
+  /** Minor units by currency after the decision; no entry for zero. */
+  readonly balances: ReadonlyMap<string, bigint>;
 }
 
 /** A message from an attacker, not from the API. */
@@ -70,9 +81,24 @@ interface WalletVersion {
   readonly balances: ReadonlyMap<string, bigint>;
 }
 
-/** The largest number of 38 digits. */
-const LIMIT = 10n ** 38n - 1n;
-const DECISION_ATTRIBUTES = new Set(["status", "sequence", "balanceAfterMinor", "postedAt", "rejectionCode"]);
+/** The start time of every run. */
+export const START_MS = Date.UTC(2030, 0, 1);
+/** The largest balance, of 36 digits. */
+const LIMIT = 10n ** 36n - 1n;
+/** An answer about an older moment is final. */
+const FINAL_AFTER_MS = 30_000;
+const DECISION_ATTRIBUTES = new Set([
+  "status",
+  "sequence",
+  "decidedAt",
+  "position",
+  "rejectionCode",
+  "postings",
+  "available",
+  "held",
+  "previousHash",
+  "hash",
+]);
 
 /**
  * Checks every write inside the database against its own model of the rules, which shares no code with the ledger. The
@@ -142,9 +168,9 @@ export class Oracle {
     return this.#histories.get(userId) ?? [];
   }
 
-  /** The contents of all requests with a movement's key. */
-  contentsOf({ userId, key }: Movement): readonly Movement[] {
-    return this.#commands.get(`${userId} ${key}`)?.contents ?? [];
+  /** The user's newest decision at or before a moment. */
+  asOf(userId: string, at: string): Decided | undefined {
+    return this.history(userId).findLast(({ decidedAt }) => decidedAt <= at);
   }
 
   commands(): readonly CommandRecord[] {
@@ -158,7 +184,7 @@ export class Oracle {
 
   /** Checks one atomic write. */
   wrote(changes: readonly Change[]): void {
-    const newlyDecided: { readonly userId: string; readonly decided: Decided }[] = [];
+    const newlyDecided: Item[] = [];
     const wallets = new Map<string, Change>();
     for (const change of changes) {
       if (change.table === "wallets") wallets.set(text(change.after, "userId"), change);
@@ -166,15 +192,13 @@ export class Oracle {
       else this.#checkPending(change.after);
     }
     for (const [owner, wallet] of wallets) {
-      const own = newlyDecided.filter(({ userId }) => userId === owner).map(({ decided }) => decided);
-      this.#checkWallet(wallet, own);
+      const own = newlyDecided.filter((item) => text(item, "userId") === owner);
+      const decided = this.#checkWallet(wallet, own);
+      this.#histories.set(owner, [...this.history(owner), ...decided]);
+      for (const each of decided) this.#checkOrder(owner, each);
     }
-    if (newlyDecided.some(({ userId }) => !wallets.has(userId))) {
+    if (newlyDecided.some((item) => !wallets.has(text(item, "userId")))) {
       this.fail("fold of the history", "a decision was written without its wallet");
-    }
-    for (const { userId, decided } of newlyDecided) {
-      this.#histories.set(userId, [...this.history(userId), decided]);
-      this.#checkOrder(userId, decided);
     }
   }
 
@@ -195,6 +219,10 @@ export class Oracle {
     if (text(item, "status") !== "pending" || item.sequence) {
       this.fail("stored as asked", `${id} is stored as ${text(item, "status")}`);
     }
+    if (text(item, "actor") !== (content.asAdmin ? "admin" : "owner")) {
+      this.fail("stored as asked", `${id} is stored with the actor ${text(item, "actor")}`);
+    }
+    this.#checkContentHashes(item);
     const taken = this.#byId.get(`${userId} ${id}`);
     if (taken) this.fail("one effect per key", `${id} is the id of ${taken.key} and of ${record.key}`);
     for (const [name, other] of this.#byId) {
@@ -207,7 +235,19 @@ export class Oracle {
     this.#onStored(content);
   }
 
-  #checkDecision(before: Item, after: Item, newlyDecided: { userId: string; decided: Decided }[]): void {
+  #checkContentHashes(item: Item): void {
+    const [salt, reference] = [text(item, "salt"), text(item, "reference")];
+    if (text(item, "detailsHash") !== canonicalHash({ salt, reference, metadata: {} })) {
+      this.fail("hash chain", `${text(item, "id")} has another details hash`);
+    }
+    const texts = ["id", "userId", "type", "actor", "createdAt", "currency"].map((name) => text(item, name));
+    const content = [...texts, Number(item.exponent?.N), item.amountMinor?.N, text(item, "detailsHash")];
+    if (text(item, "contentHash") !== sha256(JSON.stringify(content))) {
+      this.fail("hash chain", `${text(item, "id")} has another content hash`);
+    }
+  }
+
+  #checkDecision(before: Item, after: Item, newlyDecided: Item[]): void {
     const userId = text(after, "userId");
     const id = text(after, "id");
     if (text(before, "status") !== "pending") {
@@ -223,65 +263,127 @@ export class Oracle {
       return;
     }
     this.#status.set(`${userId} ${id}`, text(after, "status"));
-    newlyDecided.push({
-      userId,
-      decided: {
-        id,
-        sequence: Number(this.#integer(after.sequence?.N)),
-        status: text(after, "status"),
-        currency: text(after, "currency"),
-        balanceAfterMinor: this.#integer(after.balanceAfterMinor?.N),
-        amountMinor: this.#integer(after.amountMinor?.N),
-        type: text(after, "type"),
-      },
-    });
+    newlyDecided.push(after);
   }
 
-  #checkWallet({ before, after }: Change, newlyDecided: readonly Decided[]): void {
+  /** @returns the wallet's new decisions */
+  #checkWallet({ before, after }: Change, newlyDecided: readonly Item[]): readonly Decided[] {
     const userId = text(after, "userId");
     const versions = this.#wallets.get(userId) ?? [{ sequence: 0, balances: new Map<string, bigint>() }];
     const start = versions.at(-1)?.sequence ?? 0;
     if (before && Number(before.sequence?.N) !== start) throw new Error("The oracle missed a write of a wallet");
-    const expected = new Map(versions.at(-1)?.balances);
-    const inOrder = newlyDecided.toSorted((a, b) => a.sequence - b.sequence);
-    for (const [index, decided] of inOrder.entries()) {
-      if (decided.sequence !== start + index + 1) {
-        this.fail("gap-free sequence", `${userId} ${decided.id} has ${decided.sequence} after ${start + index}`);
-      }
-      this.#checkOutcome(userId, decided, expected);
+    const inOrder = newlyDecided.toSorted((a, b) => Number(a.sequence?.N) - Number(b.sequence?.N));
+    const decided: Decided[] = [];
+    for (const item of inOrder) {
+      const previous = decided.at(-1) ?? this.history(userId).at(-1);
+      decided.push(this.#checkOutcome(userId, item, previous));
     }
+    const last = decided.at(-1) ?? this.history(userId).at(-1);
     const sequence = Number(this.#integer(after.sequence?.N));
     if (sequence !== start + inOrder.length) {
       this.fail("gap-free sequence", `${userId} has ${sequence} after ${inOrder.length} decisions on ${start}`);
     }
-    const balances = new Map(
-      Object.entries(after.balances?.M ?? {}).map(([currency, { N }]) => [currency, this.#integer(N)]),
-    );
+    const balances = this.#balancesOf(after);
     for (const [currency, balance] of balances) {
       if (balance < 0n) this.fail("never negative", `${userId} has ${balance} ${currency}`);
     }
-    for (const currency of new Set([...balances.keys(), ...expected.keys()])) {
-      const has = balances.get(currency) ?? 0n;
-      const should = expected.get(currency) ?? 0n;
-      if (has !== should) this.fail("conservation", `${userId} has ${has} ${currency} and should have ${should}`);
+    if (!isSame(balances, last?.balances)) {
+      this.fail("conservation", `${userId} has ${listed(balances)} and should have ${listed(last?.balances)}`);
+    }
+    if (text(after, "hash") !== last?.hash || text(after, "decidedAt") !== last.decidedAt) {
+      this.fail("hash chain", `the head of ${userId} is not the last decision ${last?.id}`);
     }
     versions.push({ sequence, balances });
     this.#wallets.set(userId, versions);
+    return decided;
   }
 
   /** An independent implementation of the ledger's rules. */
-  #checkOutcome(userId: string, decided: Decided, balances: Map<string, bigint>): void {
-    const { id, status, type, currency, amountMinor, balanceAfterMinor } = decided;
-    const before = balances.get(currency) ?? 0n;
-    const possible = type === "deposit" ? before + amountMinor <= LIMIT : amountMinor <= before;
-    if ((status === "posted") !== possible) {
-      this.fail("right decision", `${userId} ${id}: ${type} of ${amountMinor} ${currency} on ${before} is ${status}`);
+  #checkOutcome(userId: string, item: Item, previous: Decided | undefined): Decided {
+    const [id, type] = [text(item, "id"), text(item, "type")];
+    const [currency, status] = [text(item, "currency"), text(item, "status")];
+    const wrong = (invariant: Invariant, what: string) => this.fail(invariant, `${userId} ${id}: ${what}`);
+    const sequence = Number(this.#integer(item.sequence?.N));
+    if (sequence !== (previous?.sequence ?? 0) + 1) {
+      wrong("gap-free sequence", `it has ${sequence} after ${previous?.sequence}`);
     }
-    const after = status !== "posted" ? before : type === "deposit" ? before + amountMinor : before - amountMinor;
-    if (after !== balanceAfterMinor) {
-      this.fail("fold of the history", `${userId} ${id}: the balance after it is ${balanceAfterMinor}, not ${after}`);
+    const amountMinor = this.#integer(item.amountMinor?.N);
+    const beforeMinor = previous?.balances.get(currency) ?? 0n;
+    const afterMinor = type === "deposit" ? beforeMinor + amountMinor : beforeMinor - amountMinor;
+    const code = afterMinor < 0n ? "insufficient_funds" : afterMinor > LIMIT ? "balance_limit" : undefined;
+    if (status !== (code ? "rejected" : "posted") || item.rejectionCode?.S !== code) {
+      wrong("right decision", `${type} of ${amountMinor} ${currency} on ${beforeMinor} is ${status}`);
     }
-    if (status === "posted") balances.set(currency, after);
+    const balances = new Map(previous?.balances);
+    if (!code) balances.set(currency, afterMinor);
+    if (balances.get(currency) === 0n) balances.delete(currency);
+    const exponent = item.exponent?.N;
+    const deltaMinor = code ? 0n : afterMinor - beforeMinor;
+    const postings = code ? [] : [{ currency, exponent, amount: `${deltaMinor}` }];
+    const stored = (item.postings?.L ?? []).map(({ M = {} }) => ({
+      currency: M.currency?.S,
+      exponent: M.exponent?.N,
+      amount: M.amountMinor?.N,
+      held: M.heldMinor?.N,
+    }));
+    if (canonical(stored) !== canonical(postings)) wrong("fold of the history", `it has other postings`);
+    if (!isSame(this.#balancesOf(item), balances) || item.held) {
+      wrong(
+        "fold of the history",
+        `the balances after it are ${listed(this.#balancesOf(item))}, not ${listed(balances)}`,
+      );
+    }
+    const decided = {
+      ...{ id, type, currency, status, sequence, amountMinor, deltaMinor, balances },
+      ...{ createdAt: text(item, "createdAt"), decidedAt: text(item, "decidedAt"), hash: text(item, "hash") },
+    };
+    this.#checkTimes(userId, item, decided, previous);
+    this.#checkHash(userId, item, decided, previous, code);
+    return decided;
+  }
+
+  #checkTimes(userId: string, item: Item, decided: Decided, previous: Decided | undefined): void {
+    const { id, sequence, createdAt, decidedAt } = decided;
+    if (decidedAt < createdAt || decidedAt < (previous?.decidedAt ?? "")) {
+      this.fail("monotone times", `${userId} ${id} is decided at ${decidedAt}, too early`);
+    }
+    if (text(item, "position") !== `${decidedAt}#${String(sequence).padStart(15, "0")}`) {
+      this.fail("monotone times", `${userId} ${id} has the position ${text(item, "position")}`);
+    }
+    const ageMs = START_MS + this.#nowMs() - Date.parse(decidedAt);
+    if (ageMs > FINAL_AFTER_MS) this.fail("reproducible", `${userId} ${id} is written ${ageMs} ms after its time`);
+  }
+
+  #checkHash(
+    userId: string,
+    item: Item,
+    decided: Decided,
+    previous: Decided | undefined,
+    rejection: string | undefined,
+  ): void {
+    const { id, type, sequence, createdAt, decidedAt, currency, status, amountMinor, deltaMinor, balances } = decided;
+    const exponent = Number(item.exponent?.N);
+    const balanceAfter = `${balances.get(currency) ?? 0n}`;
+    const posting = { currency, exponent, amount: `${deltaMinor}`, held: "0", balanceAfter, heldAfter: "0" };
+    const previousHash = previous?.hash ?? null;
+    const content = {
+      ...{ version: 1, userId, sequence, previousHash, id, type, actor: text(item, "actor"), createdAt, decidedAt },
+      ...{ currency, exponent, amount: `${amountMinor}`, status, rejection: rejection ?? null },
+      postings: rejection ? [] : [posting],
+      balances: [...balances.keys()].sort().map((code) => ({
+        currency: code,
+        available: `${balances.get(code)}`,
+        held: "0",
+      })),
+      detailsHash: text(item, "detailsHash"),
+    };
+    if ((item.previousHash?.S ?? null) !== previousHash || decided.hash !== canonicalHash(content)) {
+      this.fail("hash chain", `${userId} ${id} does not continue the chain of ${previous?.id}`);
+    }
+  }
+
+  #balancesOf({ available }: Item): ReadonlyMap<string, bigint> {
+    return new Map(Object.entries(available?.M ?? {}).map(([currency, { N }]) => [currency, this.#integer(N)]));
   }
 
   /** A command that was accepted before this one was first sent must be decided before it. */
@@ -357,4 +459,32 @@ export function sameContent(a: Movement, b: Movement): boolean {
 
 function text(item: Item, name: string): string {
   return item[name]?.S ?? "";
+}
+
+function isSame(a: ReadonlyMap<string, bigint>, b: ReadonlyMap<string, bigint> = new Map()): boolean {
+  return listed(a) === listed(b);
+}
+
+function listed(balances: ReadonlyMap<string, bigint> = new Map()): string {
+  return [...balances]
+    .map(([currency, minor]) => `${minor} ${currency}`)
+    .sort()
+    .join(", ");
+}
+
+/** RFC 8785, of values without fractions. */
+function canonical(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map(canonical).join(",")}]`;
+  if (value === null || typeof value !== "object") return JSON.stringify(value) ?? "null";
+  const members = Object.entries(value).filter(([, member]) => member !== undefined);
+  members.sort(([a], [b]) => (a < b ? -1 : 1));
+  return `{${members.map(([name, member]) => `${JSON.stringify(name)}:${canonical(member)}`).join(",")}}`;
+}
+
+function canonicalHash(value: unknown): string {
+  return sha256(canonical(value));
+}
+
+function sha256(content: string): string {
+  return createHash("sha256").update(content).digest("base64url");
 }

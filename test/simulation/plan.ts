@@ -46,6 +46,8 @@ export interface Faults {
   };
   /** Maximum clock skew of a function. */
   readonly skewMs: number;
+  /** In addition, that of a consumer: the next one's clock can be behind. */
+  readonly consumerSkewMs: number;
   /** Maximum lag of the index and of eventually consistent reads. */
   readonly lagMs: number;
   /** Awaits at which a function crashes, counted from 1 over all functions of a run: for exhaustive runs. */
@@ -59,6 +61,7 @@ export const noFaults: Faults = {
   outages: [],
   keys: { unreachable: [] },
   skewMs: 0,
+  consumerSkewMs: 0,
   lagMs: 0,
   crashAt: [],
   suppressed: [],
@@ -95,7 +98,17 @@ export const FORGERY_MOMENTS = [
 ] as const;
 
 /** The field of a forged message that differs from the true one; `nothing` makes a copy. */
-export const FORGED_FIELDS = ["fingerprint", "amountMinor", "type", "currency", "nothing"] as const;
+export const FORGED_FIELDS = [
+  "detailsHash",
+  "amountMinor",
+  "type",
+  "currency",
+  "exponent",
+  "actor",
+  /** A later time, which the consumer's clock has not reached. */
+  "createdAt",
+  "nothing",
+] as const;
 
 /** Messages with a movement's id, from an attacker who can write to the commands queue. */
 export interface Forgery {
@@ -113,11 +126,11 @@ type Poison = "malformed" | "unknown_transaction" | "other_version";
 
 export type Operation =
   | Movement
-  | (Timed & { readonly kind: "read"; readonly what: "balances" | "history" | "currencies" })
+  | (Timed & { readonly kind: "read"; readonly what: "balances" | "past" | "history" | "statement" | "currencies" })
   | (Timed & {
       readonly kind: "intrusion";
       readonly callerId: string;
-      readonly route: "deposit" | "withdrawal" | "balances" | "transactions" | "transaction";
+      readonly route: "deposit" | "withdrawal" | "balances" | "transactions" | "transaction" | "statements";
     })
   | (Timed & {
       readonly kind: "badToken";

@@ -46,7 +46,7 @@ export async function shrink(plan: Plan, run: Runner): Promise<{ plan: Plan; out
     ({ faults }) => faults.outages,
     (from, outages) => ({ ...from, faults: { ...from.faults, outages } }),
   );
-  for (const fewerFaults of [{ keys: { unreachable: [] } }, { skewMs: 0 }, { lagMs: 0 }]) {
+  for (const fewerFaults of [{ keys: { unreachable: [] } }, { skewMs: 0 }, { consumerSkewMs: 0 }, { lagMs: 0 }]) {
     await attempt({ ...best, faults: { ...best.faults, ...fewerFaults } });
   }
   for (const simpler of [{ retriesAfterMs: [] }, { waitSeconds: 0 }, { asAdmin: false }, { forgery: undefined }]) {

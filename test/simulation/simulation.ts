@@ -199,7 +199,7 @@ export class Simulation implements Host {
         simulation: this,
         label,
         random,
-        skewMs: (2 * random.next() - 1) * this.plan.faults.skewMs,
+        skewMs: (2 * random.next() - 1) * this.#skewMsOf(label),
         awaits: 0,
         faulted: false,
         slowed: false,
@@ -232,6 +232,11 @@ export class Simulation implements Host {
         );
       });
     });
+  }
+
+  #skewMsOf(label: string): number {
+    const { skewMs, consumerSkewMs } = this.plan.faults;
+    return label.startsWith("consume") ? skewMs + consumerSkewMs : skewMs;
   }
 
   /** A call of the HTTP API. */
@@ -363,7 +368,7 @@ export class Simulation implements Host {
         {
           name: "transactions",
           key: { hash: "userId", range: "id" },
-          index: { name: "history", key: { hash: "userId", range: "sequence" } },
+          index: { name: "history", key: { hash: "userId", range: "position" } },
         },
       ],
       {

@@ -27,14 +27,14 @@ const NAMES = [
   "zoe@example.com",
 ];
 const REDRIVE_AFTER_OUTAGE_MS = 60_000;
-const NEARLY_ALL = 10n ** 38n - 5n;
+const NEARLY_ALL = 10n ** 36n - 5n;
 const INVALID_BODIES = [
   { body: { currency: "USD", amount: "1.234" }, code: "amount_scale" },
   { body: { currency: "ETH", amount: `1.${"1".repeat(19)}` }, code: "amount_scale" },
   { body: { currency: "USD", amount: "0.00" }, code: "amount_zero" },
   { body: { currency: "USD", amount: "-1" }, code: "amount_invalid" },
   { body: { currency: "USD", amount: "1e3" }, code: "amount_invalid" },
-  { body: { currency: "USD", amount: "1".repeat(39) }, code: "amount_limit" },
+  { body: { currency: "USD", amount: "1".repeat(37) }, code: "amount_limit" },
   { body: { currency: "XXX", amount: "1" }, code: "unknown_currency" },
   { body: { currency: "OLD", amount: "1" }, code: "unknown_currency" },
   { body: { currency: "usd", amount: "1" }, code: "unknown_currency" },
@@ -106,11 +106,20 @@ function operationsOf(users: readonly string[], spanMs: number, random: Random):
     } else if (kind < 0.8) {
       operations.push({
         ...timed,
+        // Some reads are of moments that are final.
+        atMs: timed.atMs + random.pick([0, 0, 1000, 40_000]),
         kind: "read",
-        what: random.pick(["balances", "history", "balances", "history", "currencies"]),
+        what: random.pick(["balances", "past", "past", "history", "history", "statement", "statement", "currencies"]),
       });
     } else if (kind < 0.88) {
-      const route = random.pick(["deposit", "withdrawal", "balances", "transactions", "transaction"] as const);
+      const route = random.pick([
+        "deposit",
+        "withdrawal",
+        "balances",
+        "transactions",
+        "transaction",
+        "statements",
+      ] as const);
       const callerId = random.pick(users.filter((other) => other !== userId));
       operations.push({ ...timed, kind: "intrusion", callerId, route });
     } else if (kind < 0.91) {
@@ -198,9 +207,10 @@ function faultsOf(users: readonly string[], spanMs: number, faultFree: boolean, 
     if (!faultFree && random.chance(0.3)) rates[kind] = random.pick([0.01, 0.05, 0.2]);
   }
   const skewMs = random.pick([0, 0, 2000]);
+  const consumerSkewMs = random.pick([0, 0, 1000, 8000]);
   const lagMs = random.pick([0, 50, 2000]);
   const keys = { ...(random.chance(0.2) && { rotatedAtMs: random.next() * spanMs }), unreachable: [] };
-  const faults: Faults = { rates, outages: [], keys, skewMs, lagMs, crashAt: [], suppressed: [] };
+  const faults: Faults = { rates, outages: [], keys, skewMs, consumerSkewMs, lagMs, crashAt: [], suppressed: [] };
   if (faultFree) return faults;
   return {
     ...faults,

@@ -12,6 +12,9 @@ export interface Expressions {
 export class ExpressionError extends Error {}
 
 const TERM = /^(?:(attribute_not_exists|attribute_exists)\((\S+)\)|(\S+) (=|<|<=|>|>=) (:\w+))$/;
+const BETWEEN = /^(\S+) BETWEEN (:\w+) AND (:\w+)$/;
+/** Separates terms, but not the limits of BETWEEN. */
+const AND = / AND (?!:)/;
 const ASSIGNMENT = /^(\S+) = (:\w+)$/;
 
 /**
@@ -28,7 +31,7 @@ export class Evaluator {
 
   holds(condition: string | undefined, item: Item | undefined): boolean {
     // Evaluates every term, because an invalid one is an error even behind a false one.
-    return (condition?.split(" AND ") ?? []).map((term) => this.#termHolds(term, item)).every(Boolean);
+    return (condition?.split(AND) ?? []).map((term) => this.#termHolds(term, item)).every(Boolean);
   }
 
   set(update: string | undefined, item: Item): Item {
@@ -44,7 +47,7 @@ export class Evaluator {
 
   /** The value of `name = :value` in a key condition. */
   equals(condition: string | undefined, name: string): AttributeValue | undefined {
-    for (const term of condition?.split(" AND ") ?? []) {
+    for (const term of condition?.split(AND) ?? []) {
       const [, , , path = "", operator, placeholder = ""] = TERM.exec(term) ?? [];
       if (operator === "=" && this.#name(path) === name) return this.#value(placeholder);
     }
@@ -59,6 +62,8 @@ export class Evaluator {
   }
 
   #termHolds(term: string, item: Item | undefined): boolean {
+    const [isBetween, between = "", first = "", last = ""] = BETWEEN.exec(term) ?? [];
+    if (isBetween) return this.#isBetween(this.#at(between, item), this.#value(first), this.#value(last));
     const [, call, argument = "", path = "", operator, placeholder = ""] = TERM.exec(term) ?? [];
     if (call) return (this.#at(argument, item) === undefined) === (call === "attribute_not_exists");
     if (!operator) throw new ExpressionError(`The model knows no condition ${term}`);
@@ -79,6 +84,11 @@ export class Evaluator {
       default:
         return difference >= 0;
     }
+  }
+
+  #isBetween(actual: AttributeValue | undefined, first: AttributeValue, last: AttributeValue): boolean {
+    if ((compare(first, last) ?? 1) > 0) throw new ExpressionError("The BETWEEN operator has an empty range");
+    return actual !== undefined && (compare(first, actual) ?? 1) <= 0 && (compare(actual, last) ?? 1) <= 0;
   }
 
   #at(path: string, item: Item | undefined): AttributeValue | undefined {
@@ -107,7 +117,12 @@ export class Evaluator {
 /** `undefined` for values of different types: every comparison of them is false. */
 function compare(a: AttributeValue, b: AttributeValue): number | undefined {
   if (a.N !== undefined && b.N !== undefined) return compareNumbers(a.N, b.N);
-  if (a.S !== undefined && b.S !== undefined) return Buffer.compare(Buffer.from(a.S), Buffer.from(b.S));
+  if (a.S !== undefined && b.S !== undefined) return compareTexts(a.S, b.S);
   if (a.BOOL !== undefined && b.BOOL !== undefined) return a.BOOL === b.BOOL ? 0 : undefined;
   return undefined;
+}
+
+/** The order of texts in DynamoDB: by their bytes in UTF-8. */
+export function compareTexts(a: string, b: string): number {
+  return Buffer.compare(Buffer.from(a), Buffer.from(b));
 }

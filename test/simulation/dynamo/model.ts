@@ -11,8 +11,8 @@ import {
   TransactionCanceledException,
   type TransactWriteItemsCommandInput,
 } from "@aws-sdk/client-dynamodb";
-import { Evaluator, ExpressionError, type Item } from "./expressions.ts";
-import { compareNumbers, normalizeNumber } from "./numbers.ts";
+import { compareTexts, Evaluator, ExpressionError, type Item } from "./expressions.ts";
+import { normalizeNumber } from "./numbers.ts";
 
 export type { Item } from "./expressions.ts";
 
@@ -24,7 +24,6 @@ export interface TableDefinition {
 
 interface KeySchema {
   readonly hash: string;
-  /** A string in a table, a number in an index. */
   readonly range?: string;
 }
 
@@ -190,7 +189,7 @@ export class DynamoModel {
       const direction = input.ScanIndexForward === false ? -1 : 1;
       const matching = [...table.index.values()]
         .filter((item) => evaluator.holds(input.KeyConditionExpression, item))
-        .sort((a, b) => direction * compareNumbers(a[range]?.N ?? "0", b[range]?.N ?? "0"));
+        .sort((a, b) => direction * compareTexts(a[range]?.S ?? "", b[range]?.S ?? ""));
       const limit = Math.min(input.Limit ?? Number.POSITIVE_INFINITY, this.#environment.pageItemsMax());
       const page = matching.slice(0, limit);
       const Items = page.filter((item) => evaluator.holds(input.FilterExpression, item));
@@ -343,5 +342,6 @@ function normalizeValue(value: AttributeValue): AttributeValue {
   if (value.M !== undefined) {
     return { M: Object.fromEntries(Object.entries(value.M).map(([name, inner]) => [name, normalizeValue(inner)])) };
   }
+  if (value.L !== undefined) return { L: value.L.map(normalizeValue) };
   return value;
 }
