@@ -299,8 +299,14 @@ function filtersOf({ type, currency, status }: HistoryQuery): { readonly name: s
 const FIRST_POSITION = "0";
 const LAST_POSITION = "9999-12-31T23:59:59.999Z~";
 
-/** The positions of a query. A time sorts before all decisions of that time, so that `to` excludes them. */
+/**
+ * The positions of a query. A time sorts before all decisions of that time, so that `to` excludes them. A cursor of another
+ * query can be outside of the period.
+ */
 function rangeOf({ order, after, from = FIRST_POSITION, to = LAST_POSITION }: HistoryQuery) {
   const next = after && positionText({ ...after, sequence: after.sequence + (order === "oldest first" ? 1 : -1) });
-  return order === "oldest first" ? { first: next ?? from, last: to } : { first: from, last: next ?? to };
+  if (!next) return { first: from, last: to };
+  return order === "oldest first"
+    ? { first: next > from ? next : from, last: to }
+    : { first: from, last: next < to ? next : to };
 }
