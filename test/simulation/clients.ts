@@ -340,8 +340,9 @@ export class Clients {
   async #readStatement(userId: string, label: string): Promise<void> {
     const { oracle, plan, scheduler } = this.#simulation;
     const random = new Random(plan.seed, `statement ${label}`);
-    const currency = random.pick(["USD", "JPY", "ETH"]);
-    const times = oracle.history(userId).map(({ decidedAt }) => decidedAt);
+    const moved = oracle.history(userId).filter(({ deltaMinor }) => deltaMinor !== 0n);
+    const currency = moved.length > 0 ? random.pick(moved).currency : "USD";
+    const times = moved.map(({ decidedAt }) => decidedAt);
     const nowMs = START_MS + Math.floor(scheduler.nowMs);
     const past = new Date(nowMs - random.pick([0, 31_000])).toISOString();
     const [from, to] = [random.pick([past, ...times]), random.pick([past, ...times])].toSorted();
