@@ -47,7 +47,7 @@ function forgedDeposit(seed: number, batchMax: number, forgery: Forgery): Plan {
 export const REGRESSIONS: readonly Regression[] = [
   {
     mutant: "a forged message counts as a duplicate of the true one",
-    plan: forgedDeposit(2, 6, {
+    plan: forgedDeposit(4, 6, {
       at: "beforeSent",
       delayMs: 0,
       field: "currency",
