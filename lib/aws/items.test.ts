@@ -44,7 +44,10 @@ describe("an item", () => {
     ["a transaction with metadata", { ...deposit, metadata: { a: "1", "a.b": "" } }],
     ["a user's first decision", { ...deposit, decision: decide(emptyWallet, deposit, NOW) }],
     ["a later decision, with money held", { ...deposit, decision: decide(wallet, deposit, NOW) }],
-    ["a rejection", { ...deposit, type: "withdrawal", decision: decide(wallet, { ...deposit, type: "withdrawal" }, NOW) }],
+    [
+      "a rejection",
+      { ...deposit, type: "withdrawal", decision: decide(wallet, { ...deposit, type: "withdrawal" }, NOW) },
+    ],
   ])("of %s is read as it was written", (_what, transaction) => {
     expect(toTransaction(storedItem(transaction))).toEqual(transaction);
   });
@@ -96,6 +99,8 @@ describe("an item", () => {
     ["with the position of another time", { position: "2026-11-23T09:30:00.251Z#000000000000001" }, wrongPosition],
     ["with a position that sorts otherwise", { position: `${NOW}#1` }, wrongPosition],
   ])("of a decision %s is unreadable", (_what, change, problem) => {
-    expect(() => toTransaction({ ...posted, ...change })).toThrow(`has an unreadable item, transaction tx_1: ${problem}`);
+    expect(() => toTransaction({ ...posted, ...change })).toThrow(
+      `has an unreadable item, transaction tx_1: ${problem}`,
+    );
   });
 });

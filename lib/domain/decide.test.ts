@@ -210,7 +210,16 @@ describe("for any commands", () => {
           expect(isPosted(decision)).toBe(isPossible);
           expect(decision.postings).toEqual(
             isPossible
-              ? [{ currency, exponent: 2, amountMinor, heldMinor: 0n, balanceAfterMinor: afterMinor, heldAfterMinor: 0n }]
+              ? [
+                  {
+                    currency,
+                    exponent: 2,
+                    amountMinor,
+                    heldMinor: 0n,
+                    balanceAfterMinor: afterMinor,
+                    heldAfterMinor: 0n,
+                  },
+                ]
               : [],
           );
           expect(decision.available).toEqual(new Map([...balancesMinor].filter(([, minor]) => minor !== 0n)));

@@ -61,7 +61,10 @@ describe("the hash of a decision", () => {
     ["previous hash", { previousHash: "another" }],
     ["previous hash, which is absent", { previousHash: undefined }],
     ["available balance", { available: new Map([...decision.available, ["USD", 101n]]) }],
-    ["available balance of a currency that did not change", { available: new Map([...decision.available, ["EUR", 8n]]) }],
+    [
+      "available balance of a currency that did not change",
+      { available: new Map([...decision.available, ["EUR", 8n]]) },
+    ],
     ["currency with a balance", { available: new Map([...decision.available, ["JPY", 1n]]) }],
     ["held balance", { held: new Map([["EUR", 6n]]) }],
     ["split of a balance", { available: new Map([...decision.available, ["EUR", 6n]]), held: new Map([["EUR", 6n]]) }],

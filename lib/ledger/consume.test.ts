@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, it } from "vitest";
+import { timeAt } from "../../testkit/histories.ts";
 import { type InMemoryPorts, inMemoryPorts, recordOf, submissionWith } from "../../testkit/inMemoryPorts.ts";
 import { MINOR_UNITS_MAX } from "../domain/money.ts";
 import { emptyWallet, type Wallet } from "../domain/state.ts";
@@ -421,6 +422,81 @@ describe("a record that can't be decided", () => {
       ["record-malformed", "malformed"],
     ]);
     expect(wallet("alice")).toEqual(walletOf(2, 9n));
+  });
+});
+
+describe("a clock that is behind", () => {
+  const createdAt = timeAt(60_000);
+
+  it.each([
+    ["the user's last decision", () => void ports.wallets.set("alice", { ...walletOf(1, 5n), decidedAt: createdAt })],
+    ["the command", () => ports.clock.advance(-60_000)],
+  ])("%s by more than 5 s leaves the user's records in the queue, and no others", async (_whom, happens) => {
+    const [alices] = await given("alice +10");
+    happens();
+    const [bobs] = await given("bob +1");
+
+    expect(await consume([alices, bobs], ports)).toEqual([alices.recordId]);
+    expect(statuses()).toEqual(["pending", "posted"]);
+    expect(new Set(ports.observed.retryCauses)).toEqual(new Set(["clock_behind"]));
+    expect(ports.observed.failed[0]?.error).toBeInstanceOf(TransientError);
+    expect(ports.deadLetters).toEqual([]);
+
+    ports.clock.advance(120_000);
+    expect(await consume([alices], ports)).toEqual([]);
+    expect(statuses()).toEqual(["posted", "posted"]);
+  });
+
+  it.each([
+    [5000, []],
+    [5001, ["clock_behind"]],
+  ])("the last decision by %i ms decides no earlier than that, after the retries %j", async (aheadMs, retries) => {
+    const records = await given("alice +10");
+    ports.wallets.set("alice", { ...walletOf(1, 5n), decidedAt: timeAt(aheadMs) });
+
+    expect(await consume(records, ports)).toEqual([]);
+    expect(ports.observed.retryCauses).toEqual(retries);
+    expect(ports.wallets.get("alice")?.decidedAt).toBe(timeAt(aheadMs));
+  });
+
+  it.each<[string, DeadLetterReason, Readonly<Record<string, string>>]>([
+    ["the time of an accepted command", "content_mismatch", { createdAt }],
+    ["a command that was not accepted", "unknown_transaction", { createdAt, id: "tx_unknown" }],
+  ])(
+    "a message that forges %s is dead-lettered, and the user's commands are decided",
+    async (_what, reason, change) => {
+      const [first, second] = await given("alice +10", "alice -4");
+      const poison = forged(first, change);
+
+      expect(await consume([poison, first, second], ports)).toEqual([]);
+      expect(deadLetters()).toEqual([[poison.recordId, reason]]);
+      expect(wallet("alice")).toEqual(walletOf(2, 6n));
+      expect(ports.observed.retryCauses).toEqual([]);
+    },
+  );
+
+  it("an accepted command is not dead-lettered with a forged one", async () => {
+    const [accepted] = await given("alice +10");
+    ports.clock.advance(-60_000);
+    const poison = forged(accepted, { id: "tx_unknown" });
+
+    expect(await consume([poison, accepted], ports)).toEqual([poison.recordId, accepted.recordId]);
+    expect(deadLetters()).toEqual([[poison.recordId, "unknown_transaction"]]);
+
+    ports.clock.advance(60_000);
+    expect(await consume([accepted], ports)).toEqual([]);
+    expect(yen("alice")).toBe(10n);
+  });
+});
+
+describe("the time of a decision", () => {
+  it("is the same for a whole batch, and no earlier than that of the previous batch when the clock goes back", async () => {
+    await consume(await given("alice +10"), ports);
+    const records = await given("alice -1", "alice -99");
+    ports.clock.advance(-1000);
+    await consume(records, ports);
+    const times = [...ports.transactions.values()].map(({ decision }) => decision?.decidedAt);
+    expect(times).toEqual(Array(3).fill(timeAt(0)));
   });
 });
 
