@@ -1,19 +1,106 @@
-import { expect, it } from "vitest";
-import { toStatus, toTransaction, toWallet } from "./items.ts";
+import { unmarshall } from "@aws-sdk/util-dynamodb";
+import { describe, expect, it } from "vitest";
+import { commandWith, transactionOf } from "../../testkit/storeContract.ts";
+import { decide } from "../domain/decide.ts";
+import { NO_DETAILS_HASH } from "../domain/hash.ts";
+import { emptyWallet } from "../domain/state.ts";
+import type { Transaction } from "../domain/transaction.ts";
+import {
+  toDecisionAttributes,
+  toInteger,
+  toPendingItem,
+  toStatus,
+  toTransaction,
+  toWallet,
+  toWalletAttributes,
+} from "./items.ts";
 
-it.each([
-  [toWallet, { balances: {} }, "wallet: sequence: Invalid input: expected bigint, received undefined"],
-  [
-    toWallet,
-    { sequence: 1n, balances: { USD: "1.5" } },
-    "wallet: balances.USD: Invalid input: expected bigint, received string",
-  ],
-  [
-    toStatus,
-    { id: "tx_1", status: "lost" },
-    'transaction tx_1: status: Invalid option: expected one of "pending"|"posted"|"rejected"',
-  ],
-  [toTransaction, { id: "tx_1" }, "transaction tx_1: type: Invalid option: expected one of "],
-])("%o of an unreadable item reports its first invalid field", (read, fields, message) => {
-  expect(() => read({ userId: "alice", ...fields })).toThrow(`has an unreadable item, ${message}`);
+const NOW = "2026-11-23T09:30:00.250Z";
+const deposit: Transaction = { ...transactionOf(commandWith({ id: "tx_1" })), reference: "invoice 1" };
+const withoutDetails: Transaction = {
+  ...transactionOf(commandWith({ id: "tx_1", detailsHash: NO_DETAILS_HASH })),
+  salt: undefined,
+};
+/** With money held, after a decision. */
+const wallet = {
+  ...emptyWallet,
+  sequence: 7,
+  available: new Map([["USD", 5n]]),
+  held: new Map([["EUR", 3n]]),
+  decidedAt: NOW,
+  hash: "previous",
+};
+
+function storedItem(transaction: Transaction) {
+  const { decision } = transaction;
+  const item = { ...toPendingItem(transaction), ...(decision && toDecisionAttributes(decision)) };
+  return unmarshall(item, { wrapNumbers: toInteger });
+}
+
+describe("an item", () => {
+  it.each<[string, Transaction]>([
+    ["a pending transaction", deposit],
+    ["a transaction without details", withoutDetails],
+    ["a transaction with metadata", { ...deposit, metadata: { a: "1", "a.b": "" } }],
+    ["a user's first decision", { ...deposit, decision: decide(emptyWallet, deposit, NOW) }],
+    ["a later decision, with money held", { ...deposit, decision: decide(wallet, deposit, NOW) }],
+    [
+      "a rejection",
+      { ...deposit, type: "withdrawal", decision: decide(wallet, { ...deposit, type: "withdrawal" }, NOW) },
+    ],
+  ])("of %s is read as it was written", (_what, transaction) => {
+    expect(toTransaction(storedItem(transaction))).toEqual(transaction);
+  });
+
+  it("of a wallet is read as it was written", () => {
+    const item = { userId: "alice", ...unmarshall(toWalletAttributes(wallet), { wrapNumbers: toInteger }) };
+    expect(toWallet(item)).toEqual({ userId: "alice", wallet });
+  });
+
+  it("leaves out what follows from the rest", () => {
+    const decided = { ...withoutDetails, decision: decide(emptyWallet, withoutDetails, NOW) };
+    const { postings, ...item } = storedItem(decided);
+    expect(Object.keys(postings[0])).toEqual(["currency", "exponent", "amountMinor"]);
+    for (const absent of ["salt", "reference", "metadata", "detailsHash", "held", "previousHash", "rejectionCode"]) {
+      expect(item).not.toHaveProperty(absent);
+    }
+  });
+
+  it.each([
+    [toWallet, { available: {} }, "wallet: sequence: Invalid input: expected bigint, received undefined"],
+    [
+      toWallet,
+      { sequence: 1n, available: { USD: "1.5" } },
+      "wallet: available.USD: Invalid input: expected bigint, received string",
+    ],
+    [
+      toStatus,
+      { id: "tx_1", status: "lost" },
+      'transaction tx_1: status: Invalid option: expected one of "pending"|"posted"|"rejected"',
+    ],
+    [toTransaction, { id: "tx_1" }, "transaction tx_1: type: Invalid option: expected one of "],
+  ])("that %o can't read is reported by its first invalid field", (read, fields, message) => {
+    expect(() => read({ userId: "alice", ...fields })).toThrow(`has an unreadable item, ${message}`);
+  });
+
+  const posted = storedItem({ ...deposit, decision: decide(emptyWallet, deposit, NOW) });
+  const lacks = "it is posted and lacks what the decision wrote";
+  const wrongPosition = `its position is not that of sequence 1 at ${NOW}`;
+  it.each<[string, Record<string, unknown>, string]>([
+    ["without a sequence", { sequence: undefined }, lacks],
+    ["without a time", { decidedAt: undefined }, lacks],
+    ["without a hash", { hash: undefined }, lacks],
+    ["without postings", { postings: undefined }, lacks],
+    ["without balances", { available: undefined }, lacks],
+    ["that is posted with a rejection", { rejectionCode: "balance_limit" }, lacks],
+    ["that is rejected without a code", { status: "rejected" }, "it is rejected and lacks what the decision wrote"],
+    ["without a position", { position: undefined }, wrongPosition],
+    ["with the position of another sequence", { position: `${NOW}#000000000000002` }, wrongPosition],
+    ["with the position of another time", { position: "2026-11-23T09:30:00.251Z#000000000000001" }, wrongPosition],
+    ["with a position that sorts otherwise", { position: `${NOW}#1` }, wrongPosition],
+  ])("of a decision %s is unreadable", (_what, change, problem) => {
+    expect(() => toTransaction({ ...posted, ...change })).toThrow(
+      `has an unreadable item, transaction tx_1: ${problem}`,
+    );
+  });
 });

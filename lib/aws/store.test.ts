@@ -1,7 +1,10 @@
 import { QueryCommand } from "@aws-sdk/lib-dynamodb";
 import { beforeEach, describe, expect, it, vi } from "vitest";
+import { type Position, parsePosition, positionText } from "../ledger/position.ts";
 import { dynamoDocuments } from "./clients.ts";
 import { dynamoStore } from "./store.ts";
+
+const TIME = "2026-11-23T09:30:00.000Z";
 
 /** Of a wallet's decisions the first is in euros, all others are in dollars. */
 const FIRST = {
@@ -11,12 +14,16 @@ const FIRST = {
   currency: "EUR",
   exponent: 2n,
   amountMinor: 1n,
-  fingerprint: "as accepted",
-  createdAt: "2026-11-23T09:30:00.000Z",
+  actor: "owner",
+  contentHash: "as accepted",
+  createdAt: TIME,
   status: "posted",
   sequence: 1n,
-  balanceAfterMinor: 1n,
-  postedAt: "2026-11-23T09:30:00.000Z",
+  decidedAt: TIME,
+  position: positionText({ decidedAt: TIME, sequence: 1 }),
+  postings: [{ currency: "EUR", exponent: 2n, amountMinor: 1n }],
+  available: { EUR: 1n },
+  hash: "of the decision",
 };
 
 beforeEach(() => {
@@ -30,20 +37,20 @@ function walletOf(decisions: number): number[] {
     if (!(command instanceof QueryCommand)) throw new Error("The history is read by queries");
     const { Limit = 0, ExpressionAttributeValues: values = {} } = command.input;
     limits.push(Limit);
-    const newest = (values[":before"] ?? decisions + 1) - 1;
+    const newest = Math.min(parsePosition(values[":last"])?.sequence ?? decisions, decisions);
     const oldest = Math.max(newest - Limit + 1, 1);
     // A read that its limit ends has a key to go on from, even if there is nothing behind it.
     const isAtLimit = newest - oldest + 1 === Limit;
     return {
       Items: newest >= 1 && oldest === 1 && values[":currency"] === "EUR" ? [FIRST] : [],
-      ...(isAtLimit && { LastEvaluatedKey: { sequence: BigInt(oldest) } }),
+      ...(isAtLimit && { LastEvaluatedKey: { position: positionText({ decidedAt: TIME, sequence: oldest }) } }),
     };
   });
   return limits;
 }
 
-function readHistory(currency: string, beforeSequence?: number) {
-  return dynamoStore.readHistory("alice", { limit: 25, beforeSequence, currency, status: undefined });
+function readHistory(currency: string, after?: Position) {
+  return dynamoStore.readHistory("alice", { limit: 25, order: "newest first", after, currency });
 }
 
 describe("a filter on the history", () => {
@@ -51,7 +58,7 @@ describe("a filter on the history", () => {
     "that nothing of %i decisions passes ends with no cursor",
     async (decisions) => {
       walletOf(decisions);
-      expect(await readHistory("JPY")).toEqual({ transactions: [], nextBeforeSequence: undefined });
+      expect(await readHistory("JPY")).toEqual({ transactions: [], end: undefined });
     },
   );
 
@@ -63,11 +70,11 @@ describe("a filter on the history", () => {
 
   it("reads a long history in 13 reads of up to 1,000 items, and continues there with the next page", async () => {
     const limits = walletOf(15_000);
-    const { transactions, nextBeforeSequence } = await readHistory("EUR");
+    const { transactions, end } = await readHistory("EUR");
     expect(limits).toEqual([100, 200, 400, 800, 1000, 1000, 1000, 1000, 1000, 1000, 1000, 1000, 1000]);
-    expect([transactions.length, nextBeforeSequence]).toEqual([0, 15_000 - 10_500 + 1]);
+    expect([transactions.length, end?.sequence]).toEqual([0, 15_000 - 10_500 + 1]);
 
-    const next = await readHistory("EUR", nextBeforeSequence);
+    const next = await readHistory("EUR", end);
     expect(next.transactions.map(({ id }) => id)).toEqual(["tx_1"]);
   });
 });

@@ -97,9 +97,10 @@ function withEntry(minor: ReadonlyMap<string, bigint>, currency: string, changeM
 function rejectionOf(changes: readonly Change[], after: Balances): RejectionCode | undefined {
   const currencies = changes.map(({ currency }) => currency);
   if (currencies.some((currency) => availableOf(after, currency) < 0n)) return "insufficient_funds";
-  const isCredit = changes.some(({ amountMinor }) => amountMinor > 0n);
-  if (isCredit && currenciesOf(after).length > CURRENCIES_MAX) return "currency_limit";
-  if (currencies.some((currency) => balanceOf(after, currency) > MINOR_UNITS_MAX)) return "balance_limit";
+  // The limits are for what adds money: a wallet that is above one can always be debited.
+  const credited = changes.filter(({ amountMinor }) => amountMinor > 0n).map(({ currency }) => currency);
+  if (credited.length > 0 && currenciesOf(after).length > CURRENCIES_MAX) return "currency_limit";
+  if (credited.some((currency) => balanceOf(after, currency) > MINOR_UNITS_MAX)) return "balance_limit";
   return undefined;
 }
 

@@ -1,14 +1,17 @@
-import { beforeEach, describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, it, vi } from "vitest";
 import { httpEvent, lambdaContext } from "../../testkit/events.ts";
 import { consumeSent, type InMemoryPorts, inMemoryPorts, submissionWith } from "../../testkit/inMemoryPorts.ts";
+import { NO_DETAILS_HASH } from "../domain/hash.ts";
 import { transactionId } from "../ledger/idempotency.ts";
 import { type Submission, submit } from "../ledger/submit.ts";
 import { deposit as depositSpecification } from "./commands/deposit.ts";
 import { readSubmission, respondToSubmission } from "./movement.ts";
 import { HttpProblem, PROBLEMS } from "./problem.ts";
 import { problemResponse } from "./response.ts";
-import type { HttpEvent } from "./route.ts";
+import { callerOf, type HttpEvent } from "./route.ts";
 import { problemSchema, transactionSchema } from "./schemas.ts";
+
+vi.mock(import("./route.ts"), async (original) => ({ ...(await original()), callerOf: vi.fn() }));
 
 const deposit = submissionWith({ userId: "auth0|alice" });
 const withdrawal: Submission = { ...deposit, type: "withdrawal" };
@@ -35,6 +38,8 @@ async function respond(submission: Submission, prefer?: string) {
 }
 
 const id = transactionId("auth0|alice", "key-1");
+/** Of the deposit. */
+const POSTING = { currency: "USD", amount: "12.34", held: "0.00", balanceAfter: "12.34", heldAfter: "0.00" };
 const location = `/v1/users/auth0%7Calice/transactions/${id}`;
 
 describe("readSubmission", () => {
@@ -47,10 +52,12 @@ describe("readSubmission", () => {
 
   const read = (event: HttpEvent) => readSubmission(event, lambdaContext, depositSpecification);
 
-  it("reads the submission of a deposit", () => {
+  it.each(["owner", "admin"] as const)("reads the submission of a deposit by the %s", (actor) => {
+    vi.mocked(callerOf).mockReturnValueOnce(actor);
     expect(read(httpEvent(request))).toEqual({
       type: "deposit",
       userId: "alice",
+      actor,
       idempotencyKey: "key-1",
       currency: "USD",
       amount: "1.50",
@@ -84,19 +91,23 @@ describe("without Prefer: wait", () => {
         amount: "12.34",
         status: "pending",
         sequence: null,
-        balanceAfter: null,
+        actor: "owner",
         createdAt: "2026-11-23T09:30:00.000Z",
-        postedAt: null,
+        decidedAt: null,
+        postings: [],
+        rejection: null,
         reference: null,
         metadata: {},
-        rejection: null,
+        detailsHash: NO_DETAILS_HASH,
+        previousHash: null,
+        hash: null,
       },
     });
     expect(ports.clock.sleeps).toEqual([]);
   });
 
   it.each([
-    ["is posted", deposit, { status: "posted", sequence: 1, balanceAfter: "12.34" }],
+    ["is posted", deposit, { status: "posted", sequence: 1, postings: [POSTING] }],
     ["was rejected", withdrawal, { status: "rejected", rejection: { code: "insufficient_funds" } }],
   ])("responds to a replay with 202 and the current state when the command %s", async (_what, submission, body) => {
     await respond(submission);
@@ -115,7 +126,14 @@ describe("with Prefer: wait", () => {
     expect(response).toMatchObject({
       status: 201,
       headers: { location, "preference-applied": "wait=5" },
-      body: { status: "posted", sequence: 1, balanceAfter: "12.34", postedAt: expect.any(String) },
+      body: {
+        status: "posted",
+        sequence: 1,
+        decidedAt: expect.any(String),
+        postings: [POSTING],
+        previousHash: null,
+        hash: expect.any(String),
+      },
     });
     expect(response.headers).not.toHaveProperty("idempotency-replayed");
   });
@@ -130,13 +148,13 @@ describe("with Prefer: wait", () => {
         type: "urn:antler:problem:insufficient_funds",
         status: 422,
         code: "insufficient_funds",
-        detail: "The balance does not cover the withdrawal",
+        detail: "The available balance does not cover the withdrawal",
         requestId: "request-1",
         transaction: {
           id,
           status: "rejected",
           sequence: 1,
-          balanceAfter: "0.00",
+          postings: [],
           rejection: { code: "insufficient_funds" },
         },
       },

@@ -2,9 +2,20 @@ import fc from "fast-check";
 import { describe, expect, it, onTestFinished } from "vitest";
 import * as z from "zod";
 import { httpEvent } from "../../testkit/events.ts";
+import { inMemoryPorts } from "../../testkit/inMemoryPorts.ts";
 import { HttpProblem } from "./problem.ts";
-import { acceptsGzip, readIdempotencyKey, readJson, readQuery, readUserId, readWaitSeconds } from "./request.ts";
-import { historyQuery, movementBody } from "./schemas.ts";
+import {
+  acceptsCsv,
+  acceptsGzip,
+  readIdempotencyKey,
+  readJson,
+  readQuery,
+  readUserId,
+  readWaitSeconds,
+  refuseFuture,
+  refuseReversed,
+} from "./request.ts";
+import { balancesQuery, historyQuery, movementBody, statementQuery } from "./schemas.ts";
 
 const MOVEMENT = { currency: "USD", amount: "12.34" };
 const BODY = JSON.stringify(MOVEMENT);
@@ -353,12 +364,9 @@ describe("readQuery of the history", () => {
   });
 
   it("reads every parameter", () => {
-    expect(read({ limit: "100", cursor: "abc", currency: "USD", status: "posted" })).toEqual({
-      limit: 100,
-      cursor: "abc",
-      currency: "USD",
-      status: "posted",
-    });
+    const query = { cursor: "abc", type: "deposit", currency: "USD", status: "posted" };
+    const period = { from: "2026-11-23T09:30:00.000Z", to: "2026-11-24T09:30:00.000Z" };
+    expect(read({ limit: "100", ...query, ...period })).toEqual({ limit: 100, ...query, ...period });
   });
 
   it.each([
@@ -368,6 +376,7 @@ describe("readQuery of the history", () => {
     ["cursor", "x".repeat(65), "must be the `nextCursor` of a page"],
     ["currency", "", CURRENCY],
     ["status", "pending", "must be posted or rejected"],
+    ["type", "transfer", "must be deposit or withdrawal"],
     ["offset", "10", UNKNOWN],
     ["constructor", "x", UNKNOWN],
     ["__proto__", "x", UNKNOWN],
@@ -383,6 +392,98 @@ describe("readQuery of the history", () => {
   });
 });
 
+describe("a time in a query", () => {
+  const read = (at: string) => readQuery(httpEvent({ query: { at } }), balancesQuery).at;
+
+  it("is optional", () => {
+    expect(readQuery(httpEvent(), balancesQuery)).toEqual({});
+  });
+
+  it.each([
+    ["2026-11-23T09:30:00.123Z", "2026-11-23T09:30:00.123Z"],
+    ["2026-11-23T09:30:00.1Z", "2026-11-23T09:30:00.100Z"],
+    ["2026-11-23T09:30:00Z", "2026-11-23T09:30:00.000Z"],
+    ["2026-11-23T09:30:00+01:00", "2026-11-23T08:30:00.000Z"],
+    ["2026-11-23T23:30:00.5-05:30", "2026-11-24T05:00:00.500Z"],
+    ["2028-02-29T00:00:00Z", "2028-02-29T00:00:00.000Z"],
+  ])("is read from %s as %s", (at, time) => {
+    expect(read(at)).toBe(time);
+  });
+
+  const refusals = {
+    "must be a time such as 2026-11-23T09:30:00Z": [
+      ...["", "now", "2026-11-23", "2026-11-23T09:30:00", "2026-11-23 09:30:00Z", "1795426200000"],
+      ...["2026-02-30T00:00:00Z", "2026-02-29T00:00:00Z", "2026-13-01T00:00:00Z", "2026-11-23T24:00:00Z"],
+      ...["2026-11-23T09:60:00Z", "2026-11-23T09:30:60Z", "2026-11-23T09:30:00 01:00", "26-11-23T09:30:00Z"],
+    ],
+    "must have at most milliseconds": ["2026-11-23T09:30:00.1234Z", "2026-11-23T09:30:00.0001+01:00"],
+    // As texts these would sort before all other times.
+    "must be in the years 0000 to 9999, UTC": ["9999-12-31T23:59:59-00:01", "0000-01-01T00:00:00+00:01"],
+  };
+  it.each(Object.entries(refusals))("%s, so these are refused: %j", (detail, times) => {
+    for (const at of times) {
+      expect(problemOf(() => read(at))?.options.errors).toEqual([{ parameter: "at", detail }]);
+    }
+  });
+});
+
+describe("readQuery of a statement", () => {
+  it("has a default limit of 100 and no default period", () => {
+    const query = { currency: "USD" };
+    expect(readQuery(httpEvent({ query }), statementQuery)).toEqual({ currency: "USD", limit: 100 });
+  });
+
+  it("requires a currency", () => {
+    const detail = 'must be the code of a currency, such as "USD"';
+    const errors = problemOf(() => readQuery(httpEvent(), statementQuery))?.options.errors;
+    expect(errors).toEqual([{ parameter: "currency", detail }]);
+  });
+});
+
+describe("refuseFuture", () => {
+  const { clock } = inMemoryPorts();
+  const [now, later] = ["2026-11-23T09:30:00.000Z", "2026-11-23T09:30:00.001Z"];
+
+  it.each([{ at: now }, { at: undefined }, { from: undefined, to: "2026-11-23T09:29:59.999Z" }])(
+    "accepts %o",
+    (times) => {
+      expect(problemOf(() => refuseFuture(times, clock))).toBeUndefined();
+    },
+  );
+
+  it("names every time that is 1 ms after now, or later", () => {
+    const problem = problemOf(() => refuseFuture({ at: later, from: now, to: "2027-01-01T00:00:00.000Z" }, clock));
+    const detail = "must not be in the future";
+    expect(problem).toMatchObject({
+      code: "validation_failed",
+      options: {
+        errors: [
+          { parameter: "at", detail },
+          { parameter: "to", detail },
+        ],
+      },
+    });
+  });
+});
+
+describe("refuseReversed", () => {
+  const [early, late] = ["2026-11-23T09:30:00.000Z", "2026-11-23T09:30:00.001Z"];
+
+  it.each([{}, { from: late }, { to: early }, { from: early, to: early }, { from: early, to: late }])(
+    "accepts %o",
+    (period) => {
+      expect(problemOf(() => refuseReversed(period))).toBeUndefined();
+    },
+  );
+
+  it("refuses a period that ends before it starts", () => {
+    expect(problemOf(() => refuseReversed({ from: late, to: early }))).toMatchObject({
+      code: "validation_failed",
+      options: { errors: [{ parameter: "to", detail: "must not be before from" }] },
+    });
+  });
+});
+
 it("no error of a request has a message of zod, for any body and query", () => {
   const { localeError } = z.config();
   z.config({ localeError: () => "a message of zod" });
@@ -391,13 +492,16 @@ it("no error of a request has a message of zod, for any body and query", () => {
   const value = fc.oneof(text, fc.jsonValue(), fc.dictionary(text, fc.oneof(text, fc.jsonValue())));
   const fields = { currency: value, amount: value, reference: value, metadata: value, other: value };
   const body = fc.oneof(value, fc.record(fields, { requiredKeys: [] }));
-  const query = fc.dictionary(fc.constantFrom("limit", "cursor", "currency", "status", "offset"), text);
+  const names = fc.constantFrom("limit", "cursor", "currency", "status", "type", "from", "to", "at", "offset");
+  const query = fc.dictionary(names, text);
   fc.assert(
     fc.property(body, query, (body, query) => {
       for (const read of [
         () => readJson(post(JSON.stringify(body)), movementBody),
         () => readJson(post(JSON.stringify(body)), z.strictObject({ other: z.union([z.iso.date(), z.uuid()]) })),
         () => readQuery(httpEvent({ query }), historyQuery),
+        () => readQuery(httpEvent({ query }), statementQuery),
+        () => readQuery(httpEvent({ query }), balancesQuery),
         () => readUserId(httpEvent({ pathParameters: query })),
       ]) {
         const errors = problemOf(read)?.options.errors ?? [];
@@ -426,5 +530,28 @@ describe("acceptsGzip", () => {
     expect(acceptsGzip(httpEvent({ headers: header === undefined ? {} : { "accept-encoding": header } }))).toBe(
       expected,
     );
+  });
+});
+
+describe("acceptsCsv", () => {
+  it.each([
+    [undefined, false],
+    ["", false],
+    ["*/*", false],
+    ["application/json", false],
+    ["application/json, text/csv", false],
+    ["text/csv;q=0", false],
+    ["text/csv;q=0.5, application/json", false],
+    ["text/csv;q=0.5, application/*;q=0.6", false],
+    ["text/html, */*;q=0.8", false],
+    ["text/csvx", false],
+    ["text/csv", true],
+    ["Text/CSV; header=present", true],
+    ["text/*", true],
+    ["text/csv, application/json;q=0.9", true],
+    ["application/json;q=0.1, text/csv ; q=0.2", true],
+    ["text/csv, */*", true],
+  ])("of %j is %j", (accept, expected) => {
+    expect(acceptsCsv(httpEvent({ headers: accept === undefined ? {} : { accept } }))).toBe(expected);
   });
 });

@@ -6,7 +6,7 @@ import { logger } from "../runtime/telemetry.ts";
 import type { Caller } from "./authenticate.ts";
 import { HttpProblem } from "./problem.ts";
 import { jsonResponse, type Response } from "./response.ts";
-import { type CallerRole, publicRoute, userRoute } from "./route.ts";
+import { type CallerRole, callerOf, publicRoute, userRoute } from "./route.ts";
 import { problemSchema } from "./schemas.ts";
 
 /** Here a token is `subject scope scope`. authenticate.test.ts tests real tokens. */
@@ -97,6 +97,31 @@ describe("a route of a user", () => {
     expect(response.statusCode).toBe(422);
     expect(problemOf(response)).toMatchObject({ code: "validation_failed", errors: [{ parameter: "userId" }] });
     expect(work).not.toHaveBeenCalled();
+  });
+});
+
+describe("the caller of a route", () => {
+  async function callerIn(authorization: string, roles?: readonly CallerRole[]): Promise<unknown> {
+    const event = httpEvent({ headers: { authorization }, pathParameters: { userId: "alice" } });
+    const { body } = await userRoute(roles).handler(async (handled) => jsonResponse(200, callerOf(handled)))(
+      event,
+      lambdaContext,
+    );
+    return JSON.parse(body ?? "");
+  }
+
+  it.each([
+    ["owner", "alice", undefined],
+    ["admin", "service wallets:admin", undefined],
+    ["owner", "alice wallets:admin", undefined],
+    ["admin", "alice wallets:admin", ["admin"]],
+  ] as const)("is the %s for the token %j", async (caller, authorization, roles) => {
+    expect(await callerIn(authorization, roles)).toBe(caller);
+  });
+
+  it("is unknown in a public route", async () => {
+    work.mockImplementation(async () => jsonResponse(200, callerOf(httpEvent())));
+    expect(await asPublic()).toMatchObject({ statusCode: 500 });
   });
 });
 

@@ -166,9 +166,11 @@ const time = (description: string) =>
   z
     .optional(
       z.pipe(
-        z.iso
-          .datetime({ offset: true, error: "must be a time such as 2026-11-23T09:30:00Z" })
-          .check(z.regex(/:\d\d(\.\d{1,3})?(Z|[+-])/, "must have at most milliseconds")),
+        z.iso.datetime({ offset: true, error: "must be a time such as 2026-11-23T09:30:00Z", abort: true }).check(
+          z.regex(/:\d\d(\.\d{1,3})?(Z|[+-])/, "must have at most milliseconds"),
+          // A year of more digits has a sign, with which times do not sort as texts.
+          z.refine((text) => /^\d{4}-/.test(new Date(text).toISOString()), "must be in the years 0000 to 9999, UTC"),
+        ),
         z.transform((text) => new Date(text).toISOString()),
       ),
     )

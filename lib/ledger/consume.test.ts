@@ -1,7 +1,8 @@
 import { beforeEach, describe, expect, it } from "vitest";
+import { timeAt } from "../../testkit/histories.ts";
 import { type InMemoryPorts, inMemoryPorts, recordOf, submissionWith } from "../../testkit/inMemoryPorts.ts";
 import { MINOR_UNITS_MAX } from "../domain/money.ts";
-import type { Wallet } from "../domain/wallet.ts";
+import { emptyWallet, type Wallet } from "../domain/state.ts";
 import { consume } from "./consume.ts";
 import { type DeadLetterReason, type QueueRecord, TransientError, UnsupportedMessage } from "./ports.ts";
 import { submit } from "./submit.ts";
@@ -41,8 +42,17 @@ const idOf = ({ body }: QueueRecord): string => JSON.parse(body).id;
 
 const malformed = (userId: string): QueueRecord => ({ recordId: "record-malformed", groupId: userId, body: "{" });
 
-const walletOf = (sequence: number, yen: bigint): Wallet => ({ sequence, balances: new Map([["JPY", yen]]) });
-const yen = (userId: string) => ports.wallets.get(userId)?.balances.get("JPY");
+/** A wallet of yen after this many decisions, to start from or to compare with. */
+const walletOf = (sequence: number, yen: bigint): Wallet => ({
+  ...emptyWallet,
+  sequence,
+  available: new Map(yen === 0n ? [] : [["JPY", yen]]),
+});
+const wallet = (userId: string) => {
+  const stored = ports.wallets.get(userId);
+  return stored && { ...stored, decidedAt: undefined, hash: undefined };
+};
+const yen = (userId: string) => ports.wallets.get(userId)?.available.get("JPY");
 const statuses = () => [...ports.transactions.values()].map(({ decision }) => decision?.outcome.status ?? "pending");
 const deadLetters = () => ports.deadLetters.map(({ record, reason }) => [record.recordId, reason]);
 const callsOf = (operation: string) => ports.calls.filter((call) => call.startsWith(operation));
@@ -63,20 +73,20 @@ describe("one batch", () => {
 
     expect(ports.calls).toEqual(["readWallets alice", "commit alice"]);
     expect(statuses()).toEqual(["posted", "posted", "rejected", "posted", "posted"]);
-    expect(ports.wallets.get("alice")).toEqual(walletOf(5, 0n));
+    expect(wallet("alice")).toEqual(walletOf(5, 0n));
     expect([...ports.transactions.values()].map(({ decision }) => decision)).toMatchObject([
-      { sequence: 1, balanceAfterMinor: 100n },
-      { sequence: 2, balanceAfterMinor: 70n },
-      { sequence: 3, balanceAfterMinor: 70n, outcome: { code: "insufficient_funds" } },
-      { sequence: 4, balanceAfterMinor: 75n },
-      { sequence: 5, balanceAfterMinor: 0n },
+      { sequence: 1, postings: [{ balanceAfterMinor: 100n }] },
+      { sequence: 2, postings: [{ balanceAfterMinor: 70n }] },
+      { sequence: 3, postings: [], outcome: { code: "insufficient_funds" } },
+      { sequence: 4, postings: [{ balanceAfterMinor: 75n }] },
+      { sequence: 5, postings: [{ balanceAfterMinor: 0n }] },
     ]);
   });
 
   it("acknowledges a rejection, because it is an outcome", async () => {
     expect(await consume(await given("alice -1"), ports)).toEqual([]);
     expect(statuses()).toEqual(["rejected"]);
-    expect(ports.wallets.get("alice")).toEqual({ sequence: 1, balances: new Map() });
+    expect(wallet("alice")).toEqual(walletOf(1, 0n));
     expect(ports.deadLetters).toEqual([]);
   });
 
@@ -94,7 +104,7 @@ describe("one batch", () => {
     await consume(await given("alice +10"), ports);
     await consume(await given("alice -4", "alice +1"), ports);
 
-    expect(ports.wallets.get("alice")).toEqual(walletOf(3, 7n));
+    expect(wallet("alice")).toEqual(walletOf(3, 7n));
   });
 
   it("of several users takes one read and one write, and decides each user independently", async () => {
@@ -103,7 +113,7 @@ describe("one batch", () => {
 
     expect(await consume(records, ports)).toEqual([]);
     expect(ports.calls).toEqual(["readWallets alice bob", "commit alice bob"]);
-    expect(yen("alice")).toBe(0n);
+    expect(yen("alice")).toBeUndefined();
     expect(yen("bob")).toBe(10n);
     expect(ports.wallets.get("bob")?.sequence).toBe(2);
   });
@@ -157,7 +167,7 @@ describe("a failure of one user's writes", () => {
 
     expect(await consume(records, ports)).toEqual(["record-1", "record-2"]);
     expect(await consume(records, ports)).toEqual([]);
-    expect(ports.wallets.get("alice")).toEqual(walletOf(2, 7n));
+    expect(wallet("alice")).toEqual(walletOf(2, 7n));
   });
 });
 
@@ -219,7 +229,7 @@ describe("a transient error of the store", () => {
     ports.fail("commit", "after");
 
     expect(await consume(records, ports)).toEqual([]);
-    expect(ports.wallets.get("alice")).toEqual(walletOf(2, 7n));
+    expect(wallet("alice")).toEqual(walletOf(2, 7n));
     expect(ports.deadLetters).toEqual([]);
   });
 });
@@ -233,7 +243,7 @@ describe("a conflict with another writer", () => {
 
     expect(await consume(await given("alice -10"), ports)).toEqual([]);
     expect(statuses()).toEqual(["rejected"]);
-    expect(ports.wallets.get("alice")).toEqual(walletOf(5, 2n));
+    expect(wallet("alice")).toEqual(walletOf(5, 2n));
     expect(ports.observed.retried).toEqual(["alice"]);
   });
 
@@ -241,7 +251,7 @@ describe("a conflict with another writer", () => {
     writeBeforeCommit(theirs);
 
     expect(await consume(await given("alice +1"), ports)).toEqual([]);
-    expect(ports.wallets.get("alice")).toEqual(walletOf(5, 3n));
+    expect(wallet("alice")).toEqual(walletOf(5, 3n));
   });
 
   it("that persists releases the records after a bounded number of attempts, with growing pauses", async () => {
@@ -287,7 +297,7 @@ describe("a record that was already decided", () => {
     const [fresh] = await given("alice -4");
 
     expect(await consume([old, fresh], ports)).toEqual([]);
-    expect(ports.wallets.get("alice")).toEqual(walletOf(2, 6n));
+    expect(wallet("alice")).toEqual(walletOf(2, 6n));
     expect(ports.deadLetters).toEqual([]);
   });
 
@@ -315,7 +325,7 @@ describe("a record that was already decided", () => {
     const duplicate = { ...deposit, recordId: "record-duplicate" };
 
     expect(await consume([deposit, withdrawal, duplicate], ports)).toEqual([]);
-    expect(ports.wallets.get("alice")).toEqual(walletOf(2, 0n));
+    expect(wallet("alice")).toEqual(walletOf(2, 0n));
     expect(callsOf("commit")).toHaveLength(1);
   });
 
@@ -340,7 +350,9 @@ describe("a record that can't be decided", () => {
       "unknown_transaction",
       (accepted) => ({ ...forged(accepted, { userId: "mallory" }), groupId: "mallory" }),
     ],
-    ["it has another fingerprint", "content_mismatch", changed({ fingerprint: "another" })],
+    ["it has another details hash", "content_mismatch", changed({ detailsHash: "another" })],
+    ["it has another actor", "content_mismatch", changed({ actor: "admin" })],
+    ["it has another time", "content_mismatch", changed({ createdAt: "2026-11-23T09:29:59.999Z" })],
     ["it has another amount", "content_mismatch", changed({ amountMinor: "777777" })],
     ["it has another type", "content_mismatch", changed({ type: "withdrawal" })],
     ["it has another currency", "content_mismatch", changed({ currency: "NONE" })],
@@ -359,7 +371,8 @@ describe("a record that can't be decided", () => {
         [poison.recordId, reason],
         [poison.recordId, reason],
       ]);
-      expect(ports.wallets).toEqual(new Map([["alice", walletOf(1, 10n)]]));
+      expect([...ports.wallets.keys()]).toEqual(["alice"]);
+      expect(wallet("alice")).toEqual(walletOf(1, 10n));
     });
 
     it.each([0, 1, 2])("is dead-lettered alone at index %i of a batch; the others are decided in order", async (at) => {
@@ -369,7 +382,8 @@ describe("a record that can't be decided", () => {
       expect(await consume([...records.slice(0, at), poison, ...records.slice(at)], ports)).toEqual([]);
       expect(ports.observed.deadLettered).toEqual([`${poison.recordId} ${reason}`]);
       expect(deadLetters()).toEqual([[poison.recordId, reason]]);
-      expect(ports.wallets).toEqual(new Map([["alice", walletOf(2, 0n)]]));
+      expect([...ports.wallets.keys()]).toEqual(["alice"]);
+      expect(wallet("alice")).toEqual(walletOf(2, 0n));
     });
   });
 
@@ -380,7 +394,7 @@ describe("a record that can't be decided", () => {
     expect(await consume(records, ports)).toEqual([]);
     expect(deadLetters()).toEqual([["record-2", "invalid_write"]]);
     expect(statuses()).toEqual(["posted", "pending", "posted", "posted"]);
-    expect(ports.wallets.get("alice")).toEqual(walletOf(2, 0n));
+    expect(wallet("alice")).toEqual(walletOf(2, 0n));
     expect(yen("bob")).toBe(1n);
   });
 
@@ -407,7 +421,82 @@ describe("a record that can't be decided", () => {
       [unknown.recordId, "unknown_transaction"],
       ["record-malformed", "malformed"],
     ]);
-    expect(ports.wallets.get("alice")).toEqual(walletOf(2, 9n));
+    expect(wallet("alice")).toEqual(walletOf(2, 9n));
+  });
+});
+
+describe("a clock that is behind", () => {
+  const createdAt = timeAt(60_000);
+
+  it.each([
+    ["the user's last decision", () => void ports.wallets.set("alice", { ...walletOf(1, 5n), decidedAt: createdAt })],
+    ["the command", () => ports.clock.advance(-60_000)],
+  ])("%s by more than 5 s leaves the user's records in the queue, and no others", async (_whom, happens) => {
+    const [alices] = await given("alice +10");
+    happens();
+    const [bobs] = await given("bob +1");
+
+    expect(await consume([alices, bobs], ports)).toEqual([alices.recordId]);
+    expect(statuses()).toEqual(["pending", "posted"]);
+    expect(new Set(ports.observed.retryCauses)).toEqual(new Set(["clock_behind"]));
+    expect(ports.observed.failed[0]?.error).toBeInstanceOf(TransientError);
+    expect(ports.deadLetters).toEqual([]);
+
+    ports.clock.advance(120_000);
+    expect(await consume([alices], ports)).toEqual([]);
+    expect(statuses()).toEqual(["posted", "posted"]);
+  });
+
+  it.each([
+    [5000, []],
+    [5001, ["clock_behind"]],
+  ])("the last decision by %i ms decides no earlier than that, after the retries %j", async (aheadMs, retries) => {
+    const records = await given("alice +10");
+    ports.wallets.set("alice", { ...walletOf(1, 5n), decidedAt: timeAt(aheadMs) });
+
+    expect(await consume(records, ports)).toEqual([]);
+    expect(ports.observed.retryCauses).toEqual(retries);
+    expect(ports.wallets.get("alice")?.decidedAt).toBe(timeAt(aheadMs));
+  });
+
+  it.each<[string, DeadLetterReason, Readonly<Record<string, string>>]>([
+    ["the time of an accepted command", "content_mismatch", { createdAt }],
+    ["a command that was not accepted", "unknown_transaction", { createdAt, id: "tx_unknown" }],
+  ])(
+    "a message that forges %s is dead-lettered, and the user's commands are decided",
+    async (_what, reason, change) => {
+      const [first, second] = await given("alice +10", "alice -4");
+      const poison = forged(first, change);
+
+      expect(await consume([poison, first, second], ports)).toEqual([]);
+      expect(deadLetters()).toEqual([[poison.recordId, reason]]);
+      expect(wallet("alice")).toEqual(walletOf(2, 6n));
+      expect(ports.observed.retryCauses).toEqual([]);
+    },
+  );
+
+  it("an accepted command is not dead-lettered with a forged one", async () => {
+    const [accepted] = await given("alice +10");
+    ports.clock.advance(-60_000);
+    const poison = forged(accepted, { id: "tx_unknown" });
+
+    expect(await consume([poison, accepted], ports)).toEqual([poison.recordId, accepted.recordId]);
+    expect(deadLetters()).toEqual([[poison.recordId, "unknown_transaction"]]);
+
+    ports.clock.advance(60_000);
+    expect(await consume([accepted], ports)).toEqual([]);
+    expect(yen("alice")).toBe(10n);
+  });
+});
+
+describe("the time of a decision", () => {
+  it("is the same for a whole batch, and no earlier than that of the previous batch when the clock goes back", async () => {
+    await consume(await given("alice +10"), ports);
+    const records = await given("alice -1", "alice -99");
+    ports.clock.advance(-1000);
+    await consume(records, ports);
+    const times = [...ports.transactions.values()].map(({ decision }) => decision?.decidedAt);
+    expect(times).toEqual(Array(3).fill(timeAt(0)));
   });
 });
 

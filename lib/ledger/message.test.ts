@@ -1,15 +1,11 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { COMMAND_TYPES } from "../domain/command.ts";
+import { commandWith } from "../../testkit/storeContract.ts";
+import { ACTORS, COMMAND_TYPES, type Command } from "../domain/command.ts";
 import { MINOR_UNITS_MAX } from "../domain/money.ts";
-import { decodeMessage, encodeMessage, isOfOtherVersion, type Message } from "./message.ts";
+import { decodeMessage, encodeMessage, isOfOtherVersion, messageOf } from "./message.ts";
 
-const message: Message = {
-  command: { type: "deposit", id: "tx_1", userId: "alice", currency: "USD", amountMinor: 1234n },
-  fingerprint: "f".repeat(43),
-  acceptedAt: "2026-11-23T09:30:00.000Z",
-  requestId: "request-1",
-};
+const message = messageOf(commandWith({ id: "tx_1", amountMinor: 1234n }), "request-1");
 
 /** The message's body with something changed, or left out if it is undefined. */
 function bodyWith(change: Record<string, unknown>): string {
@@ -21,22 +17,22 @@ const text = (maxLength: number) => fc.string({ minLength: 1, maxLength });
 
 describe("a message", () => {
   it("is decoded as it was encoded", () => {
-    const messages = fc.record({
-      command: fc.record({
-        type: fc.constantFrom(...COMMAND_TYPES),
-        id: text(64),
-        userId: text(128),
-        currency: text(16),
-        amountMinor: fc.bigInt({ min: 1n, max: MINOR_UNITS_MAX }),
-      }),
-      fingerprint: text(64),
-      acceptedAt: fc
+    const commands: fc.Arbitrary<Command> = fc.record({
+      type: fc.constantFrom(...COMMAND_TYPES),
+      id: text(64),
+      userId: text(128),
+      actor: fc.constantFrom(...ACTORS),
+      createdAt: fc
         .date({ noInvalidDate: true, min: new Date("2000-01-01"), max: new Date("2999-01-01") })
         .map((date) => date.toISOString()),
-      requestId: fc.string({ maxLength: 128 }),
+      currency: text(16),
+      exponent: fc.nat(36),
+      amountMinor: fc.bigInt({ min: 1n, max: MINOR_UNITS_MAX }),
+      detailsHash: text(64),
     });
     fc.assert(
-      fc.property(messages, (sent) => {
+      fc.property(commands, fc.string({ maxLength: 128 }), (command, requestId) => {
+        const sent = messageOf(command, requestId);
         expect(decodeMessage(encodeMessage(sent))).toEqual(sent);
       }),
       { numRuns: 500 },
@@ -44,7 +40,7 @@ describe("a message", () => {
   });
 
   it.each([1n, MINOR_UNITS_MAX])("carries the amount %s without loss", (amountMinor) => {
-    const sent = { ...message, command: { ...message.command, amountMinor } };
+    const sent = messageOf(commandWith({ amountMinor }), "request-1");
     expect(decodeMessage(encodeMessage(sent))?.command.amountMinor).toBe(amountMinor);
   });
 
@@ -69,7 +65,7 @@ describe("a message", () => {
     ["an amount with a leading zero", bodyWith({ amountMinor: "01" })],
     ["an amount with a point", bodyWith({ amountMinor: "1.0" })],
     ["an amount in hexadecimal", bodyWith({ amountMinor: "0x1" })],
-    ["an amount of 39 digits", bodyWith({ amountMinor: `1${"0".repeat(38)}` })],
+    ["an amount of 37 digits", bodyWith({ amountMinor: `1${"0".repeat(36)}` })],
     ["an amount that is a JSON number", bodyWith({ amountMinor: 1234 })],
     ["an amount that is null", bodyWith({ amountMinor: null })],
     ["an empty id", bodyWith({ id: "" })],
@@ -79,8 +75,15 @@ describe("a message", () => {
     ["a user with half a surrogate pair", bodyWith({ userId: "alice\ud800" })],
     ["a request id with half a surrogate pair", bodyWith({ requestId: "\udc00" })],
     ["an empty currency", bodyWith({ currency: "" })],
-    ["an empty fingerprint", bodyWith({ fingerprint: "" })],
-    ["a time that is none", bodyWith({ acceptedAt: "yesterday" })],
+    ["an empty details hash", bodyWith({ detailsHash: "" })],
+    ["a content hash of its own", bodyWith({ contentHash: message.contentHash })],
+    ["another actor", bodyWith({ actor: "service" })],
+    ["a negative exponent", bodyWith({ exponent: -1 })],
+    ["an exponent above 36", bodyWith({ exponent: 37 })],
+    ["an exponent in a string", bodyWith({ exponent: "2" })],
+    ["a time that is none", bodyWith({ createdAt: "yesterday" })],
+    ["a time without milliseconds, which sorts otherwise", bodyWith({ createdAt: "2026-11-23T09:30:00Z" })],
+    ["a time of another zone, which sorts otherwise", bodyWith({ createdAt: "2026-11-23T10:30:00.000+01:00" })],
     ["a long request id", bodyWith({ requestId: "x".repeat(129) })],
   ])("is not decoded from %s", (_what, body) => {
     expect(decodeMessage(body)).toBeUndefined();
@@ -89,18 +92,21 @@ describe("a message", () => {
   it("of version 1 is decoded as it was sent in November 2026", () => {
     const body =
       '{"version":1,"type":"withdrawal","id":"tx_U4mTpvkLEue5WwRVJC9WLs6SPZiRYKfICn0vZaP8jH0","userId":"alice",' +
-      '"currency":"USD","amountMinor":"12345","fingerprint":"kq2bJyn4Rv0cSBqI8Ka0Xw_9k3Zc4EnM1YbW2l0aW5s",' +
-      '"acceptedAt":"2026-11-24T09:30:00.000Z","requestId":"5c1ba9a2-4ac0-4f4b-9a0b-7a4d3b1c2e8f"}';
+      '"actor":"admin","createdAt":"2026-11-24T09:30:00.000Z","currency":"USD","exponent":2,"amountMinor":"12345",' +
+      '"detailsHash":"kq2bJyn4Rv0cSBqI8Ka0Xw_9k3Zc4EnM1YbW2l0aW5s","requestId":"5c1ba9a2-4ac0-4f4b-9a0b-7a4d3b1c2e8f"}';
     expect(decodeMessage(body)).toEqual({
       command: {
         type: "withdrawal",
         id: "tx_U4mTpvkLEue5WwRVJC9WLs6SPZiRYKfICn0vZaP8jH0",
         userId: "alice",
+        actor: "admin",
+        createdAt: "2026-11-24T09:30:00.000Z",
         currency: "USD",
+        exponent: 2,
         amountMinor: 12345n,
+        detailsHash: "kq2bJyn4Rv0cSBqI8Ka0Xw_9k3Zc4EnM1YbW2l0aW5s",
       },
-      fingerprint: "kq2bJyn4Rv0cSBqI8Ka0Xw_9k3Zc4EnM1YbW2l0aW5s",
-      acceptedAt: "2026-11-24T09:30:00.000Z",
+      contentHash: "FDUllQG7-cN0ymaiZ8Bw9vxbcaPPbxARSHCS0vxf5Bo",
       requestId: "5c1ba9a2-4ac0-4f4b-9a0b-7a4d3b1c2e8f",
     });
   });
@@ -121,5 +127,25 @@ describe("a message", () => {
 
   it.each(Object.keys(JSON.parse(encodeMessage(message))))("is not decoded without its %s", (field) => {
     expect(decodeMessage(bodyWith({ [field]: undefined }))).toBeUndefined();
+  });
+
+  it.each([
+    ["type", "withdrawal"],
+    ["id", "tx_2"],
+    ["userId", "bob"],
+    ["actor", "admin"],
+    ["createdAt", "2026-11-23T09:30:00.001Z"],
+    ["currency", "EUR"],
+    ["exponent", 3],
+    ["amountMinor", "1235"],
+    ["detailsHash", "another"],
+  ])("with another %s has another content hash", (field, value) => {
+    const other = decodeMessage(bodyWith({ [field]: value }));
+    expect(other?.contentHash).toMatch(/^[A-Za-z0-9_-]{43}$/);
+    expect(other?.contentHash).not.toBe(message.contentHash);
+  });
+
+  it("with another request id has the same content hash, because a repeated request has another", () => {
+    expect(decodeMessage(bodyWith({ requestId: "request-2" }))?.contentHash).toBe(message.contentHash);
   });
 });

@@ -1,7 +1,9 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import { consumeSent, type InMemoryPorts, inMemoryPorts, submissionWith } from "../../testkit/inMemoryPorts.ts";
+import { contentHashOf, detailsHashOf, NO_DETAILS_HASH } from "../domain/hash.ts";
 import type { Transaction } from "../domain/transaction.ts";
-import { fingerprintOf, transactionId } from "./idempotency.ts";
+import { transactionId } from "./idempotency.ts";
+import { encodeMessage } from "./message.ts";
 import { TransientError } from "./ports.ts";
 import { awaitOutcome, type Submission, submit } from "./submit.ts";
 
@@ -20,41 +22,54 @@ async function accepted(submission: Submission): Promise<Transaction> {
 
 const refused = (problem: string) => ({ accepted: false, problem });
 /** Alice's wallet after the deposit. */
-const DEPOSITED = { sequence: 1, balances: new Map([["USD", 1234n]]) };
+const DEPOSITED = { sequence: 1, available: new Map([["USD", 1234n]]) };
 const stored = () => [...ports.transactions.values()];
 
 describe("a new submission", () => {
   it("is stored first, then sent, and then accepted as pending", async () => {
     const submitted = await submit(deposit, ports);
 
-    const id = transactionId("alice", "key-1");
-    expect(submitted).toEqual({
-      accepted: true,
-      replayed: false,
-      transaction: {
-        id,
-        userId: "alice",
-        type: "deposit",
-        currency: "USD",
-        exponent: 2,
-        amountMinor: 1234n,
-        reference: "invoice 1",
-        metadata: { orderId: "A-1" },
-        fingerprint: fingerprintOf({ ...deposit, amountMinor: 1234n }),
-        createdAt: "2026-11-23T09:30:00.000Z",
-        decision: undefined,
-      },
-    });
     expect(ports.calls).toEqual(["listCurrencies", "putPending alice", "send alice"]);
-    expect(stored()).toEqual([expect.objectContaining({ id, decision: undefined })]);
-    expect(ports.sent).toEqual([
-      {
-        command: { type: "deposit", id, userId: "alice", currency: "USD", amountMinor: 1234n },
-        fingerprint: fingerprintOf({ ...deposit, amountMinor: 1234n }),
-        acceptedAt: "2026-11-23T09:30:00.000Z",
-        requestId: "request-1",
-      },
-    ]);
+    const [transaction] = stored();
+    if (!transaction) throw new Error("Nothing is stored");
+    expect(submitted).toEqual({ accepted: true, replayed: false, transaction });
+    const details = { salt: transaction.salt, reference: "invoice 1", metadata: { orderId: "A-1" } };
+    const command = {
+      id: transactionId("alice", "key-1"),
+      userId: "alice",
+      type: "deposit",
+      actor: "owner",
+      createdAt: "2026-11-23T09:30:00.000Z",
+      currency: "USD",
+      exponent: 2,
+      amountMinor: 1234n,
+      detailsHash: detailsHashOf(details),
+    } as const;
+    const contentHash = contentHashOf(command);
+    expect(transaction).toEqual({ ...command, ...details, contentHash, decision: undefined });
+    // Reference, metadata and salt stay in the store.
+    expect(ports.sent.map(encodeMessage)).toEqual([encodeMessage({ command, contentHash, requestId: "request-1" })]);
+  });
+
+  it("has a random salt of 128 bits, which hides equal details from one who compares hashes", async () => {
+    const [one, two] = [await accepted(deposit), await accepted({ ...deposit, idempotencyKey: "key-2" })];
+    expect(Buffer.from(one.salt ?? "", "base64url")).toHaveLength(16);
+    expect(one.salt).not.toBe(two.salt);
+    expect(one.detailsHash).not.toBe(two.detailsHash);
+  });
+
+  it.each([
+    ["neither reference nor metadata has no salt and the constant details hash", {}, true],
+    ["a reference has a salt and a details hash of its own", { reference: "invoice 1" }, false],
+    ["metadata has a salt and a details hash of its own", { metadata: { orderId: "A-1" } }, false],
+  ])("with %s", async (_what, details, isWithout) => {
+    const { salt, detailsHash } = await accepted(submissionWith(details));
+    expect([salt === undefined, detailsHash === NO_DETAILS_HASH]).toEqual([isWithout, isWithout]);
+  });
+
+  it.each(["owner", "admin"] as const)("stores and sends the %s who asks for it", async (actor) => {
+    expect(await accepted({ ...deposit, actor })).toMatchObject({ actor });
+    expect(ports.sent).toMatchObject([{ command: { actor } }]);
   });
 
   it("is another transaction under an equal key of another user", async () => {
@@ -77,9 +92,10 @@ describe("a repeated submission", () => {
       transaction: first,
     });
     expect(ports.transactions.size).toBe(1);
-    expect(ports.sent.map(({ acceptedAt, requestId }) => [acceptedAt, requestId])).toEqual([
-      [first.createdAt, "request-1"],
-      [first.createdAt, "request-2"],
+    const { contentHash } = first;
+    expect(ports.sent).toMatchObject([
+      { contentHash, requestId: "request-1" },
+      { contentHash, requestId: "request-2" },
     ]);
   });
 
@@ -89,7 +105,7 @@ describe("a repeated submission", () => {
     await submit(deposit, ports);
     await consumeSent(ports);
 
-    expect(ports.wallets.get("alice")).toEqual(DEPOSITED);
+    expect(ports.wallets.get("alice")).toMatchObject(DEPOSITED);
   });
 
   it("is stored once if both arrive at the same time", async () => {
@@ -106,7 +122,7 @@ describe("a repeated submission", () => {
     expect(await submit(deposit, ports)).toMatchObject({
       accepted: true,
       replayed: true,
-      transaction: { decision: { sequence: 1, balanceAfterMinor: 1234n, outcome: { status: "posted" } } },
+      transaction: { decision: { ...DEPOSITED, outcome: { status: "posted" } } },
     });
     expect(ports.sent).toEqual([]);
   });
@@ -123,6 +139,12 @@ describe("a repeated submission", () => {
       transaction: { decision: { outcome: { status: "rejected", code: "insufficient_funds" } } },
     });
     expect(ports.sent).toEqual([]);
+  });
+
+  it("by an admin is answered with the owner's command as it was accepted", async () => {
+    const first = await accepted(deposit);
+    expect(await submit({ ...deposit, actor: "admin" }, ports)).toMatchObject({ replayed: true, transaction: first });
+    expect(ports.sent).toMatchObject([{ command: { actor: "owner" } }, { command: { actor: "owner" } }]);
   });
 
   it("treats the same amount in another notation as the same content", async () => {
@@ -166,7 +188,7 @@ describe("a failure", () => {
       expect(await submit(deposit, ports)).toMatchObject({ accepted: true, replayed: left.stored === 1 });
       expect(ports.sent).toHaveLength(left.sent + 1);
       await consumeSent(ports);
-      expect(ports.wallets.get("alice")).toEqual(DEPOSITED);
+      expect(ports.wallets.get("alice")).toMatchObject(DEPOSITED);
       expect(ports.transactions.size).toBe(1);
     },
   );

@@ -1,0 +1,117 @@
+import { createHash } from "node:crypto";
+import { describe, expect, it } from "vitest";
+import { commandWith } from "../../testkit/storeContract.ts";
+import type { Command } from "./command.ts";
+import { decide } from "./decide.ts";
+import { contentHashOf, detailsHashOf, hashOf, NO_DETAILS_HASH } from "./hash.ts";
+import { emptyWallet } from "./state.ts";
+import type { Decision, Details, Posting } from "./transaction.ts";
+
+const HASH = /^[A-Za-z0-9_-]{43}$/;
+const command = commandWith({ id: "tx_1" });
+
+const COMMAND_CHANGES: readonly Partial<Command>[] = [
+  { id: "tx_2" },
+  { userId: "bob" },
+  { type: "withdrawal" },
+  { actor: "admin" },
+  { createdAt: "2026-11-23T09:30:00.001Z" },
+  { currency: "EUR" },
+  { exponent: 3 },
+  { amountMinor: 101n },
+  { detailsHash: "another" },
+];
+
+describe("the content hash", () => {
+  it.each(COMMAND_CHANGES)("is another with %o", (change) => {
+    expect(contentHashOf(command)).toMatch(HASH);
+    expect(contentHashOf({ ...command, ...change })).not.toBe(contentHashOf(command));
+  });
+
+  it("covers every field of a command", () => {
+    expect(COMMAND_CHANGES.flatMap(Object.keys).sort()).toEqual(Object.keys(command).sort());
+  });
+
+  it("differs where the texts of two fields differ only in where one ends", () => {
+    const split = { ...command, id: 'tx_1","x', userId: "alice" };
+    expect(contentHashOf(split)).not.toBe(contentHashOf({ ...command, id: "tx_1", userId: 'x","alice' }));
+  });
+});
+
+describe("the hash of a decision", () => {
+  const held = new Map([["EUR", 5n]]);
+  const previous = { ...emptyWallet, available: new Map([["EUR", 7n]]), held, sequence: 7, hash: "previous" };
+  const decision = decide(previous, command, "2026-11-23T09:30:00.250Z");
+  const posting = (change: Partial<Posting>): Partial<Decision> => ({
+    postings: decision.postings.map((each) => ({ ...each, ...change })),
+  });
+
+  it("is a SHA-256 in base64url", () => {
+    expect(decision.hash).toMatch(HASH);
+  });
+
+  it.each(COMMAND_CHANGES)("is another for a command with %o", (change) => {
+    expect(hashOf({ ...command, ...change }, decision)).not.toBe(decision.hash);
+  });
+
+  it.each<[string, Partial<Decision>]>([
+    ["sequence", { sequence: 9 }],
+    ["time", { decidedAt: "2026-11-23T09:30:00.251Z" }],
+    ["outcome", { outcome: { status: "rejected", code: "balance_limit" } }],
+    ["previous hash", { previousHash: "another" }],
+    ["previous hash, which is absent", { previousHash: undefined }],
+    ["available balance", { available: new Map([...decision.available, ["USD", 101n]]) }],
+    [
+      "available balance of a currency that did not change",
+      { available: new Map([...decision.available, ["EUR", 8n]]) },
+    ],
+    ["currency with a balance", { available: new Map([...decision.available, ["JPY", 1n]]) }],
+    ["held balance", { held: new Map([["EUR", 6n]]) }],
+    ["split of a balance", { available: new Map([...decision.available, ["EUR", 6n]]), held: new Map([["EUR", 6n]]) }],
+    ["posting's currency", posting({ currency: "EUR" })],
+    ["posting's exponent", posting({ exponent: 3 })],
+    ["posting's amount", posting({ amountMinor: -100n })],
+    ["posting's held amount", posting({ heldMinor: 1n })],
+    ["posting's balance after", posting({ balanceAfterMinor: 101n })],
+    ["posting's held balance after", posting({ heldAfterMinor: 1n })],
+    ["number of postings", { postings: [] }],
+  ])("is another with another %s", (_what, change) => {
+    expect(hashOf(command, { ...decision, ...change })).not.toBe(decision.hash);
+  });
+
+  it("is another with another code of the rejection", () => {
+    const hashes = (["insufficient_funds", "currency_limit", "balance_limit"] as const).map((code) =>
+      hashOf(command, { ...decision, outcome: { status: "rejected", code } }),
+    );
+    expect(new Set(hashes).size).toBe(3);
+  });
+
+  it("is the same in whatever order the balances are stored", () => {
+    const available = new Map([...decision.available].reverse());
+    expect(hashOf(command, { ...decision, available })).toBe(decision.hash);
+  });
+});
+
+describe("the details hash", () => {
+  const details: Details = { salt: "AAAAAAAAAAAAAAAAAAAAAA", reference: "invoice 1", metadata: { a: "1", b: "2" } };
+
+  it.each<[string, Partial<Details>]>([
+    ["salt", { salt: "AAAAAAAAAAAAAAAAAAAAAB" }],
+    ["reference", { reference: "invoice 2" }],
+    ["absent reference", { reference: undefined }],
+    ["value", { metadata: { a: "1", b: "3" } }],
+    ["key", { metadata: { a: "1", c: "2" } }],
+    ["absent metadata", { metadata: undefined }],
+  ])("is another with another %s", (_what, change) => {
+    expect(detailsHashOf({ ...details, ...change })).not.toBe(detailsHashOf(details));
+  });
+
+  it("is the same in whatever order the metadata are", () => {
+    expect(detailsHashOf({ ...details, metadata: { b: "2", a: "1" } })).toBe(detailsHashOf(details));
+  });
+
+  it("of no details, which have no salt, is a constant", () => {
+    const text = '{"metadata":{},"reference":null}';
+    expect(NO_DETAILS_HASH).toBe(createHash("sha256").update(text).digest("base64url"));
+  });
+});
