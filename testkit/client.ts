@@ -6,6 +6,7 @@ import {
   currenciesSchema,
   historySchema,
   problemSchema,
+  statementSchema,
   transactionSchema,
 } from "../lib/http/schemas.ts";
 import { issueToken } from "../localstack/identityProvider.ts";
@@ -65,8 +66,12 @@ export class Client {
     return balances.find((balance) => balance.currency === currency)?.amount;
   }
 
-  async balances() {
-    return checked(balancesSchema, await this.get("balances"), 200);
+  async balances(query: { readonly at?: string } = {}) {
+    return checked(balancesSchema, await this.get(`balances?${new URLSearchParams(query)}`), 200);
+  }
+
+  async statement(query: Record<string, string>) {
+    return checked(statementSchema, await this.get(`statements?${new URLSearchParams(query)}`), 200);
   }
 
   async history(query: Record<string, string> = {}) {

@@ -1,10 +1,12 @@
+import { randomUUID } from "node:crypto";
 import { fold } from "../lib/domain/decide.ts";
 import { emptyWallet } from "../lib/domain/state.ts";
 import { type DecidedTransaction, isDecided, statusOf } from "../lib/domain/transaction.ts";
+import { transactionId } from "../lib/ledger/idempotency.ts";
 import { positionText } from "../lib/ledger/position.ts";
 import type { LedgerReader } from "../lib/ledger/verify.ts";
 import type { InMemoryPorts } from "./inMemoryPorts.ts";
-import { pendingTransaction } from "./storeContract.ts";
+import { commandWith, transactionOf } from "./storeContract.ts";
 
 /** A deposit, `+5 USD`, or a withdrawal, `-5 USD`, of minor units. */
 type Move = `${"+" | "-"}${number} ${string}`;
@@ -22,12 +24,9 @@ export function decideAt(ports: InMemoryPorts, ...steps: readonly Step[]): Decid
   return steps.map(([milliseconds, move, userId = "alice"]) => {
     const [change = "", currency = ""] = move.split(" ");
     const amountMinor = BigInt(change.slice(1));
-    const pending = pendingTransaction(
-      userId,
-      change.startsWith("+") ? "deposit" : "withdrawal",
-      amountMinor,
-      currency,
-    );
+    const type = change.startsWith("+") ? "deposit" : "withdrawal";
+    const id = transactionId(userId, randomUUID());
+    const pending = transactionOf(commandWith({ id, userId, type, currency, amountMinor }));
     const { wallet, decisions } = fold(ports.wallets.get(userId) ?? emptyWallet, [pending], timeAt(milliseconds));
     const [decision] = decisions;
     if (!decision) throw new Error("A command has no decision");
