@@ -12,7 +12,7 @@ export interface LoadOutcomes {
   readonly unanswered: number;
   /** Users whose history has a gap, or contains a command twice. */
   readonly broken: readonly string[];
-  /** From `createdAt` to `postedAt` of every posted command, by the ledger's clocks. */
+  /** From `createdAt` to `decidedAt` of every posted command, by the ledger's clocks. */
   readonly acceptedToPostedMs: readonly number[];
 }
 
@@ -26,7 +26,7 @@ const pageSchema = z.object({
       sequence: z.int(),
       status: z.enum(["posted", "rejected"]),
       createdAt: z.string(),
-      postedAt: z.string().nullable(),
+      decidedAt: z.string(),
     }),
   ),
   nextCursor: z.string().nullable(),
@@ -73,7 +73,7 @@ export async function readOutcomes(
     undecided: users.flatMap(({ undecided }) => undecided),
     unanswered: users.reduce((sum, { unanswered }) => sum + unanswered, 0),
     broken: users.filter(({ history }) => !isComplete(history)).map(({ userId }) => userId),
-    acceptedToPostedMs: posted.map(({ createdAt, postedAt }) => Date.parse(postedAt ?? "") - Date.parse(createdAt)),
+    acceptedToPostedMs: posted.map(({ createdAt, decidedAt }) => Date.parse(decidedAt) - Date.parse(createdAt)),
   };
 }
 

@@ -10,11 +10,12 @@ import { pathToFileURL } from "node:url";
 import { afterAll, describe, expect, test } from "vitest";
 import * as z from "zod";
 import { bundleFunctions } from "../../infra/bundle.ts";
-import { encodeMessage } from "../../lib/ledger/message.ts";
+import { encodeMessage, messageOf } from "../../lib/ledger/message.ts";
 import { issueToken, serveKeySet } from "../../localstack/identityProvider.ts";
 import { listen } from "../../localstack/tcp.ts";
 import { httpEvent, sqsEvent } from "../../testkit/events.ts";
 import { collect } from "../../testkit/stack.ts";
+import { commandWith } from "../../testkit/storeContract.ts";
 
 const BYTES_MAX = 350_000;
 
@@ -34,6 +35,7 @@ const UNWANTED = [
 const STATUSES = {
   commands: 503,
   balances: 503,
+  statements: 503,
   transactions: 503,
   transaction: 503,
   currencies: 503,
@@ -139,12 +141,7 @@ describe("the bundle of a function", { timeout: 30_000 }, () => {
   });
 
   test("of consume starts, and fails its records while AWS fails", async () => {
-    const body = encodeMessage({
-      command: { type: "deposit", id: "tx_1", userId: "alice", currency: "USD", amountMinor: 1n },
-      fingerprint: "fingerprint",
-      acceptedAt: new Date().toISOString(),
-      requestId: randomUUID(),
-    });
+    const body = encodeMessage(messageOf(commandWith(), randomUUID()));
     const { result } = await call("consume", sqsEvent([{ recordId: "record", groupId: "alice", body }]));
     expect(result).toEqual({ batchItemFailures: [{ itemIdentifier: "record" }] });
     expectSignedCalls();

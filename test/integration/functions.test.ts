@@ -7,11 +7,13 @@ import { handler as health } from "../../functions/health.ts";
 import { ports } from "../../lib/aws/adapters.ts";
 import { dynamoDocuments } from "../../lib/aws/clients.ts";
 import { transactionId } from "../../lib/ledger/idempotency.ts";
+import { encodeMessage, messageOf } from "../../lib/ledger/message.ts";
 import { serveKeySet } from "../../localstack/identityProvider.ts";
 import { tokenOf } from "../../testkit/client.ts";
 import { startEngines } from "../../testkit/engines.ts";
 import { httpEvent, lambdaContext, sqsEvent } from "../../testkit/events.ts";
 import { receive, receivedRecord, remove, sendRaw } from "../../testkit/queue.ts";
+import { commandWith } from "../../testkit/storeContract.ts";
 
 /** The functions' handlers on real engines. The test replaces API Gateway and the event source mapping. */
 const engines = await startEngines("dynoxide");
@@ -63,7 +65,7 @@ describe("the functions on real engines", () => {
     const replayed = await sendDeposit("carol", "key-1");
     expect(replayed).toMatchObject({ statusCode: 202, headers: { "idempotency-replayed": "true" } });
     expect(await deliver()).toEqual({ received: 1, failed: [] });
-    expect(await ports.store.readWallet("carol")).toEqual({ sequence: 1, balances: new Map([["USD", 100n]]) });
+    expect(await ports.store.readWallet("carol")).toMatchObject({ sequence: 1, available: new Map([["USD", 100n]]) });
   });
 
   test("ten commands of one user are one batch and one write", async () => {
@@ -72,39 +74,29 @@ describe("the functions on real engines", () => {
     expect(await deliver()).toEqual({ received: 10, failed: [] });
     expect(commit).toHaveBeenCalledTimes(1);
     commit.mockRestore();
-    expect(await ports.store.readWallet("dave")).toEqual({ sequence: 10, balances: new Map([["USD", 5500n]]) });
+    expect(await ports.store.readWallet("dave")).toMatchObject({ sequence: 10, available: new Map([["USD", 5500n]]) });
   });
 
   test("a record that can't be parsed is dead-lettered and does not block the next one", async () => {
     await sendRaw(engines.queueUrl, "erin", "{not json");
     await sendDeposit("erin", "key-1");
     expect(await deliver()).toEqual({ received: 2, failed: [] });
-    expect(await ports.store.readWallet("erin")).toEqual({ sequence: 1, balances: new Map([["USD", 100n]]) });
+    expect(await ports.store.readWallet("erin")).toMatchObject({ sequence: 1, available: new Map([["USD", 100n]]) });
     expect(await receive(engines.deadLetterQueueUrl)).toMatchObject([
       { Body: "{not json", MessageAttributes: { reason: { StringValue: "malformed" } } },
     ]);
   });
 
   test("a message whose command was not accepted moves no money", async () => {
-    const body = {
-      version: 1,
-      type: "deposit",
-      id: transactionId("mallory", "never sent"),
-      userId: "mallory",
-      currency: "USD",
-      amountMinor: "1000000",
-      fingerprint: "made up",
-      acceptedAt: "2026-11-23T09:30:00.000Z",
-      requestId: "",
-    };
-    await sendRaw(engines.queueUrl, "mallory", JSON.stringify(body));
+    const command = commandWith({ id: transactionId("mallory", "never sent"), userId: "mallory" });
+    await sendRaw(engines.queueUrl, "mallory", encodeMessage(messageOf(command, "")));
     expect(await deliver()).toEqual({ received: 1, failed: [] });
     expect(await ports.store.readWallet("mallory")).toBeUndefined();
   });
 
   test("a balance in a currency that the currencies table lacks is left out of the response", async () => {
-    const balancesOfGrace = { NONE: 5n, USD: 100n };
-    const Item = { userId: "grace", sequence: 1, balances: balancesOfGrace, updatedAt: "2026-11-23T09:30:00.000Z" };
+    const head = { sequence: 1, decidedAt: "2026-11-23T09:30:00.000Z", hash: "x" };
+    const Item = { userId: "grace", ...head, available: { NONE: 5n, USD: 100n }, held: {} };
     await dynamoDocuments.send(new PutCommand({ TableName: process.env.WALLETS_TABLE, Item }));
     const { statusCode, body = "" } = await balances(
       httpEvent({
@@ -115,7 +107,7 @@ describe("the functions on real engines", () => {
       lambdaContext,
     );
     expect(statusCode).toBe(200);
-    expect(body).toContain('{"currency":"USD","amount":"1.00"}');
+    expect(body).toContain('{"currency":"USD","amount":"1.00","held":"0.00","available":"1.00"}');
     expect(body).not.toContain("NONE");
   });
 
@@ -124,6 +116,6 @@ describe("the functions on real engines", () => {
     const event = sqsEvent((await receive(engines.queueUrl)).map(receivedRecord));
     await consume(event);
     await consume(event);
-    expect(await ports.store.readWallet("frank")).toEqual({ sequence: 1, balances: new Map([["USD", 100n]]) });
+    expect(await ports.store.readWallet("frank")).toMatchObject({ sequence: 1, available: new Map([["USD", 100n]]) });
   });
 });

@@ -81,7 +81,7 @@ describe("the metrics for Prometheus", () => {
 
     // The histogram includes the delays that the transactions show.
     const history = [...(await alice.history()).data, ...(await bob.history()).data];
-    const postedDelays = decided.map(({ postedAt, createdAt }) => Date.parse(postedAt ?? "") - Date.parse(createdAt));
+    const postedDelays = decided.map(({ decidedAt, createdAt }) => Date.parse(decidedAt ?? "") - Date.parse(createdAt));
     const delaySeconds = added(before, after, "antler_decision_delay_seconds_sum");
     expect(history).toHaveLength(6);
     expect(delaySeconds).toBeGreaterThanOrEqual(postedDelays.reduce((sum, each) => sum + each) / 1000 - 1e-6);

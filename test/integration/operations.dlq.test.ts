@@ -3,8 +3,8 @@ import { afterAll, beforeEach, describe, expect, test } from "vitest";
 import { ports } from "../../lib/aws/adapters.ts";
 import { type ReceivedDeadLetter, sqsDeadLetters } from "../../lib/aws/deadLetters.ts";
 import { consume } from "../../lib/ledger/consume.ts";
-import { fingerprintOf, transactionId } from "../../lib/ledger/idempotency.ts";
-import { decodeMessage, encodeMessage } from "../../lib/ledger/message.ts";
+import { transactionId } from "../../lib/ledger/idempotency.ts";
+import { decodeMessage, encodeMessage, messageOf } from "../../lib/ledger/message.ts";
 import { type DeadLetterQueue, redrive } from "../../lib/ledger/redrive.ts";
 import { submit } from "../../lib/ledger/submit.ts";
 import { newUser } from "../../testkit/client.ts";
@@ -12,6 +12,7 @@ import { startEngines } from "../../testkit/engines.ts";
 import { submissionWith } from "../../testkit/inMemoryPorts.ts";
 import { consumeAll, receiveAll, receivedRecord, sendRaw } from "../../testkit/queue.ts";
 import { run } from "../../testkit/stack.ts";
+import { commandWith } from "../../testkit/storeContract.ts";
 
 /** `npm run dlq` on real engines. */
 const engines = await startEngines("dynoxide");
@@ -94,10 +95,10 @@ describe("npm run dlq -- list and show", () => {
   });
 
   test("escape the text of a message, so that it can neither start a line nor control the terminal", async () => {
-    const command = { type: "deposit", currency: "US\nD", amountMinor: 100n } as const;
-    const forged = { ...command, id: "tx\u202e", userId: "mallory\x1b[2K\nDead-letter messages: 0" };
-    const message = { fingerprint: "print", acceptedAt: new Date().toISOString(), requestId: "request\t\\" };
-    const record = { recordId: "1", groupId: "mallory", body: encodeMessage({ command: forged, ...message }) };
+    const userId = "mallory\x1b[2K\nDead-letter messages: 0";
+    const forged = commandWith({ id: "tx\u202e", userId, currency: "US\nD" });
+    const body = encodeMessage(messageOf(forged, "request\t\\"));
+    const record = { recordId: "1", groupId: "mallory", body };
     await ports.queue.sendToDeadLetters(record, "malformed");
     await sendRaw(engines.deadLetterQueueUrl, "unknown", "{not\njson\t\\");
 
@@ -156,25 +157,20 @@ describe("npm run dlq -- redrive", () => {
     for (const message of messages) await ports.queue.sendToDeadLetters(receivedRecord(message), "invalid_write");
     const observer = { committed() {}, retried() {}, deadLettered() {}, failed() {} };
     await consume(messages.slice(0, 1).map(receivedRecord), { ...ports, observer });
-    expect(await ports.store.readWallet(alice)).toEqual({ sequence: 1, balances: new Map([["USD", 100n]]) });
+    expect(await ports.store.readWallet(alice)).toMatchObject({ sequence: 1, available: new Map([["USD", 100n]]) });
 
     expect((await dlq("redrive")).output).toContain("Resent: 2\n");
     await consumeAll(engines.queueUrl);
-    expect(await ports.store.readWallet(alice)).toEqual({ sequence: 2, balances: new Map([["USD", 300n]]) });
+    expect(await ports.store.readWallet(alice)).toMatchObject({ sequence: 2, available: new Map([["USD", 300n]]) });
   });
 
   test("of a forged message posts the accepted command, also when SQS dropped the genuine message", async () => {
     const alice = newUser();
     const accepted = submissionWith({ userId: alice, amount: "1.00" });
     const id = transactionId(alice, "key-1");
-    const command = { type: "deposit", id, userId: alice, currency: "USD", amountMinor: 999_999_999n } as const;
+    const forged = commandWith({ id, userId: alice, amountMinor: 999_999_999n });
     // The attacker knows the key, and sends first, under the deduplication id of the genuine message.
-    await ports.queue.send({
-      command,
-      fingerprint: fingerprintOf({ ...accepted, amountMinor: 100n }),
-      acceptedAt: "2026-11-23T09:30:00.000Z",
-      requestId: "forged",
-    });
+    await ports.queue.send(messageOf(forged, "forged"));
     await consumeAll(engines.queueUrl);
     expect((await dlq("list")).output).toMatch(new RegExp(`${id}  unknown_transaction`));
     expect(await submit(accepted, ports)).toMatchObject({ accepted: true });
@@ -186,7 +182,7 @@ describe("npm run dlq -- redrive", () => {
 
     expect((await dlq("redrive")).output).toContain("Resent: 1\n");
     await consumeAll(engines.queueUrl);
-    expect(await ports.store.readWallet(alice)).toEqual({ sequence: 1, balances: new Map([["USD", 100n]]) });
+    expect(await ports.store.readWallet(alice)).toMatchObject({ sequence: 1, available: new Map([["USD", 100n]]) });
     expect(await receiveAll(engines.deadLetterQueueUrl)).toEqual([]);
   });
 
@@ -200,7 +196,7 @@ describe("npm run dlq -- redrive", () => {
 
     expect((await dlq("redrive")).output).toContain("Resent: 3\n");
     await consumeAll(engines.queueUrl);
-    expect(await ports.store.readWallet(alice)).toEqual({ sequence: 3, balances: new Map([["USD", 600n]]) });
+    expect(await ports.store.readWallet(alice)).toMatchObject({ sequence: 3, available: new Map([["USD", 600n]]) });
     expect(await receiveAll(engines.deadLetterQueueUrl)).toEqual([]);
   });
 

@@ -2,6 +2,7 @@ import { PutCommand } from "@aws-sdk/lib-dynamodb";
 import { afterAll, beforeEach, describe, expect, test } from "vitest";
 import { ports } from "../../lib/aws/adapters.ts";
 import { dynamoDocuments } from "../../lib/aws/clients.ts";
+import { messageOf } from "../../lib/ledger/message.ts";
 import { TransientError } from "../../lib/ledger/ports.ts";
 import { requeue } from "../../lib/ledger/requeue.ts";
 import { submit } from "../../lib/ledger/submit.ts";
@@ -77,17 +78,14 @@ describe("npm run requeue", () => {
     const alice = newUser();
     const first = await putUnsent(alice, 100n, 30 * MINUTE_MS);
     const second = await putUnsent(alice, 50n, 20 * MINUTE_MS);
-    for (const { id, userId, type, currency, amountMinor, fingerprint, createdAt } of [first, second]) {
-      const command = { id, userId, type, currency, amountMinor };
-      await ports.queue.send({ command, fingerprint, acceptedAt: createdAt, requestId: "request-1" });
-    }
+    for (const transaction of [first, second]) await ports.queue.send(messageOf(transaction, "request-1"));
     await requeueTool("--older-than", "10m");
     await requeueTool("--older-than", "10m");
     await consumeAll(engines.queueUrl);
     await requeueTool("--older-than", "10m");
     await consumeAll(engines.queueUrl);
     expect(await amountsOf(alice)).toEqual([100n, 50n]);
-    expect(await ports.store.readWallet(alice)).toEqual({ sequence: 2, balances: new Map([["USD", 150n]]) });
+    expect(await ports.store.readWallet(alice)).toMatchObject({ sequence: 2, available: new Map([["USD", 150n]]) });
   });
 
   test("sends no later command of a user after one that could not be sent", async () => {
