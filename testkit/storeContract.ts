@@ -224,6 +224,11 @@ export function describeStoreContract(store: LedgerStore): void {
       expect(await read({ to: times[1] })).toEqual([1]);
       expect(await read({ from: times[1], to: times[2] })).toEqual([2]);
       expect(await read({ from: times[2], to: times[0] })).toEqual([]);
+      // A cursor of another period does not widen this one.
+      const [first, last] = ["2020-01-01T00:00:00.000Z", "2030-01-01T00:00:00.000Z"];
+      const period = { from: times[1], to: times[2] };
+      expect(await read({ ...period, after: { decidedAt: first, sequence: 1 } })).toEqual([2]);
+      expect(await read({ ...period, order: "newest first", after: { decidedAt: last, sequence: 9 } })).toEqual([2]);
     });
   });
 }

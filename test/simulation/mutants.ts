@@ -20,16 +20,24 @@ const STORE = "lib/aws/store.ts";
 const BATCH = "lib/ledger/batch.ts";
 const COMMIT = "lib/ledger/commitBatch.ts";
 const CONSUME = "lib/ledger/consume.ts";
-const MESSAGE = "lib/ledger/message.ts";
 const SUBMIT = "lib/ledger/submit.ts";
 const REDRIVE = "lib/ledger/redrive.ts";
-const WALLET = "lib/domain/wallet.ts";
+const DECIDE = "lib/domain/decide.ts";
+const HASH = "lib/domain/hash.ts";
+const ITEMS = "lib/aws/items.ts";
+const PAST = "lib/ledger/past.ts";
+const STATEMENT = "lib/ledger/statement.ts";
+const POSITION = "lib/ledger/position.ts";
 const ROUTE = "lib/http/route.ts";
 
+/** What the content hash contains. */
+const CONTENT = [
+  ...["id", "userId", "type", "actor", "createdAt", "currency", "exponent", "amountMinor.toString()", "detailsHash"],
+];
+
 const WITHOUT_SEQUENCE = [
-  ['before ? "#sequence = :before" : "attribute_not_exists(userId)"', "...[]"],
-  ['...(before && { ":before": before.sequence }),', ""],
-  ["ConditionExpression: [...[],", 'ConditionExpression: ["attribute_not_exists(nothing)",'],
+  ['before ? "#sequence = :before" : "attribute_not_exists(userId)"', '"attribute_not_exists(nothing)"'],
+  ['...(before && { ":before": number(before.sequence) }),', ""],
 ] as const;
 
 const KEPT_WALLET = [
@@ -47,45 +55,37 @@ export const MUTANTS: readonly Mutant[] = [
     name: "the wallet's write does not check the sequence, and the wallet is a cached one",
     edits: [...edits(STORE, WITHOUT_SEQUENCE), ...edits(COMMIT, KEPT_WALLET)],
   },
-  mutant("a decision is written over a decision", STORE, ['"#status = :pending",', ""], ['":pending": "pending",', ""]),
   mutant(
-    "a decision does not check the fingerprint",
+    "a decision is written over a decision",
     STORE,
-    ['"fingerprint = :fingerprint",', ""],
-    ['":fingerprint": message.fingerprint,', ""],
+    ['"#status = :pending AND contentHash = :contentHash"', '"contentHash = :contentHash"'],
+    ['":pending": text("pending"),\n        ":contentHash"', '":contentHash"'],
   ),
   mutant(
-    "a decision does not check the amount",
+    "a decision does not check the content hash",
     STORE,
-    ['"amountMinor = :amountMinor",', ""],
-    ['":amountMinor": amountMinor,', ""],
+    ['"#status = :pending AND contentHash = :contentHash"', '"#status = :pending"'],
+    ['":contentHash": text(contentHash),', ""],
   ),
-  mutant(
-    "a decision does not check the type",
-    STORE,
-    ['"#type = :type",', ""],
-    ['"#type": "type",', ""],
-    ['":type": type,', ""],
-  ),
-  mutant(
-    "a decision does not check the currency",
-    STORE,
-    ['"currency = :currency",', ""],
-    ['":currency": currency,\n        ":amountMinor"', '":amountMinor"'],
+  ...["type", "actor", "createdAt", "currency", "exponent", "amountMinor.toString()", "detailsHash"].map((field) =>
+    mutant(`the content hash leaves out ${field}`, HASH, [
+      `[${CONTENT.join(", ")}]`,
+      `[${CONTENT.filter((name) => name !== field).join(", ")}]`,
+    ]),
   ),
   mutant("a forged message of a decided transaction is dropped", STORE, [
-    "!hasContentOf(message, stored)",
+    "stored.contentHash?.S !== contentHash",
     'stored.status?.S === "pending"',
   ]),
   mutant("a stored transaction is put again", STORE, [
     'ConditionExpression: "attribute_not_exists(id)",\n          ReturnValuesOnConditionCheckFailure: "ALL_OLD",',
     "",
   ]),
-  mutant("the wallet is written as it was before the decisions", STORE, [
-    '":balances": Object.fromEntries(wallet.balances)',
-    '":balances": Object.fromEntries(before ? before.balances : wallet.balances)',
+  mutant("the wallet is written with the balances before the decisions", STORE, [
+    "toWalletAttributes(wallet)",
+    "toWalletAttributes({ ...wallet, available: before?.available ?? wallet.available })",
   ]),
-  mutant("every decision is written as posted", STORE, ['":status": outcome.status,', '":status": "posted",']),
+  mutant("every decision is written as posted", ITEMS, ["status: text(outcome.status),", 'status: text("posted"),']),
   mutant("a cancelled transaction counts as committed", STORE, [
     '? { kind: "conflict", detail: codes.join(", ") }',
     '? { kind: "committed" }',
@@ -107,8 +107,8 @@ export const MUTANTS: readonly Mutant[] = [
     'return { kind: "not_accepted", id, reason: "content_mismatch" };',
   ]),
   mutant("the balances are read eventually", STORE, [
-    'TableName: setting("WALLETS_TABLE"), Key: marshall({ userId }), ConsistentRead: true',
-    'TableName: setting("WALLETS_TABLE"), Key: marshall({ userId })',
+    'TableName: setting("WALLETS_TABLE"), Key: { userId: text(userId) }, ConsistentRead: true',
+    'TableName: setting("WALLETS_TABLE"), Key: { userId: text(userId) }',
   ]),
   {
     name: "an unprocessed wallet counts as new, and the wallet's write does not check the sequence",
@@ -119,25 +119,25 @@ export const MUTANTS: readonly Mutant[] = [
   },
   mutant("a cancellation reason is read for the wrong write", STORE, ["reasons[index]", "reasons[index + 1]"]),
   mutant("a transaction is read eventually", STORE, [
-    "Key: marshall({ userId, id }), ConsistentRead: true",
-    "Key: marshall({ userId, id })",
+    "Key: { userId: text(userId), id: text(id) }, ConsistentRead: true",
+    "Key: { userId: text(userId), id: text(id) }",
   ]),
   mutant("the history skips a transaction between two pages", STORE, [
-    "before = found.length > wanted ? transactions.at(-1)?.decision?.sequence",
-    "before = found.length > wanted ? found.at(-1)?.decision?.sequence",
+    "after = found.length > wanted ? transactions.at(-1)?.decision",
+    "after = found.length > wanted ? found.at(-1)?.decision",
   ]),
   mutant("the history repeats a transaction between two pages", STORE, [
-    '"#sequence < :before"',
-    '"#sequence <= :before"',
+    'order === "oldest first" ? 1 : -1',
+    'order === "oldest first" ? 1 : 0',
   ]),
-  mutant("the history ends where a page does", STORE, ["|| LastEvaluatedKey !== undefined", ""]),
+  mutant("the history ends where a page does", STORE, [
+    "found.length <= wanted && !LastEvaluatedKey",
+    "found.length <= wanted",
+  ]),
   mutant(
     "a cursor carries its user along",
     "functions/transactions.ts",
-    [
-      "page.nextBeforeSequence === undefined ? null : writeCursor(page.nextBeforeSequence)",
-      'page.nextBeforeSequence === undefined ? null : writeCursor(page.nextBeforeSequence) + "." + readUserId(event)',
-    ],
+    ["writeCursor(page.end) : null", 'writeCursor(page.end) + "." + readUserId(event) : null'],
     ["readCursor(cursor)", 'readCursor(cursor?.split(".")[0])'],
     [
       "ports.store.readHistory(readUserId(event),",
@@ -146,44 +146,218 @@ export const MUTANTS: readonly Mutant[] = [
   ),
 
   // The decision
-  mutant("money is added as floats", WALLET, [
-    "balanceMinor + deltaOf(command)",
-    "BigInt(Number(balanceMinor) + Number(deltaOf(command)))",
-  ]),
-  mutant("the last cent can't be withdrawn", WALLET, ["balanceAfterMinor < 0n)", "balanceAfterMinor <= 0n)"]),
-  mutant("a withdrawal may exceed the balance", WALLET, [
-    'if (balanceAfterMinor < 0n) return "insufficient_funds";',
-    "",
-  ]),
-  mutant("the limit of a balance is not checked", WALLET, [
-    'if (balanceAfterMinor > MINOR_UNITS_MAX) return "balance_limit";',
-    "",
-  ]),
-  mutant("a rejection takes no sequence number", WALLET, [
-    "sequence: wallet.sequence + 1,",
-    "sequence: wallet.sequence + (rejection ? 0 : 1),",
-  ]),
-  mutant("a rejection records the balance that it would have had", WALLET, [
-    "balanceAfterMinor: rejection ? balanceMinor : balanceAfterMinor",
-    "balanceAfterMinor",
+  mutant("money is added as floats", DECIDE, [
+    "(minor.get(currency) ?? 0n) + changeMinor",
+    "BigInt(Number(minor.get(currency) ?? 0n) + Number(changeMinor))",
   ]),
   mutant(
-    "a rejection moves the money",
-    WALLET,
+    "the last cent can't be withdrawn",
+    DECIDE,
+    ["availableOf(after, currency) < 0n", "availableOf(after, currency) < (isCredit ? 0n : 1n)"],
+    ["const isCredit = changes.some(({ amountMinor }) => amountMinor > 0n);", ""],
     [
-      'decision.outcome.status === "posted"\n      ? new Map(wallet.balances).set(decision.currency, decision.balanceAfterMinor)\n      : wallet.balances',
-      "new Map(wallet.balances).set(decision.currency, decision.balanceAfterMinor)",
+      "const currencies = changes.map(({ currency }) => currency);",
+      "const currencies = changes.map(({ currency }) => currency);\n  const isCredit = changes.some(({ amountMinor }) => amountMinor > 0n);",
     ],
-    ["balanceAfterMinor: rejection ? balanceMinor : balanceAfterMinor", "balanceAfterMinor"],
   ),
-  mutant("currencies are mixed up", WALLET, [
-    "return wallet.balances.get(currency) ?? 0n;",
-    "return wallet.balances.get(currency) ?? [...wallet.balances.values()][0] ?? 0n;",
+  mutant("a withdrawal may exceed the balance", DECIDE, [
+    'if (currencies.some((currency) => availableOf(after, currency) < 0n)) return "insufficient_funds";',
+    "",
   ]),
-  mutant("commands of one batch are all decided against its start", WALLET, [
-    "const decision = decide(wallet, command);",
-    "const decision = { ...decide(start, command), sequence: wallet.sequence + 1 };",
+  mutant("the limit of a balance is not checked", DECIDE, [
+    'if (currencies.some((currency) => balanceOf(after, currency) > MINOR_UNITS_MAX)) return "balance_limit";',
+    "",
   ]),
+  mutant("the limit of a balance is that of the database", "lib/domain/money.ts", [
+    "10n ** 36n - 1n",
+    "10n ** 38n - 1n",
+  ]),
+  mutant("a rejection takes no sequence number", DECIDE, [
+    "sequence: wallet.sequence + 1,",
+    "sequence: wallet.sequence + (code ? 0 : 1),",
+  ]),
+  mutant("a rejection has the postings that it would have had", DECIDE, [
+    "postings: code ? [] : changes",
+    "postings: changes",
+  ]),
+  mutant("a rejection moves the money", DECIDE, ["= code ? wallet : changed;", "= changed;"]),
+  mutant("currencies are mixed up", DECIDE, [
+    "const afterMinor = (minor.get(currency) ?? 0n) + changeMinor;",
+    "const afterMinor = (minor.get(currency) ?? [...minor.values()][0] ?? 0n) + changeMinor;",
+  ]),
+  mutant("commands of one batch are all decided against its start", DECIDE, [
+    "const decision = decide(wallet, command, now);",
+    "const decision = { ...decide(start, command, now), sequence: wallet.sequence + 1 };",
+  ]),
+  mutant("a balance of zero stays in the wallet", DECIDE, [
+    "if (afterMinor === 0n) after.delete(currency);\n  else after.set(currency, afterMinor);",
+    "after.set(currency, afterMinor);",
+  ]),
+  mutant("a decision has the balances before it", DECIDE, [
+    "available, held, previousHash: wallet.hash,",
+    "available: wallet.available, held, previousHash: wallet.hash,",
+  ]),
+  mutant("a posting has the balance before it", ITEMS, [
+    "balanceAfterMinor: balanceOf({ available, held }, posting.currency),",
+    "balanceAfterMinor: balanceOf({ available, held }, posting.currency) - posting.amountMinor,",
+  ]),
+
+  // Times and the hash chain
+  mutant("a decision has the time of the clock alone", DECIDE, [
+    "decidedAt: latest(now, earliestDecision(wallet, command)),",
+    "decidedAt: now,",
+  ]),
+  mutant("a decision can be earlier than its command", DECIDE, [
+    "return latest(decidedAt, createdAt);",
+    "return createdAt > decidedAt ? decidedAt : decidedAt;",
+  ]),
+  mutant("a decision can be earlier than the previous one", DECIDE, [
+    "return latest(decidedAt, createdAt);",
+    "return createdAt || decidedAt;",
+  ]),
+  mutant("a decision has the time of its command", DECIDE, [
+    "decidedAt: latest(now, earliestDecision(wallet, command)),",
+    "decidedAt: earliestDecision(wallet, command) || now,",
+  ]),
+  mutant(
+    "the time of a batch is taken before its wallets are read",
+    COMMIT,
+    ["const now = clock.now();", ""],
+    [
+      "const wallets = await store.readWallets(",
+      "const now = clock.now();\n    const wallets = await store.readWallets(",
+    ],
+  ),
+  mutant("a consumer waits for no clock, and a wallet's time is lost", COMMIT, [
+    "if (ahead) return",
+    "if (ahead && before) before.decidedAt = undefined;\n      if (ahead && !before) return",
+  ]),
+  mutant("a forged time blocks the user's commands", CONSUME, [
+    "const notAccepted = await findNotAccepted(remaining, ports);",
+    "const notAccepted = new Map<string, DeadLetterReason>();",
+  ]),
+  mutant("a command that is ahead of the clock counts as forged", CONSUME, [
+    "else if (stored.contentHash !== message.contentHash)",
+    "else",
+  ]),
+  mutant("the chain skips rejections", DECIDE, [
+    "export function evolve({ sequence, available, held, decidedAt, hash }: Decision): Wallet {",
+    'export function evolve({ sequence, available, held, decidedAt, hash: own, outcome, previousHash }: Decision): Wallet {\n  const hash = outcome.status === "posted" ? own : previousHash;',
+  ]),
+  mutant("a decision is not chained to the previous one", DECIDE, [
+    "previousHash: wallet.hash,",
+    "previousHash: undefined,",
+  ]),
+  mutant("the commands of a batch are chained to its start", DECIDE, [
+    "const decision = decide(wallet, command, now);",
+    "const decision = decide({ ...wallet, hash: start.hash }, command, now);",
+  ]),
+  mutant(
+    "the hash leaves the balances out",
+    HASH,
+    ["balances: currenciesOf(decision).map(", "balances: [].map("],
+    [
+      "(code) => ({\n      currency: code,\n      available: availableOf(decision, code).toString(),\n      held: heldOf(decision, code).toString(),\n    })",
+      "(code) => code",
+    ],
+  ),
+  mutant("the hash has the balances in the order of their last change", "lib/domain/state.ts", [
+    "return [...new Set([...available.keys(), ...held.keys()])].sort();",
+    "return [...new Set([...available.keys(), ...held.keys()])];",
+  ]),
+  mutant("the hash leaves the time of the decision out", HASH, [
+    "createdAt,\n    decidedAt,\n    currency,",
+    "createdAt,\n    currency,",
+  ]),
+  mutant("the hash leaves the rejection out", HASH, [
+    'rejection: outcome.status === "rejected" ? outcome.code : null,',
+    "rejection: null,",
+  ]),
+  mutant("the hash is not of the canonical form", HASH, [
+    'sha256(canonicalize(value) ?? "")',
+    "sha256(JSON.stringify(value))",
+  ]),
+  mutant("the details are hashed without the salt", HASH, [
+    "canonicalHash({ salt, reference:",
+    "canonicalHash({ reference:",
+  ]),
+  mutant("the head of the chain is not written", ITEMS, [
+    "decidedAt: text(decidedAt),\n    hash: text(hash),\n  };",
+    'decidedAt: text(decidedAt),\n    hash: text(sequence > 1 ? "" : hash),\n  };',
+  ]),
+
+  // Reads of the past
+  mutant("positions are not padded", POSITION, ['String(sequence).padStart(SEQUENCE_DIGITS, "0")', "String(sequence)"]),
+  mutant("balances as of a moment leave out the decisions of that moment", PAST, [
+    "const behind = momentAfter(at);",
+    "const behind = at;",
+  ]),
+  mutant("balances as of a moment contain the decisions of the next one", PAST, [
+    "const behind = momentAfter(at);",
+    "const behind = momentAfter(momentAfter(at));",
+  ]),
+  mutant("a lagging index is believed", PAST, [
+    "const isProved = next === end || next === (await nextSequence());",
+    "const isProved = end > 0 || next === (await nextSequence());",
+  ]),
+  mutant("the wallet's last decision is its state at any moment", PAST, [
+    "if (decidedAt === undefined || decidedAt <= at)",
+    "if (decidedAt === undefined || decidedAt <= at || isOld)",
+  ]),
+  mutant("every answer about the past is final", PAST, [
+    "return { wallet, isFinal: isOld };",
+    "return { wallet, isFinal: true };",
+  ]),
+  mutant("an answer is final after a second", PAST, ["const FINAL_AFTER_MS = 30_000;", "const FINAL_AFTER_MS = 1000;"]),
+  mutant("the age of a moment is taken after the wallet is read, by the index", PAST, [
+    "const wallet = (await store.readWallet(userId)) ?? emptyWallet;",
+    'const newest = await store.readHistory(userId, { limit: 1, order: "newest first" });\n  const wallet = newest.transactions[0] ? evolve(newest.transactions[0].decision) : emptyWallet;',
+  ]),
+  mutant("a statement opens with its closing balance", STATEMENT, [
+    "openingMinor: closingMinor - creditsMinor + debitsMinor,",
+    "openingMinor: closingMinor,",
+  ]),
+  mutant("a page of a statement closes with the period", STATEMENT, [
+    "balanceOf(last?.decision ?? end.wallet, currency)",
+    "balanceOf(end.wallet, currency)",
+  ]),
+  mutant("a statement can lack a decision", STATEMENT, [
+    "return isComplete ? transactions : undefined;",
+    "return isComplete || transactions.length > 0 ? transactions : undefined;",
+  ]),
+  mutant(
+    "a statement contains the end of its period",
+    STATEMENT,
+    ["readAsOf(userId, momentBefore(to), ports);\n", "readAsOf(userId, to, ports);\n"],
+    ['order: "oldest first", from, to, after }', 'order: "oldest first", from, to: undefined, after }'],
+  ),
+  mutant("a statement leaves out the start of its period", STATEMENT, [
+    "readAsOf(userId, momentBefore(time), ports)",
+    "readAsOf(userId, time, ports)",
+  ]),
+  mutant(
+    "the history contains the end of a period",
+    STORE,
+    ["to = LAST_POSITION }", "to: end }"],
+    [
+      "const next = after && positionText(",
+      "const to = end === undefined ? LAST_POSITION : end + LAST_POSITION;\n  const next = after && positionText(",
+    ],
+  ),
+  mutant("the history leaves out the start of a period", STORE, [
+    "if (!next) return { first: from, last: to };",
+    "if (!next) return { first: from + LAST_POSITION, last: to };",
+  ]),
+  mutant(
+    "the history ignores the type",
+    STORE,
+    ["Object.entries({ type, currency, status })", "Object.entries({ currency, status })"],
+    [
+      "function filtersOf({ type, currency, status }: HistoryQuery)",
+      "function filtersOf({ currency, status }: HistoryQuery)",
+    ],
+  ),
+  mutant("a cursor of another query widens the period", STORE, ["last: next < to ? next : to", "last: next"]),
 
   // The consumer
   mutant("a failure is acknowledged", CONSUME, ["return recordIds;", "return [];"]),
@@ -236,17 +410,16 @@ export const MUTANTS: readonly Mutant[] = [
     "if (reason) await deadLetter(",
     "if (!reason) await deadLetter(",
   ]),
-  mutant("a forged message counts as a duplicate of the true one", MESSAGE, [
-    "[userId, id, type, currency, amountMinor.toString(), fingerprint]",
-    "[userId, id]",
-  ]),
-  mutant("a forged message with the right fingerprint counts as a duplicate of the true one", MESSAGE, [
-    "[userId, id, type, currency, amountMinor.toString(), fingerprint]",
-    "[userId, id, fingerprint]",
-  ]),
+  mutant(
+    "a forged message counts as a duplicate of the true one",
+    BATCH,
+    ["entries.set(contentHash, {", "entries.set(message.command.id, {"],
+    ["entries.get(contentHash)?.records", "entries.get(message.command.id)?.records"],
+    ["const { contentHash } = message;", ""],
+  ),
   mutant("already decided commands stay in the fold", CONSUME, [
-    "!alreadyDecided.has(command.id) && !notAccepted.has(command.id)",
-    "!notAccepted.has(command.id)",
+    "!result.alreadyDecided.has(command.id) && !result.notAccepted.has(command.id)",
+    "!result.notAccepted.has(command.id)",
   ]),
   mutant("an invalid write dead-letters its neighbours", CONSUME, [
     "if (first && others.length === 0) await deadLetter(first.records",
@@ -264,8 +437,10 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "a withdrawal may exceed the balance, and the store does not check either",
     edits: [
-      ...edits(WALLET, [['if (balanceAfterMinor < 0n) return "insufficient_funds";', ""]]),
-      ...edits(STORE, [["[...requiredMinor].map", "[...requiredMinor].slice(requiredMinor.size).map"]]),
+      ...edits(DECIDE, [
+        ['if (currencies.some((currency) => availableOf(after, currency) < 0n)) return "insufficient_funds";', ""],
+      ]),
+      ...edits(STORE, [["...[...requiredAvailableMinor].map", "...[...requiredHeldMinor].map"]]),
     ],
   },
   mutant("a transient error counts as an invalid write", COMMIT, [
@@ -292,7 +467,7 @@ export const MUTANTS: readonly Mutant[] = [
     "if (!existing) await",
   ]),
   mutant("the key's content is not compared", SUBMIT, [
-    'if (transaction.fingerprint !== candidate.fingerprint) return { accepted: false, problem: "idempotency_key_reused" };',
+    'if (!isReplayOf(transaction, candidate)) return { accepted: false, problem: "idempotency_key_reused" };',
     "",
   ]),
   mutant(
@@ -314,7 +489,7 @@ export const MUTANTS: readonly Mutant[] = [
     "JSON.stringify([userId, idempotencyKey])",
     "JSON.stringify([userId, idempotencyKey, Math.random()])",
   ]),
-  mutant("the fingerprint leaves the amount out", "lib/ledger/idempotency.ts", [
+  mutant("a replay may have another amount", "lib/ledger/idempotency.ts", [
     "JSON.stringify([type, currency, amountMinor.toString(), reference ?? null, pairs])",
     "JSON.stringify([type, currency, reference ?? null, pairs])",
   ]),
@@ -373,16 +548,14 @@ export const MUTANTS: readonly Mutant[] = [
     "if (cached?.currencies === currencies) cached = undefined;",
     "",
   ]),
-  mutant("balances come from the history", "functions/balances.ts", [
-    "await readBalances(userId, ports)",
-    `await readBalances(userId, { ...ports, store: { ...ports.store, readWallet: async () => {
-      const { transactions } = await ports.store.readHistory(userId, { limit: 100, beforeSequence: undefined, currency: undefined, status: undefined });
-      const balances = new Map<string, bigint>();
-      for (const { currency, decision } of transactions) {
-        if (decision && !balances.has(currency)) balances.set(currency, decision.balanceAfterMinor);
-      }
-      return { sequence: transactions[0]?.decision?.sequence ?? 0, balances };
-    } } })`,
+  mutant("balances come from the history", "lib/ledger/balances.ts", [
+    "return { wallet: (await store.readWallet(userId)) ?? emptyWallet, isFinal: true };",
+    `const { transactions } = await store.readHistory(userId, { limit: 1, order: "newest first" });
+  return { wallet: transactions[0] ? { ...emptyWallet, ...transactions[0].decision } : emptyWallet, isFinal: true };`,
+  ]),
+  mutant("an operator's command counts as the owner's", "lib/http/movement.ts", [
+    "actor: callerOf(event),",
+    'actor: "owner",',
   ]),
   mutant("a replay has no Idempotency-Replayed header", "lib/http/movement.ts", [
     '...(submitted.replayed && { "idempotency-replayed": "true" }),',
