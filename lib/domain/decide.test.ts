@@ -87,7 +87,7 @@ describe("decide", () => {
     ["a deposit of a 51st currency", currencies(50), deposit(1n), "currency_limit"],
     ["a deposit into one of 50 currencies", currencies(50), deposit(1n, "C7"), "posted"],
     ["a withdrawal that empties one of 50 currencies", currencies(50), withdrawal(1n, "C7"), "posted"],
-    ["a withdrawal from one of 51 currencies", currencies(51), withdrawal(1n, "C7"), "posted"],
+    ["a withdrawal in a wallet of 51 currencies", { ...currencies(50), USD: 5n }, withdrawal(1n), "posted"],
     // The codes in their order, where more than one applies.
     ["a deposit above both limits", currencies(50), deposit(MINOR_UNITS_MAX + 1n), "currency_limit"],
     ["a withdrawal of money that a full wallet lacks", currencies(50), withdrawal(1n), "insufficient_funds"],

@@ -1,3 +1,4 @@
+import fc from "fast-check";
 import { beforeEach, describe, expect, it } from "vitest";
 import { decideAt, timeAt } from "../../testkit/histories.ts";
 import { type InMemoryPorts, inMemoryPorts } from "../../testkit/inMemoryPorts.ts";
@@ -83,6 +84,37 @@ describe("an answer about a moment after the last decision", () => {
     ports.clock.advance(29_999);
     expect(await readAt(0)).toEqual([0, 0n, false]);
   });
+});
+
+it("a final answer never changes, whatever is decided later and however late it is written", async () => {
+  const steps = fc.array(
+    fc.record({
+      gapMs: fc.constantFrom(0, 1, 2, 29_998, 29_999, 30_000),
+      // A write can arrive so long after the time of its decision.
+      writtenAfterMs: fc.constantFrom(0, 1, 29_999),
+    }),
+    { minLength: 1, maxLength: 8 },
+  );
+  await fc.assert(
+    fc.asyncProperty(steps, async (history) => {
+      const own = inMemoryPorts();
+      const final = new Map<string, number>();
+      let [nowMs, lastMs] = [0, 0];
+      for (const { gapMs, writtenAfterMs } of history) {
+        nowMs += gapMs;
+        own.clock.advance(gapMs);
+        lastMs = Math.max(lastMs, nowMs - writtenAfterMs);
+        decideAt(own, [lastMs, "+1 USD"]);
+        const moments = [nowMs, lastMs, lastMs - 1, nowMs - 30_000, nowMs - 29_999].map(timeAt);
+        for (const at of [...final.keys(), ...moments]) {
+          const { wallet, isFinal } = await readAsOf("alice", at, own);
+          if (final.has(at)) expect([wallet.sequence, isFinal]).toEqual([final.get(at), true]);
+          if (isFinal) final.set(at, wallet.sequence);
+        }
+      }
+    }),
+    { numRuns: 300 },
+  );
 });
 
 describe("an index that lags", () => {

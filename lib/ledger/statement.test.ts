@@ -84,6 +84,7 @@ describe("a statement", () => {
     ["before the period", { from: timeAt(2000), after: { decidedAt: timeAt(1000), sequence: 1 } }],
     ["at its excluded end", { to: timeAt(5000), after: { decidedAt: timeAt(5000), sequence: 5 } }],
     ["after it", { to: timeAt(4500), after: { decidedAt: timeAt(5000), sequence: 5 } }],
+    ["after it with a forged number", { to: timeAt(4500), after: { decidedAt: timeAt(4500), sequence: 2 } }],
     ["after the user's last decision", { after: { decidedAt: timeAt(6000), sequence: 6 } }],
   ])("does not exist behind a cursor %s", async (_where, query) => {
     expect(await read(query)).toBeUndefined();
@@ -175,10 +176,11 @@ describe("an index that lags", () => {
     ["middle", 1],
     ["last", 2],
   ])("by the %s decision of a page is read again until it has caught up", async (_which, index) => {
-    const history = decideAt(ports, [1000, "+5 USD"], [2000, "+2 USD"], [3000, "+1 USD"]);
+    const history = decideAt(ports, [1000, "+5 USD"], [2000, "+2 USD"], [3000, "+1 USD"], [4000, "+9 USD"]);
     ports.hiddenIds.add(history[index]?.id ?? "");
     ports.clock.in(150, () => ports.hiddenIds.clear());
-    expect(amountsOf(await read())).toEqual([5n, 2n, 1n]);
+    // The decision behind the page must not take the place of the missing one.
+    expect(amountsOf(await read({ limit: 3 }))).toEqual([5n, 2n, 1n]);
     expect(ports.clock.sleeps).toEqual([50, 100]);
   });
 

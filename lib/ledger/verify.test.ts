@@ -173,6 +173,7 @@ describe("verify names", () => {
     ["another actor", "HASH_MISMATCH", () => edit(1, { actor: "admin" })],
     ["another time of acceptance", "HASH_MISMATCH", () => edit(1, { createdAt: timeAt(1) })],
     ["a reference", "HASH_MISMATCH", () => edit(1, { reference: "invoice 1" })],
+    ["a reference without a salt", "HASH_MISMATCH", () => edit(1, { reference: "invoice 1", salt: undefined })],
     ["metadata", "HASH_MISMATCH", () => edit(1, { metadata: { a: "1" } })],
     ["another salt", "HASH_MISMATCH", () => edit(1, { salt: "another" })],
     ["another details hash", "HASH_MISMATCH", () => edit(1, { detailsHash: "another" })],
