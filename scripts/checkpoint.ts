@@ -4,7 +4,7 @@ import { pipeline } from "node:stream/promises";
 import * as z from "zod";
 import { dynamoLedgerReader } from "../lib/aws/ledgerReader.ts";
 import { checkpointText, createCheckpoint } from "../lib/ledger/checkpoint.ts";
-import { command } from "./command.ts";
+import { CommandError, command } from "./command.ts";
 import { stage, useStage } from "./target.ts";
 
 const USAGE = `Usage: npm run checkpoint -- FILE [--stage STAGE]
@@ -20,7 +20,16 @@ const definition = {
 
 await command(definition, async ({ file, stage }) => {
   useStage(stage);
-  const checkpoint = await createCheckpoint(dynamoLedgerReader, new Date().toISOString());
-  await pipeline(Readable.from(checkpointText(checkpoint)), createWriteStream(file, { flags: "wx" }));
+  const checkpoint = await createCheckpoint(dynamoLedgerReader, new Date().toISOString()).catch(
+    failed("The ledger can't be read"),
+  );
+  const output = createWriteStream(file, { flags: "wx" });
+  await pipeline(Readable.from(checkpointText(checkpoint)), output).catch(failed(`${file} can't be written`));
   console.log(`checkpoint ${checkpoint.createdAt} wallets=${checkpoint.heads.size} root=${checkpoint.root}`);
 });
+
+function failed(what: string): (error: unknown) => never {
+  return (error) => {
+    throw new CommandError(`${what}: ${error instanceof Error ? error.message : String(error)}`);
+  };
+}

@@ -286,7 +286,7 @@ export const openApiDocument = createDocument(
       },
       "/v1/users/{userId}/statements": {
         get: userOperation({
-          operationId: "statement",
+          operationId: "statements",
           summary: "Read a user's statement in one currency",
           description:
             "The credits and debits of a period, oldest first. Each page has its own opening and closing balance; the closing " +

@@ -32,8 +32,9 @@ function read(lines: readonly string[]) {
 }
 
 describe("a checkpoint", () => {
-  it("has each user's head by user id, the totals, and the root of the users' lines", async () => {
-    const [first = "", ...lines] = await linesOf();
+  it("has each user's head by user id, the totals, and the root of the other lines", async () => {
+    const all = await linesOf();
+    const [first = "", ...lines] = all.slice(0, -1);
     const heads = ["Bob", "alice", "carol"].map((userId) => {
       const { sequence, hash } = ports.wallets.get(userId) ?? emptyWallet;
       return { userId, sequence, hash };
@@ -45,8 +46,9 @@ describe("a checkpoint", () => {
       createdAt: timeAt(3000),
       wallets: 3,
       totalsMinor: { EUR: "9", USD: "6" },
-      root: merkleRoot(lines.map((line) => Buffer.from(line.trimEnd()))).toString("base64url"),
     });
+    const leaves = [first, ...lines].map((line) => Buffer.from(line.trimEnd()));
+    expect(JSON.parse(all.at(-1) ?? "")).toEqual({ root: merkleRoot(leaves).toString("base64url") });
   });
 
   it("is read as it was written", async () => {
@@ -81,11 +83,15 @@ describe("a checkpoint", () => {
     await expect(createCheckpoint({ wallets }, timeAt(3000))).rejects.toBe(item);
   });
 
-  const root = "The root is not that of the users' lines";
+  const root = "The root is not that of the other lines";
   it.each<[string, (lines: readonly string[]) => readonly string[], string]>([
-    ["without lines", () => [], "The file is empty"],
+    ["without lines", () => [], "The file has no lines"],
     ["without a line", (lines) => lines.toSpliced(2, 1), root],
-    ["with a line more", (lines) => [...lines, '{"userId":"dave","sequence":1,"hash":"x"}'], root],
+    ["with a line more", (lines) => lines.toSpliced(1, 0, '{"userId":"aaron","sequence":1,"hash":"x"}'), root],
+    ["with a line twice", (lines) => lines.toSpliced(1, 0, lines[1] ?? ""), root],
+    ["with a line behind the root", (lines) => [...lines, '{"userId":"dave","sequence":1,"hash":"x"}'], "root"],
+    ["with another total", (lines) => lines.map((line) => line.replace('"USD":"6"', '"USD":"7"')), root],
+    ["with another time", (lines) => lines.map((line) => line.replace('createdAt":"2', 'createdAt":"3')), root],
     ["with two lines in another order", ([first = "", a = "", b = "", ...rest]) => [first, b, a, ...rest], root],
     ["with another sequence", (lines) => lines.map((line) => line.replace('"sequence":2', '"sequence":1')), root],
     ["with another hash", (lines) => lines.map((line) => line.replace(/"hash":"./, '"hash":"_')), root],
@@ -95,7 +101,7 @@ describe("a checkpoint", () => {
     ["of another version", (lines) => lines.map((line) => line.replace('"version":1', '"version":2')), "version"],
     ["without its first line", (lines) => lines.slice(1), "version"],
     ["with a further field", (lines) => lines.map((line) => line.replace("}\n", ',"x":1}\n')), "x"],
-    ["that is no JSON", () => ["hello"], "JSON"],
+    ["that is no JSON", () => ["hello", "hello"], "JSON"],
   ])("%s is an error", async (_what, change, message) => {
     await expect(read(change(await linesOf()))).rejects.toThrow(message);
   });

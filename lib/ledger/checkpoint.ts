@@ -12,7 +12,7 @@ export interface Checkpoint {
   readonly heads: ReadonlyMap<string, Head>;
   /** Minor units that all users hold together, by currency. */
   readonly totalsMinor: ReadonlyMap<string, bigint>;
-  /** RFC 6962 Merkle tree hash of the users' lines in the file, in base64url. */
+  /** RFC 6962 Merkle tree hash of all other lines of the file, in base64url. */
   readonly root: string;
 }
 
@@ -33,7 +33,8 @@ export async function createCheckpoint(reader: Pick<LedgerReader, "wallets">, cr
     }
   }
   heads.sort(([a], [b]) => (a < b ? -1 : 1));
-  return { createdAt, heads: new Map(heads), totalsMinor, root: rootOf(heads) };
+  const content = { createdAt, heads: new Map(heads), totalsMinor };
+  return { ...content, root: rootOf(linesOf(content)) };
 }
 
 const VERSION = 1;
@@ -43,50 +44,53 @@ const firstLine = z.strictObject({
   createdAt: z.iso.datetime(),
   wallets: z.int(),
   totalsMinor: z.record(z.string(), z.pipe(z.string().check(z.regex(/^[0-9]+$/)), z.transform<string, bigint>(BigInt))),
-  root: z.string(),
 });
 const headLine = z.strictObject({ userId: z.string(), sequence: z.int(), hash: z.string() });
+const rootLine = z.strictObject({ root: z.string() });
 
-/** The text of a checkpoint's file, line by line: one about all, then one for each user. */
-export function* checkpointText({ createdAt, heads, totalsMinor, root }: Checkpoint): Generator<string> {
+/** The text of a checkpoint's file, line by line: one about all, one for each user, and the root of these. */
+export function* checkpointText(checkpoint: Checkpoint): Generator<string> {
+  for (const line of linesOf(checkpoint)) yield `${line}\n`;
+  yield `${JSON.stringify({ root: checkpoint.root } satisfies z.input<typeof rootLine>)}\n`;
+}
+
+function* linesOf({ createdAt, heads, totalsMinor }: Omit<Checkpoint, "root">): Generator<string> {
   const totals = [...totalsMinor].sort(([a], [b]) => (a < b ? -1 : 1)).map(([code, minor]) => [code, String(minor)]);
   const first: z.input<typeof firstLine> = {
     version: VERSION,
     createdAt,
     wallets: heads.size,
     totalsMinor: Object.fromEntries(totals),
-    root,
   };
-  yield `${JSON.stringify(first)}\n`;
-  for (const [userId, head] of heads) yield `${textOf(userId, head)}\n`;
+  yield JSON.stringify(first);
+  for (const [userId, { sequence, hash }] of heads) yield JSON.stringify({ userId, sequence, hash });
 }
 
 /**
- * @param lines those of {@link checkpointText}
+ * @param text the lines of {@link checkpointText}, without their ends
  * @throws Error for other lines, and for a root that is not that of the lines
  */
-export async function readCheckpoint(lines: AsyncIterable<string>): Promise<Checkpoint> {
-  let first: z.output<typeof firstLine> | undefined;
-  const heads = new Map<string, Head>();
-  for await (const line of lines) {
-    if (!first) {
-      first = firstLine.parse(JSON.parse(line));
-      continue;
-    }
-    const { userId, ...head } = headLine.parse(JSON.parse(line));
-    heads.set(userId, head);
+export async function readCheckpoint(text: AsyncIterable<string>): Promise<Checkpoint> {
+  const lines: string[] = [];
+  for await (const line of text) lines.push(line);
+  const [first, ...others] = lines.slice(0, -1);
+  if (first === undefined) throw new Error("The file has no lines of a checkpoint");
+  const { createdAt, wallets, totalsMinor } = firstLine.parse(JSON.parse(first));
+  const { root } = rootLine.parse(JSON.parse(lines.at(-1) ?? ""));
+  if (wallets !== others.length || root !== rootOf(lines.slice(0, -1))) {
+    throw new Error("The root is not that of the other lines");
   }
-  if (!first) throw new Error("The file is empty");
-  const { createdAt, root, totalsMinor } = first;
-  if (first.wallets !== heads.size || root !== rootOf(heads))
-    throw new Error("The root is not that of the users' lines");
-  return { createdAt, heads, totalsMinor: new Map(Object.entries(totalsMinor)), root };
+  const heads = others.map((line): [string, Head] => {
+    const { userId, ...head } = headLine.parse(JSON.parse(line));
+    return [userId, head];
+  });
+  return { createdAt, heads: new Map(heads), totalsMinor: new Map(Object.entries(totalsMinor)), root };
 }
 
-function rootOf(heads: Iterable<readonly [string, Head]>): string {
-  return merkleRoot([...heads].map(([userId, head]) => Buffer.from(textOf(userId, head)))).toString("base64url");
+function rootOf(lines: Iterable<string>): string {
+  return merkleRoot(leavesOf(lines)).toString("base64url");
 }
 
-function textOf(userId: string, { sequence, hash }: Head): string {
-  return JSON.stringify({ userId, sequence, hash });
+function* leavesOf(lines: Iterable<string>): Generator<Buffer> {
+  for (const line of lines) yield Buffer.from(line);
 }

@@ -3,7 +3,7 @@ import { emptyWallet, type Wallet } from "../domain/state.ts";
 import { type Clock, type LedgerStore, TransientError } from "./ports.ts";
 
 /** No write of a decision arrives later than this after the decision's time. */
-export const FINAL_AFTER_MS = 30_000;
+const FINAL_AFTER_MS = 30_000;
 
 const READS_MAX = 5;
 const PAUSE_FIRST_MS = 50;

@@ -20,7 +20,7 @@ export interface LedgerReader {
   pending(): AsyncIterable<Transaction | UnreadableItem>;
 }
 
-export interface UserWallet {
+interface UserWallet {
   readonly userId: string;
   readonly wallet: Wallet;
 }
@@ -44,7 +44,7 @@ export type DiscrepancyCode =
   /** The end of the history is missing. */
   | "TRUNCATED";
 
-export interface Discrepancy {
+interface Discrepancy {
   readonly userId: string;
   readonly code: DiscrepancyCode;
   /** A clause that follows the user's name. */

@@ -11,7 +11,7 @@ import { startEngines } from "../../testkit/engines.ts";
 import { submissionWith } from "../../testkit/inMemoryPorts.ts";
 import { consumeAll } from "../../testkit/queue.ts";
 import { run } from "../../testkit/stack.ts";
-import { NEWEST, pendingTransaction } from "../../testkit/storeContract.ts";
+import { commandWith, NEWEST, transactionOf } from "../../testkit/storeContract.ts";
 
 /** `npm run requeue` on real engines. */
 const engines = await startEngines("dynoxide");
@@ -29,7 +29,7 @@ const requeueTool = (...args: string[]) => run("scripts/requeue.ts", [...args, "
 /** Stores a pending deposit of this age whose message was never sent. */
 async function putUnsent(userId: string, amountMinor: bigint, ageMs: number) {
   const createdAt = new Date(Date.now() - ageMs).toISOString();
-  const transaction = { ...pendingTransaction(userId, "deposit", amountMinor), createdAt };
+  const transaction = transactionOf(commandWith({ userId, amountMinor, createdAt }));
   await ports.store.putPending(transaction);
   return transaction;
 }
@@ -56,7 +56,7 @@ describe("npm run requeue", () => {
 
     expect((await requeueTool("--older-than", "0s")).output).toContain("resent: 1 (users: 1)");
     await consumeAll(engines.queueUrl);
-    expect(await ports.store.readWallet(alice)).toEqual({ sequence: 1, balances: new Map([["USD", 500n]]) });
+    expect(await ports.store.readWallet(alice)).toMatchObject({ sequence: 1, available: new Map([["USD", 500n]]) });
     expect(await submit(submission, ports)).toMatchObject({ accepted: true, replayed: true });
     expect(await consumeAll(engines.queueUrl)).toBe(0);
   });
@@ -123,6 +123,6 @@ describe("npm run requeue", () => {
     await dynamoDocuments.send(new PutCommand({ TableName: "antler-test-wallets", Item }));
     const { code, output } = await run("scripts/verify.ts", ["--stage", "test"], {});
     expect(code).toBe(1);
-    expect(output).toContain("DISCREPANCY: user mallory\\x1b[2K\\n\\u{fffe} has a");
+    expect(output).toContain("UNREADABLE: user mallory\\x1b[2K\\n\\u{fffe} has a");
   });
 });

@@ -1,0 +1,403 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { DeleteItemCommand, GetItemCommand, PutItemCommand, QueryCommand } from "@aws-sdk/client-dynamodb";
+import { unmarshall } from "@aws-sdk/util-dynamodb";
+import { afterAll, describe, expect, test } from "vitest";
+import { itemBytes } from "../../bench/bill.ts";
+import { ports } from "../../lib/aws/adapters.ts";
+import { dynamo } from "../../lib/aws/clients.ts";
+import {
+  number,
+  text,
+  toDecisionAttributes,
+  toInteger,
+  toPendingItem,
+  toTransaction,
+  toWalletAttributes,
+} from "../../lib/aws/items.ts";
+import { dynamoLedgerReader } from "../../lib/aws/ledgerReader.ts";
+import { decide, evolve } from "../../lib/domain/decide.ts";
+import { contentHashOf } from "../../lib/domain/hash.ts";
+import { emptyWallet, type Wallet } from "../../lib/domain/state.ts";
+import type { Transaction } from "../../lib/domain/transaction.ts";
+import { createCheckpoint } from "../../lib/ledger/checkpoint.ts";
+import { requeue } from "../../lib/ledger/requeue.ts";
+import { submit } from "../../lib/ledger/submit.ts";
+import { type Head, verify } from "../../lib/ledger/verify.ts";
+import { newUser } from "../../testkit/client.ts";
+import { startEngines } from "../../testkit/engines.ts";
+import { submissionWith } from "../../testkit/inMemoryPorts.ts";
+import { consumeAll } from "../../testkit/queue.ts";
+import { run } from "../../testkit/stack.ts";
+import { commandWith, transactionOf } from "../../testkit/storeContract.ts";
+
+/** `npm run verify` and `npm run checkpoint` on real tables, which an attacker can write. */
+const engines = await startEngines("dynoxide");
+const folder = mkdtempSync(join(tmpdir(), "antler-verify-"));
+afterAll(async () => {
+  rmSync(folder, { recursive: true });
+  await engines.stop();
+});
+
+type Item = NonNullable<PutItemCommandInput["Item"]>;
+type PutItemCommandInput = ConstructorParameters<typeof PutItemCommand>[0];
+
+const put = (table: string, Item: Item) => dynamo.send(new PutItemCommand({ TableName: `antler-test-${table}`, Item }));
+const remove = (table: string, Key: Item) =>
+  dynamo.send(new DeleteItemCommand({ TableName: `antler-test-${table}`, Key }));
+
+async function walletItem(userId: string): Promise<Item> {
+  const Key = { userId: text(userId) };
+  const { Item = {} } = await dynamo.send(new GetItemCommand({ TableName: "antler-test-wallets", Key }));
+  return Item;
+}
+
+/** The user's decided items by their sequence. */
+async function historyOf(userId: string): Promise<Item[]> {
+  const { Items = [] } = await dynamo.send(
+    new QueryCommand({
+      TableName: "antler-test-transactions",
+      KeyConditionExpression: "userId = :userId",
+      ExpressionAttributeValues: { ":userId": text(userId) },
+    }),
+  );
+  return Items.filter((item) => item.sequence).sort((a, b) => Number(a.sequence?.N) - Number(b.sequence?.N));
+}
+
+/** A user with a deposit, a withdrawal, a rejected withdrawal and another deposit, written by the ledger. */
+async function aHistory(): Promise<string> {
+  const userId = newUser();
+  const steps = [
+    { type: "deposit", amount: "5.00", reference: "first" },
+    { type: "withdrawal", amount: "2.00", metadata: { order: "A-1" } },
+    { type: "withdrawal", amount: "9.00" },
+    { type: "deposit", amount: "1.00" },
+  ] as const;
+  for (const [index, step] of steps.entries()) {
+    await submit(submissionWith({ userId, idempotencyKey: `key-${index}`, ...step }), ports);
+    await consumeAll(engines.queueUrl);
+  }
+  return userId;
+}
+
+async function discrepanciesOf(userId: string, checkpoint?: ReadonlyMap<string, Head>) {
+  const { discrepancies } = await verify(dynamoLedgerReader, checkpoint);
+  return discrepancies.filter((found) => found.userId === userId).map(({ code }) => code);
+}
+
+/** Replaces the user's history and wallet by what the ledger would have written for these transactions. */
+async function rewrite(userId: string, transactions: readonly Transaction[]): Promise<void> {
+  for (const item of await historyOf(userId))
+    await remove("transactions", { userId: text(userId), id: item.id ?? text("") });
+  let wallet: Wallet = emptyWallet;
+  for (const transaction of transactions) {
+    const command = { ...transaction, contentHash: contentHashOf(transaction) };
+    const decision = decide(wallet, command, command.createdAt);
+    wallet = evolve(decision);
+    await put("transactions", { ...toPendingItem(command), ...toDecisionAttributes(decision) });
+  }
+  if (transactions.length > 0) await put("wallets", { userId: text(userId), ...toWalletAttributes(wallet) });
+  else await remove("wallets", { userId: text(userId) });
+}
+
+async function transactionsOf(userId: string): Promise<Transaction[]> {
+  return (await historyOf(userId)).map((item) => toTransaction(unmarshall(item, { wrapNumbers: toInteger })));
+}
+
+/** Changes the decision with this sequence. */
+async function edit(userId: string, sequence: number, change: (item: Item) => Item): Promise<void> {
+  const item = (await historyOf(userId))[sequence - 1] ?? {};
+  await put("transactions", change(item));
+}
+
+const posting = (currency: string, amountMinor: bigint) => ({
+  M: { currency: text(currency), exponent: number(2), amountMinor: number(amountMinor) },
+});
+
+describe("npm run checkpoint", () => {
+  // The tables are empty before the other tests.
+  test("writes a file that npm run verify accepts as it is and refuses with a change", async () => {
+    const file = join(folder, "checkpoint.jsonl");
+    const created = await run("scripts/checkpoint.ts", [file, "--stage", "test"], {});
+    expect(created).toEqual({
+      code: 0,
+      output: expect.stringMatching(/^checkpoint \S+Z wallets=0 root=[\w-]{43}\n$/),
+    });
+    const again = await run("scripts/checkpoint.ts", [file, "--stage", "test"], {});
+    expect(again.code).toBe(1);
+    const verified = await run("scripts/verify.ts", ["--checkpoint", file, "--stage", "test"], {});
+    expect(verified).toMatchObject({ code: 0, output: expect.stringContaining("Checkpoint of ") });
+    writeFileSync(file, readFileSync(file, "utf8").replace('"wallets":0', '"wallets":1'));
+    const changed = await run("scripts/verify.ts", ["--checkpoint", file, "--stage", "test"], {});
+    expect(changed).toMatchObject({
+      code: 1,
+      output: expect.stringContaining("is not a checkpoint: The root is not"),
+    });
+  });
+});
+
+describe("verify", () => {
+  test("finds no discrepancy in what the ledger writes, also after the details were erased", async () => {
+    const userId = await aHistory();
+    expect(await discrepanciesOf(userId)).toEqual([]);
+    for (const sequence of [1, 2]) {
+      await edit(userId, sequence, ({ salt: _, reference: __, metadata: ___, ...rest }) => rest);
+    }
+    expect(await discrepanciesOf(userId)).toEqual([]);
+  });
+
+  test.each<[code: string, name: string, sequence: number, change: (item: Item) => Item]>([
+    ["HASH_MISMATCH", "the reference", 1, (item) => ({ ...item, reference: text("other") })],
+    ["HASH_MISMATCH", "the metadata", 2, (item) => ({ ...item, metadata: { M: { order: text("A-2") } } })],
+    ["HASH_MISMATCH", "the salt", 1, (item) => ({ ...item, salt: text("other") })],
+    ["HASH_MISMATCH", "a reference that is added", 3, (item) => ({ ...item, reference: text("new") })],
+    ["HASH_MISMATCH", "the salt, erased alone", 1, ({ salt: _, ...rest }) => rest],
+    ["HASH_MISMATCH", "the exponent", 1, (item) => ({ ...item, exponent: number(3) })],
+    ["HASH_MISMATCH", "the currency", 1, (item) => ({ ...item, currency: text("EUR") })],
+    ["HASH_MISMATCH", "the amount", 1, (item) => ({ ...item, amountMinor: number(501) })],
+    ["HASH_MISMATCH", "the amount of a rejected one", 3, (item) => ({ ...item, amountMinor: number(901) })],
+    ["HASH_MISMATCH", "the type", 4, (item) => ({ ...item, type: text("withdrawal") })],
+    ["HASH_MISMATCH", "the actor", 1, (item) => ({ ...item, actor: text("admin") })],
+    [
+      "HASH_MISMATCH",
+      "the time of acceptance",
+      1,
+      (item) => ({ ...item, createdAt: text("2026-01-01T00:00:00.000Z") }),
+    ],
+    ["HASH_MISMATCH", "the rejection code", 3, (item) => ({ ...item, rejectionCode: text("balance_limit") })],
+    ["HASH_MISMATCH", "the postings", 4, (item) => ({ ...item, postings: { L: [posting("USD", 200n)] } })],
+    ["HASH_MISMATCH", "the postings' order", 4, (item) => ({ ...item, postings: { L: [] } })],
+    ["HASH_MISMATCH", "the balances", 2, (item) => ({ ...item, available: { M: { USD: number(301) } } })],
+    ["HASH_MISMATCH", "the held balances", 2, (item) => ({ ...item, held: { M: { USD: number(1) } } })],
+    ["HASH_MISMATCH", "the details hash", 1, (item) => ({ ...item, detailsHash: text("x".repeat(43)) })],
+    ["HASH_MISMATCH", "the content hash", 1, (item) => ({ ...item, contentHash: text("x".repeat(43)) })],
+    ["HASH_MISMATCH", "the hash", 2, (item) => ({ ...item, hash: text("x".repeat(43)) })],
+    ["PREVIOUS_MISMATCH", "the previous hash", 2, (item) => ({ ...item, previousHash: text("x".repeat(43)) })],
+    ["PREVIOUS_MISMATCH", "the previous hash, removed", 2, ({ previousHash: _, ...rest }) => rest],
+    ["UNREADABLE", "the sequence", 2, (item) => ({ ...item, sequence: number(7) })],
+    ["UNREADABLE", "the time", 2, (item) => ({ ...item, decidedAt: text("2026-01-01T00:00:00.000Z") })],
+    ["UNREADABLE", "the place in the index", 2, (item) => ({ ...item, position: text("2026-01-01T00:00:00.000Z#1") })],
+    ["UNREADABLE", "the place in the index, removed", 2, ({ position: _, ...rest }) => rest],
+    ["UNREADABLE", "the status", 2, (item) => ({ ...item, status: text("undone") })],
+    ["UNREADABLE", "the amount, which is no number", 2, (item) => ({ ...item, amountMinor: text("all") })],
+    ["GAP", "the status, pending again", 2, (item) => ({ ...item, status: text("pending") })],
+  ])("names %s for an edit of %s", async (code, _name, sequence, change) => {
+    const userId = await aHistory();
+    await edit(userId, sequence, change);
+    expect(await discrepanciesOf(userId)).toEqual([code]);
+  });
+
+  test.each<[code: string, name: string, tamper: (userId: string) => Promise<unknown>]>([
+    [
+      "WRONG_BALANCE",
+      "the wallet's balance",
+      async (userId) => put("wallets", { ...(await walletItem(userId)), available: { M: { USD: number(401) } } }),
+    ],
+    [
+      "WRONG_BALANCE",
+      "the wallet's held balance",
+      async (userId) => put("wallets", { ...(await walletItem(userId)), held: { M: { USD: number(1) } } }),
+    ],
+    [
+      "HEAD_MISMATCH",
+      "the wallet's hash",
+      async (userId) => put("wallets", { ...(await walletItem(userId)), hash: text("x") }),
+    ],
+    [
+      "HEAD_MISMATCH",
+      "the wallet's time",
+      async (userId) => put("wallets", { ...(await walletItem(userId)), decidedAt: text("2026-01-01T00:00:00.000Z") }),
+    ],
+    [
+      "TRUNCATED",
+      "the wallet's sequence",
+      async (userId) => put("wallets", { ...(await walletItem(userId)), sequence: number(5) }),
+    ],
+    [
+      "HEAD_MISMATCH",
+      "the wallet, rolled back alone",
+      async (userId) => {
+        const [, , third] = await transactionsOf(userId);
+        if (third?.decision)
+          await put("wallets", { userId: text(userId), ...toWalletAttributes(evolve(third.decision)) });
+      },
+    ],
+    [
+      "UNREADABLE",
+      "the wallet's balance, a fraction",
+      async (userId) => put("wallets", { ...(await walletItem(userId)), available: { M: { USD: { N: "1.5" } } } }),
+    ],
+    ["TRUNCATED", "a deleted wallet", (userId) => remove("wallets", { userId: text(userId) })],
+    [
+      "GAP",
+      "a deleted decision",
+      async (userId) =>
+        remove("transactions", { userId: text(userId), id: (await historyOf(userId))[1]?.id ?? text("") }),
+    ],
+    [
+      "TRUNCATED",
+      "the deleted last decision",
+      async (userId) =>
+        remove("transactions", { userId: text(userId), id: (await historyOf(userId))[3]?.id ?? text("") }),
+    ],
+    [
+      "HASH_MISMATCH",
+      "a decision under another id",
+      async (userId) => {
+        const item = (await historyOf(userId))[1] ?? {};
+        await remove("transactions", { userId: text(userId), id: item.id ?? text("") });
+        await put("transactions", { ...item, id: text(`tx_${"x".repeat(43)}`) });
+      },
+    ],
+    [
+      "PREVIOUS_MISMATCH",
+      "two decisions in the other order",
+      async (userId) => {
+        const [, second = {}, third = {}] = await historyOf(userId);
+        const place = ({ sequence = number(0), decidedAt = text(""), position = text("") }: Item) => ({
+          sequence,
+          decidedAt,
+          position,
+        });
+        await put("transactions", { ...second, ...place(third) });
+        await put("transactions", { ...third, ...place(second) });
+      },
+    ],
+    [
+      "HASH_MISMATCH",
+      "an extra decision that fits the sequence and the wallet",
+      async (userId) => {
+        const [, , , last = {}] = await historyOf(userId);
+        const at = "2099-01-01T00:00:00.000Z";
+        const extra = {
+          ...last,
+          id: text(`tx_${"y".repeat(43)}`),
+          sequence: number(5),
+          decidedAt: text(at),
+          previousHash: last.hash ?? text(""),
+        };
+        await put("transactions", {
+          ...extra,
+          position: text(`${at}#${"5".padStart(15, "0")}`),
+          available: { M: { USD: number(500) } },
+        });
+        await put("wallets", {
+          ...(await walletItem(userId)),
+          sequence: number(5),
+          decidedAt: text(at),
+          available: { M: { USD: number(500) } },
+        });
+      },
+    ],
+    [
+      "UNREADABLE",
+      "an extra decision without a place in the index",
+      async (userId) => {
+        const { position: _, ...last } = (await historyOf(userId))[3] ?? {};
+        await put("transactions", { ...last, id: text(`tx_${"z".repeat(43)}`) });
+      },
+    ],
+    [
+      "WRONG_DECISION",
+      "a posted overdraft with a recomputed chain",
+      async (userId) => {
+        const transactions = await transactionsOf(userId);
+        const [first, second] = transactions;
+        if (!first || !second) throw new Error("The history is too short");
+        // Decided on a wallet with more money, and then written with the hashes of the true one.
+        const rich = evolve(decide(emptyWallet, { ...first, amountMinor: 99_999n }, first.createdAt));
+        const start = evolve(decide(emptyWallet, first, first.createdAt));
+        const overdraft = { ...second, amountMinor: 9000n };
+        const decision = decide({ ...rich, hash: start.hash }, overdraft, second.createdAt);
+        await rewrite(userId, [first]);
+        await put("transactions", {
+          ...toPendingItem({ ...overdraft, contentHash: contentHashOf(overdraft) }),
+          ...toDecisionAttributes(decision),
+        });
+        await put("wallets", { userId: text(userId), ...toWalletAttributes(evolve(decision)) });
+      },
+    ],
+  ])("names %s for %s", async (code, _name, tamper) => {
+    const userId = await aHistory();
+    await tamper(userId);
+    expect(await discrepanciesOf(userId)).toEqual([code]);
+  });
+
+  test("names a pending amount that was changed, and the requeue does not move it", async () => {
+    const userId = newUser();
+    const pending = transactionOf(commandWith({ userId }));
+    await put("transactions", { ...toPendingItem(pending), amountMinor: number(777_777) });
+    const [changed] = await dynamoStorePending(userId);
+    await requeue(oneOf(changed), ports.queue);
+    await consumeAll(engines.queueUrl);
+    expect(await ports.store.readWallet(userId)).toBeUndefined();
+    expect(await discrepanciesOf(userId)).toEqual(["HASH_MISMATCH"]);
+  });
+
+  test("names a pending amount that was changed while the true message was in the queue", async () => {
+    const userId = newUser();
+    await submit(submissionWith({ userId, amount: "1.00" }), ports);
+    const [pending] = await dynamoStorePending(userId);
+    if (!pending) throw new Error("Nothing is pending");
+    await put("transactions", { ...toPendingItem(pending), amountMinor: number(777_777) });
+    await consumeAll(engines.queueUrl);
+    expect(await ports.store.readWallet(userId)).toMatchObject({ available: new Map([["USD", 100n]]) });
+    expect(await discrepanciesOf(userId)).toEqual(["HASH_MISMATCH"]);
+  });
+
+  test.each<[code: string, name: string, tamper: (userId: string) => Promise<void>]>([
+    [
+      "HEAD_MISMATCH",
+      "a history that was rewritten with another amount and a recomputed chain",
+      async (userId) => {
+        const [first, ...others] = await transactionsOf(userId);
+        if (first) await rewrite(userId, [{ ...first, amountMinor: 600n }, ...others]);
+      },
+    ],
+    [
+      "TRUNCATED",
+      "a history whose end was cut, with the wallet rolled back",
+      async (userId) => rewrite(userId, (await transactionsOf(userId)).slice(0, 2)),
+    ],
+    ["TRUNCATED", "a deleted user", (userId) => rewrite(userId, [])],
+  ])("names %s for %s, with an earlier checkpoint only", async (code, _name, tamper) => {
+    const userId = await aHistory();
+    const { heads } = await createCheckpoint(reader(userId), new Date().toISOString());
+    expect(await discrepanciesOf(userId, heads)).toEqual([]);
+    await tamper(userId);
+    expect(await discrepanciesOf(userId)).toEqual([]);
+    expect(await discrepanciesOf(userId, heads)).toEqual([code]);
+  });
+});
+
+/** Reads only one user's wallet: those of other tests are tampered with. */
+function reader(userId: string) {
+  return {
+    async *wallets() {
+      for await (const read of dynamoLedgerReader.wallets()) if (read.userId === userId) yield read;
+    },
+  };
+}
+
+async function dynamoStorePending(userId: string): Promise<Transaction[]> {
+  const pending: Transaction[] = [];
+  for await (const read of dynamoLedgerReader.pending()) {
+    if (read.userId === userId && "amountMinor" in read) pending.push(read);
+  }
+  return pending;
+}
+
+async function* oneOf(transaction: Transaction | undefined) {
+  if (transaction) yield transaction;
+}
+
+test("a decided transaction of a wallet with three currencies has less than 1 KB", async () => {
+  const userId = newUser();
+  for (const currency of ["EUR", "JPY", "USD"]) {
+    await submit(submissionWith({ userId, idempotencyKey: currency, currency, amount: "1234567" }), ports);
+  }
+  await consumeAll(engines.queueUrl);
+  const bytes = (await historyOf(userId)).map(itemBytes);
+  expect(Math.max(...bytes)).toBeLessThan(1024);
+});
