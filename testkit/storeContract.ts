@@ -11,7 +11,7 @@ import type { Commit, CommitResult, HistoryQuery, LedgerStore } from "../lib/led
 
 /** The newest transactions of a history. */
 export const NEWEST: HistoryQuery = { limit: 100, order: "newest first" };
-export const DECIDED_AT = "2026-11-23T09:30:00.000Z";
+const DECIDED_AT = "2026-11-23T09:30:00.000Z";
 
 /** An accepted command of alice's, with something changed. */
 export function commandWith(change: Partial<Command> = {}): Command {
@@ -60,7 +60,7 @@ function commitOf(
 }
 
 /** Accepts transactions and commits what was decided on them. */
-export function writerOf(store: LedgerStore) {
+function writerOf(store: LedgerStore) {
   return {
     async accepted(...given: Parameters<typeof pendingTransaction>): Promise<Transaction> {
       const transaction = pendingTransaction(...given);

@@ -170,10 +170,58 @@ describe("balances", () => {
   test("of a new user are zero in every enabled currency", async () => {
     const alice = aUser();
     const { data } = await alice.currencies();
-    const { sequence, balances } = await alice.balances();
-    expect(sequence).toBe(0);
-    expect(balances).toEqual(data.map(({ code, exponent }) => ({ currency: code, amount: (0).toFixed(exponent) })));
+    const { sequence, hash, balances } = await alice.balances();
+    expect({ sequence, hash }).toEqual({ sequence: 0, hash: null });
+    const zeros = data.map(({ code, exponent }) => {
+      const zero = (0).toFixed(exponent);
+      return { currency: code, amount: zero, held: zero, available: zero };
+    });
+    expect(balances).toEqual(zeros);
     expect(data.length).toBeGreaterThanOrEqual(3);
+    expect((await alice.balances({ at: "2020-01-01T00:00:00Z" })).balances).toEqual(zeros);
+  });
+
+  test("as of a moment are those after the last decision at or before it", async () => {
+    const alice = aUser();
+    const first = transactionIn(await alice.deposit("USD", "5.00", { wait: 10 }), 201);
+    const second = transactionIn(await alice.withdraw("USD", "2.00", { wait: 10 }), 201);
+    const at = first.decidedAt ?? "";
+    expect(await alice.balances({ at })).toMatchObject({ sequence: 1, hash: first.hash });
+    expect(await alice.balances({ at: second.decidedAt ?? "" })).toMatchObject({ sequence: 2, provisional: true });
+    expect((await alice.balances({ at: "2020-01-01T00:00:00Z" })).sequence).toBe(0);
+    const future = problemIn(await alice.get("balances?at=2100-01-01T00:00:00Z"), 422);
+    expect(future.errors).toEqual([{ parameter: "at", detail: "must not be in the future" }]);
+  });
+});
+
+describe("a statement", () => {
+  test("has pages that add up, as JSON and as CSV", async () => {
+    const alice = aUser();
+    await alice.deposit("USD", "5.00", { wait: 10, reference: "=1+1" });
+    await alice.deposit("EUR", "1.00", { wait: 10 });
+    await alice.withdraw("USD", "9.00", { wait: 10 });
+    await alice.withdraw("USD", "2.00", { wait: 10 });
+    const all = await alice.statement({ currency: "USD" });
+    expect(all).toMatchObject({ opening: "0.00", credits: "5.00", debits: "2.00", closing: "3.00", nextCursor: null });
+    expect(all.lines.map(({ sequence, balance }) => [sequence, balance])).toEqual([
+      [1, "5.00"],
+      [4, "3.00"],
+    ]);
+    const first = await alice.statement({ currency: "USD", to: all.to, limit: "3" });
+    expect(first).toMatchObject({ opening: "0.00", closing: "5.00" });
+    const next = await alice.statement({ currency: "USD", to: all.to, limit: "3", cursor: first.nextCursor ?? "" });
+    expect(next).toMatchObject({ opening: "5.00", debits: "2.00", closing: "3.00", nextCursor: null });
+
+    const path = `/v1/users/${alice.user}/statements`;
+    const csv = await alice.request("GET", `${path}?currency=USD&limit=3`, undefined, { accept: "text/csv" });
+    expect(csv.headers.get("content-type")).toMatch(/^text\/csv/);
+    expect(csv.body).toMatch(
+      /^decidedAt,sequence,id,type,reference,credit,debit,balance\r\n[^\n]+,'=1\+1,5\.00,,5\.00\r\n$/,
+    );
+    const [, link = ""] = /^<(.+)>; rel="next"$/.exec(csv.headers.get("link") ?? "") ?? [];
+    const last = await alice.request("GET", `${path}${link}`, undefined, { accept: "text/csv" });
+    expect(last.body).toMatch(/,4,\S+,withdrawal,,,2\.00,3\.00\r\n$/);
+    expect(last.headers.get("link")).toBeNull();
   });
 });
 

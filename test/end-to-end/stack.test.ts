@@ -7,7 +7,7 @@ import { createServer } from "node:net";
 import { networkInterfaces } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
-import { PutCommand } from "@aws-sdk/lib-dynamodb";
+import { UpdateCommand } from "@aws-sdk/lib-dynamodb";
 import { describe, expect, inject, onTestFinished, test } from "vitest";
 import { dynamoDocuments } from "../../lib/aws/clients.ts";
 import { awsEnvironment, readSettings } from "../../localstack/settings.ts";
@@ -253,11 +253,17 @@ describe("npm run verify", () => {
     });
 
     Object.assign(process.env, awsEnvironment(readSettings(stack.environment)));
-    const item = { userId: alice.user, sequence: 2, balances: { USD: 7_000n }, updatedAt: new Date().toISOString() };
-    await dynamoDocuments.send(new PutCommand({ TableName: "antler-local-wallets", Item: item }));
+    await dynamoDocuments.send(
+      new UpdateCommand({
+        TableName: "antler-local-wallets",
+        Key: { userId: alice.user },
+        UpdateExpression: "SET available = :available",
+        ExpressionAttributeValues: { ":available": { USD: 7_000n } },
+      }),
+    );
     const { code, output } = await run("scripts/verify.ts", [], stack.environment);
     expect(code).toBe(1);
-    expect(output).toContain(`DISCREPANCY: user ${alice.user} holds 7000 minor units of USD`);
+    expect(output).toContain(`WRONG_BALANCE: user ${alice.user} has 7000 minor units of USD`);
     expect(output).toContain("difference 6300");
   });
 
