@@ -39,6 +39,7 @@ interface Events {
 
 const RECENT_MAX = 1000;
 const HISTORY_LIMIT_MAX = 50;
+const MOMENT_AGE_MS_MAX = 60_000;
 
 const { LOAD_SETUP_FILE = "", LOAD_ACCEPTED_FILE = "" } = process.env;
 const { currencies, firstDeposits } = loadSetupSchema.parse(JSON.parse(readFileSync(LOAD_SETUP_FILE, "utf8")));
@@ -93,6 +94,19 @@ export async function pickHistory({ vars }: VirtualUser): Promise<void> {
   if (randomInt(2) === 0) query.set("currency", pick(currencies).code);
   if (randomInt(2) === 0) query.set("status", pick(["posted", "rejected"]));
   vars.query = query.toString();
+}
+
+export async function pickMoment({ vars }: VirtualUser): Promise<void> {
+  vars.wallet = nextWallet();
+  vars.query = new URLSearchParams({
+    at: new Date(Date.now() - randomInt(MOMENT_AGE_MS_MAX)).toISOString(),
+  }).toString();
+}
+
+export async function pickStatement({ vars }: VirtualUser): Promise<void> {
+  vars.wallet = nextWallet();
+  const limit = String(randomInt(HISTORY_LIMIT_MAX) + 1);
+  vars.query = new URLSearchParams({ currency: pick(currencies).code, limit }).toString();
 }
 
 /** Records the Location of every accepted command: load.ts checks that each of them is decided. */
