@@ -83,10 +83,9 @@ export function itemBytes(item: Readonly<Record<string, AttributeValue>>): numbe
   return sum(Object.entries(item).map(([name, value]) => Buffer.byteLength(name) + valueBytes(value)));
 }
 
-function valueBytes({ S, N, M, L }: AttributeValue): number {
+function valueBytes({ S, N, M }: AttributeValue): number {
   if (S !== undefined) return Buffer.byteLength(S);
   if (N !== undefined) return 1 + Math.ceil(N.replaceAll(/^-?0*|0*$/g, "").length / 2);
   if (M !== undefined) return 3 + Object.keys(M).length + itemBytes(M);
-  if (L !== undefined) return 3 + L.length + sum(L.map(valueBytes));
-  throw new Error("The ledger stores strings, numbers, maps and lists");
+  throw new Error("The ledger stores strings, numbers and maps");
 }

@@ -1,15 +1,20 @@
 import { type AttributeValue, DynamoDBClient, paginateScan } from "@aws-sdk/client-dynamodb";
 import { unmarshall } from "@aws-sdk/util-dynamodb";
 import * as z from "zod";
+import { parsePosition } from "../lib/ledger/position.ts";
 import { sum } from "../scripts/statistics.ts";
 
-const transactionItem = z.object({
-  userId: z.string(),
-  id: z.string(),
-  status: z.enum(["pending", "posted", "rejected"]),
-  sequence: z.number().optional(),
-  decidedAt: z.string().optional(),
-});
+const transactionItem = z
+  .object({
+    userId: z.string(),
+    id: z.string(),
+    status: z.enum(["pending", "posted", "rejected"]),
+    position: z.string().optional(),
+  })
+  .transform(({ position = "", ...item }) => {
+    const decided = parsePosition(position);
+    return { ...item, sequence: decided?.sequence, decidedAt: decided?.decidedAt };
+  });
 export type TransactionItem = z.output<typeof transactionItem>;
 
 /** Reads a stage's tables from the engine at this port, past any proxy. */

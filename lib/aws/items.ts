@@ -1,19 +1,14 @@
 import type { AttributeValue } from "@aws-sdk/client-dynamodb";
 import { en } from "zod/locales";
 import * as z from "zod/mini";
-import { ACTORS, COMMAND_TYPES } from "../domain/command.ts";
+import { ACTORS, COMMAND_TYPES, type Command } from "../domain/command.ts";
+import { postingsOf } from "../domain/decide.ts";
 import { NO_DETAILS_HASH } from "../domain/hash.ts";
 import { REJECTION_CODES } from "../domain/rejection.ts";
-import { balanceOf, heldOf, type Wallet } from "../domain/state.ts";
-import {
-  type Decision,
-  type Outcome,
-  type Posting,
-  TRANSACTION_STATUSES,
-  type Transaction,
-} from "../domain/transaction.ts";
+import type { Wallet } from "../domain/state.ts";
+import { type Decision, type Outcome, TRANSACTION_STATUSES, type Transaction } from "../domain/transaction.ts";
 import { UnreadableItem } from "../ledger/ports.ts";
-import { positionText } from "../ledger/position.ts";
+import { parsePosition, positionText } from "../ledger/position.ts";
 
 // The problem of an unreadable item has zod's message, and zod/mini starts without any.
 z.config(en());
@@ -55,15 +50,6 @@ const walletItem = z.object({
   hash: z.string(),
 });
 
-/** The balances after a posting are those of the decision. */
-const postingItem = z.object({
-  currency: z.string(),
-  exponent: count,
-  amountMinor: z.bigint(),
-  /** Absent if zero. */
-  heldMinor: z.optional(z.bigint()),
-});
-
 const statusItem = z.object({ userId: z.string(), status: z.enum(TRANSACTION_STATUSES) });
 
 const transactionItem = z.object({
@@ -82,11 +68,9 @@ const transactionItem = z.object({
   detailsHash: z.optional(z.string()),
   contentHash: z.string(),
   status: z.enum(TRANSACTION_STATUSES),
-  sequence: z.optional(count),
-  decidedAt: z.optional(z.string()),
+  /** Has the sequence number and the time of the decision. */
   position: z.optional(z.string()),
   rejectionCode: z.optional(z.enum(REJECTION_CODES)),
-  postings: z.optional(z.array(postingItem)),
   available: z.optional(balances),
   held: heldBalances,
   previousHash: z.optional(z.string()),
@@ -135,16 +119,16 @@ export function toWalletAttributes({ sequence, available, held, decidedAt = "", 
   };
 }
 
-/** The attributes that a decision adds to a transaction's item. */
+/**
+ * The attributes that a decision adds to a transaction's item. They leave out what follows from the rest: the sequence number
+ * and the time are in the position, and the postings follow from the command and the balances after it.
+ */
 export function toDecisionAttributes(decision: Decision): Record<string, AttributeValue> {
-  const { sequence, decidedAt, outcome, postings, available, held, previousHash, hash } = decision;
+  const { outcome, available, held, previousHash, hash } = decision;
   return {
     status: text(outcome.status),
-    sequence: number(sequence),
-    decidedAt: text(decidedAt),
     position: text(positionText(decision)),
     ...(outcome.status === "rejected" && { rejectionCode: text(outcome.code) }),
-    postings: { L: postings.map(postingAttribute) },
     available: balancesAttribute(available),
     ...(held.size > 0 && { held: balancesAttribute(held) }),
     ...(previousHash !== undefined && { previousHash: text(previousHash) }),
@@ -165,17 +149,6 @@ function balancesAttribute(minor: ReadonlyMap<string, bigint>): AttributeValue {
   return { M: mapValues(minor, number) };
 }
 
-function postingAttribute({ currency, exponent, amountMinor, heldMinor }: Posting): AttributeValue {
-  return {
-    M: {
-      currency: text(currency),
-      exponent: number(exponent),
-      amountMinor: number(amountMinor),
-      ...(heldMinor !== 0n && { heldMinor: number(heldMinor) }),
-    },
-  };
-}
-
 function mapValues<T>(
   entries: Iterable<readonly [string, T]>,
   toAttribute: (value: T) => AttributeValue,
@@ -192,42 +165,21 @@ export function toStatus(item: Item): z.output<typeof statusItem> {
 export function toTransaction(item: Item): Transaction {
   const parsed = parseItem(transactionItem, item);
   const { userId, id, type, actor, createdAt, currency, exponent, amountMinor } = parsed;
-  const { salt, reference, metadata, detailsHash, contentHash } = parsed;
-  return {
-    userId,
-    id,
-    type,
-    actor,
-    createdAt,
-    currency,
-    exponent,
-    amountMinor,
-    salt,
-    reference,
-    metadata,
-    detailsHash: detailsHash ?? NO_DETAILS_HASH,
-    contentHash,
-    decision: toDecision(parsed),
-  };
+  const { salt, reference, metadata, detailsHash = NO_DETAILS_HASH, contentHash } = parsed;
+  const command = { userId, id, type, actor, createdAt, currency, exponent, amountMinor, detailsHash };
+  return { ...command, salt, reference, metadata, contentHash, decision: toDecision(parsed, command) };
 }
 
-function toDecision(item: z.output<typeof transactionItem>): Decision | undefined {
-  const { status, sequence, decidedAt, position, postings, available, held, previousHash, hash } = item;
+function toDecision(item: z.output<typeof transactionItem>, command: Command): Decision | undefined {
+  const { status, available, held, previousHash, hash } = item;
   if (status === "pending") return undefined;
   const outcome = toOutcome(item);
-  if (sequence === undefined || decidedAt === undefined || hash === undefined || !outcome || !postings || !available) {
+  const position = parsePosition(item.position ?? "");
+  if (!position || hash === undefined || !outcome || !available) {
     throw unreadable(item, `it is ${status} and lacks what the decision wrote`);
   }
-  if (position !== positionText({ decidedAt, sequence })) {
-    throw unreadable(item, `its position is not that of sequence ${sequence} at ${decidedAt}`);
-  }
-  const withBalances = postings.map(({ heldMinor = 0n, ...posting }) => ({
-    ...posting,
-    heldMinor,
-    balanceAfterMinor: balanceOf({ available, held }, posting.currency),
-    heldAfterMinor: heldOf({ held }, posting.currency),
-  }));
-  return { sequence, decidedAt, outcome, postings: withBalances, available, held, previousHash, hash };
+  const postings = outcome.status === "posted" ? postingsOf(command, { available, held }) : [];
+  return { ...position, outcome, postings, available, held, previousHash, hash };
 }
 
 function toOutcome({ status, rejectionCode }: z.output<typeof transactionItem>): Outcome | undefined {

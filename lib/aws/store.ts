@@ -158,8 +158,7 @@ function walletWrite(commit: Commit): ConditionalWrite {
         ...required.map(({ balances }, index) => `${balances}.#c${index} >= :c${index}`),
       ].join(" AND "),
       ExpressionAttributeNames: {
-        "#sequence": "sequence",
-        "#hash": "hash",
+        ...update.names,
         ...Object.fromEntries(required.map(({ currency }, index) => [`#c${index}`, currency])),
       },
       ExpressionAttributeValues: {
@@ -183,7 +182,7 @@ function transactionWrite({ userId }: Commit, { message, decision }: Decided): C
       Key: { userId: text(userId), id: text(id) },
       UpdateExpression: update.expression,
       ConditionExpression: "#status = :pending AND contentHash = :contentHash",
-      ExpressionAttributeNames: RESERVED_NAMES,
+      ExpressionAttributeNames: update.names,
       ExpressionAttributeValues: {
         ...update.values,
         ":pending": text("pending"),
@@ -203,17 +202,20 @@ function transactionWrite({ userId }: Commit, { message, decision }: Decided): C
 }
 
 /** DynamoDB reserves these words in expressions. */
-const RESERVED_NAMES = { "#status": "status", "#sequence": "sequence", "#position": "position", "#hash": "hash" };
+const RESERVED = new Set(["status", "sequence", "position", "hash"]);
 
-/** An update that sets attributes, and the values of its expression. */
+/** An update that sets attributes, and the names and values in its expression. */
 function updateOf(attributes: StoredItem) {
   const terms: string[] = [];
+  const names: Record<string, string> = {};
   const values: Record<string, AttributeValue> = {};
   for (const [name, value] of Object.entries(attributes)) {
-    terms.push(`${`#${name}` in RESERVED_NAMES ? "#" : ""}${name} = :${name}`);
+    const isReserved = RESERVED.has(name);
+    terms.push(`${isReserved ? "#" : ""}${name} = :${name}`);
+    if (isReserved) names[`#${name}`] = name;
     values[`:${name}`] = value;
   }
-  return { expression: `SET ${terms.join(", ")}`, values };
+  return { expression: `SET ${terms.join(", ")}`, names, values };
 }
 
 /** DynamoDB returns one reason for each write, in the order of the writes. */

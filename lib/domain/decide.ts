@@ -26,7 +26,7 @@ export function decide(wallet: Wallet, command: Command, now: string): Decision 
     sequence: wallet.sequence + 1,
     decidedAt: latest(now, earliestDecision(wallet, command)),
     outcome: code ? { status: "rejected", code } : { status: "posted" },
-    postings: code ? [] : changes.map((change) => toPosting(change, changed)),
+    postings: code ? [] : postingsOf(command, changed),
     available,
     held,
     previousHash: wallet.hash,
@@ -104,9 +104,13 @@ function rejectionOf(changes: readonly Change[], after: Balances): RejectionCode
   return undefined;
 }
 
-function toPosting({ currency, exponent, amountMinor, heldMinor }: Change, after: Balances): Posting {
-  const balanceAfterMinor = balanceOf(after, currency);
-  return { currency, exponent, amountMinor, heldMinor, balanceAfterMinor, heldAfterMinor: heldOf(after, currency) };
+/** The postings of a posted command, with the balances after it. */
+export function postingsOf(command: Command, after: Balances): Posting[] {
+  return changesOf(command).map((change) => ({
+    ...change,
+    balanceAfterMinor: balanceOf(after, change.currency),
+    heldAfterMinor: heldOf(after, change.currency),
+  }));
 }
 
 /** The later of two times in ISO 8601, UTC, of the same precision. */

@@ -94,7 +94,7 @@ const transaction = fc
     after: sequence,
     balance: minor,
     need: fc.option(fc.bigInt(0n, 5n), { nil: undefined, freq: 1 }),
-    decisions: fc.uniqueArray(fc.record({ id, position, minor, contentHash }), {
+    decisions: fc.uniqueArray(fc.record({ id, position, contentHash }), {
       maxLength: 3,
       selector: (decision) => decision.id,
     }),
@@ -151,13 +151,12 @@ const transaction = fc
             Update: {
               TableName: TRANSACTIONS.name,
               Key: marshall({ userId: run + at.user, id: decision.id }),
-              UpdateExpression: "SET #status = :status, #position = :position, postings = :postings",
+              UpdateExpression: "SET #status = :status, #position = :position",
               ConditionExpression: "#status = :pending AND contentHash = :contentHash",
               ExpressionAttributeNames: { "#status": "status", "#position": "position" },
               ExpressionAttributeValues: marshall({
                 ":status": "posted",
                 ":position": decision.position,
-                ":postings": [{ currency: "USD", amountMinor: decision.minor }],
                 ":pending": PENDING,
                 ":contentHash": decision.contentHash,
               }),

@@ -89,11 +89,8 @@ const LIMIT = 10n ** 36n - 1n;
 const FINAL_AFTER_MS = 30_000;
 const DECISION_ATTRIBUTES = new Set([
   "status",
-  "sequence",
-  "decidedAt",
   "position",
   "rejectionCode",
-  "postings",
   "available",
   "held",
   "previousHash",
@@ -216,7 +213,7 @@ export class Oracle {
       this.fail("stored as asked", `no client requested ${JSON.stringify(item)}`);
       return;
     }
-    if (text(item, "status") !== "pending" || item.sequence) {
+    if (text(item, "status") !== "pending" || item.position) {
       this.fail("stored as asked", `${id} is stored as ${text(item, "status")}`);
     }
     if (text(item, "actor") !== (content.asAdmin ? "admin" : "owner")) {
@@ -272,7 +269,7 @@ export class Oracle {
     const versions = this.#wallets.get(userId) ?? [{ sequence: 0, balances: new Map<string, bigint>() }];
     const start = versions.at(-1)?.sequence ?? 0;
     if (before && Number(before.sequence?.N) !== start) throw new Error("The oracle missed a write of a wallet");
-    const inOrder = newlyDecided.toSorted((a, b) => Number(a.sequence?.N) - Number(b.sequence?.N));
+    const inOrder = newlyDecided.toSorted((a, b) => (text(a, "position") < text(b, "position") ? -1 : 1));
     const decided: Decided[] = [];
     for (const item of inOrder) {
       const previous = decided.at(-1) ?? this.history(userId).at(-1);
@@ -303,7 +300,8 @@ export class Oracle {
     const [id, type] = [text(item, "id"), text(item, "type")];
     const [currency, status] = [text(item, "currency"), text(item, "status")];
     const wrong = (invariant: Invariant, what: string) => this.fail(invariant, `${userId} ${id}: ${what}`);
-    const sequence = Number(this.#integer(item.sequence?.N));
+    const [decidedAt = "", digits = ""] = text(item, "position").split("#");
+    const sequence = Number(digits);
     if (sequence !== (previous?.sequence ?? 0) + 1) {
       wrong("gap-free sequence", `it has ${sequence} after ${previous?.sequence}`);
     }
@@ -317,16 +315,7 @@ export class Oracle {
     const balances = new Map(previous?.balances);
     if (!code) balances.set(currency, afterMinor);
     if (balances.get(currency) === 0n) balances.delete(currency);
-    const exponent = item.exponent?.N;
     const deltaMinor = code ? 0n : afterMinor - beforeMinor;
-    const postings = code ? [] : [{ currency, exponent, amount: `${deltaMinor}` }];
-    const stored = (item.postings?.L ?? []).map(({ M = {} }) => ({
-      currency: M.currency?.S,
-      exponent: M.exponent?.N,
-      amount: M.amountMinor?.N,
-      held: M.heldMinor?.N,
-    }));
-    if (canonical(stored) !== canonical(postings)) wrong("fold of the history", `it has other postings`);
     if (!isSame(this.#balancesOf(item), balances) || item.held) {
       wrong(
         "fold of the history",
@@ -335,7 +324,7 @@ export class Oracle {
     }
     const decided = {
       ...{ id, type, currency, status, sequence, amountMinor, deltaMinor, balances },
-      ...{ createdAt: text(item, "createdAt"), decidedAt: text(item, "decidedAt"), hash: text(item, "hash") },
+      ...{ createdAt: text(item, "createdAt"), decidedAt, hash: text(item, "hash") },
     };
     this.#checkTimes(userId, item, decided, previous);
     this.#checkHash(userId, item, decided, previous, code);

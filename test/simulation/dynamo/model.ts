@@ -342,6 +342,5 @@ function normalizeValue(value: AttributeValue): AttributeValue {
   if (value.M !== undefined) {
     return { M: Object.fromEntries(Object.entries(value.M).map(([name, inner]) => [name, normalizeValue(inner)])) };
   }
-  if (value.L !== undefined) return { L: value.L.map(normalizeValue) };
   return value;
 }
