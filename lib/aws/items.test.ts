@@ -59,11 +59,9 @@ describe("an item", () => {
 
   it("leaves out what follows from the rest", () => {
     const decided = { ...withoutDetails, decision: decide(emptyWallet, withoutDetails, NOW) };
-    const { postings, ...item } = storedItem(decided);
-    expect(Object.keys(postings[0])).toEqual(["currency", "exponent", "amountMinor"]);
-    for (const absent of ["salt", "reference", "metadata", "detailsHash", "held", "previousHash", "rejectionCode"]) {
-      expect(item).not.toHaveProperty(absent);
-    }
+    const optional = ["salt", "reference", "metadata", "detailsHash", "held", "previousHash", "rejectionCode"];
+    const item = storedItem(decided);
+    for (const absent of [...optional, "sequence", "decidedAt", "postings"]) expect(item).not.toHaveProperty(absent);
   });
 
   it.each([
@@ -85,19 +83,14 @@ describe("an item", () => {
 
   const posted = storedItem({ ...deposit, decision: decide(emptyWallet, deposit, NOW) });
   const lacks = "it is posted and lacks what the decision wrote";
-  const wrongPosition = `its position is not that of sequence 1 at ${NOW}`;
   it.each<[string, Record<string, unknown>, string]>([
-    ["without a sequence", { sequence: undefined }, lacks],
-    ["without a time", { decidedAt: undefined }, lacks],
     ["without a hash", { hash: undefined }, lacks],
-    ["without postings", { postings: undefined }, lacks],
     ["without balances", { available: undefined }, lacks],
     ["that is posted with a rejection", { rejectionCode: "balance_limit" }, lacks],
     ["that is rejected without a code", { status: "rejected" }, "it is rejected and lacks what the decision wrote"],
-    ["without a position", { position: undefined }, wrongPosition],
-    ["with the position of another sequence", { position: `${NOW}#000000000000002` }, wrongPosition],
-    ["with the position of another time", { position: "2026-11-23T09:30:00.251Z#000000000000001" }, wrongPosition],
-    ["with a position that sorts otherwise", { position: `${NOW}#1` }, wrongPosition],
+    ["without a position", { position: undefined }, lacks],
+    ["with a position that sorts otherwise", { position: `${NOW}#1` }, lacks],
+    ["with a position without a sequence", { position: NOW }, lacks],
   ])("of a decision %s is unreadable", (_what, change, problem) => {
     expect(() => toTransaction({ ...posted, ...change })).toThrow(
       `has an unreadable item, transaction tx_1: ${problem}`,

@@ -18,10 +18,7 @@ const FIRST = {
   contentHash: "as accepted",
   createdAt: TIME,
   status: "posted",
-  sequence: 1n,
-  decidedAt: TIME,
   position: positionText({ decidedAt: TIME, sequence: 1 }),
-  postings: [{ currency: "EUR", exponent: 2n, amountMinor: 1n }],
   available: { EUR: 1n },
   hash: "of the decision",
 };

@@ -177,8 +177,8 @@ export const MUTANTS: readonly Mutant[] = [
     "sequence: wallet.sequence + (code ? 0 : 1),",
   ]),
   mutant("a rejection has the postings that it would have had", DECIDE, [
-    "postings: code ? [] : changes",
-    "postings: changes",
+    "postings: code ? [] : postingsOf(command, changed),",
+    "postings: postingsOf(command, changed),",
   ]),
   mutant("a rejection moves the money", DECIDE, ["= code ? wallet : changed;", "= changed;"]),
   mutant("currencies are mixed up", DECIDE, [
@@ -197,9 +197,13 @@ export const MUTANTS: readonly Mutant[] = [
     "available, held, previousHash: wallet.hash,",
     "available: wallet.available, held, previousHash: wallet.hash,",
   ]),
-  mutant("a posting has the balance before it", ITEMS, [
-    "balanceAfterMinor: balanceOf({ available, held }, posting.currency),",
-    "balanceAfterMinor: balanceOf({ available, held }, posting.currency) - posting.amountMinor,",
+  mutant("a posting has the balance before it", DECIDE, [
+    "balanceAfterMinor: balanceOf(after, change.currency),",
+    "balanceAfterMinor: balanceOf(after, change.currency) - change.amountMinor,",
+  ]),
+  mutant("a rejection is read with postings", ITEMS, [
+    'outcome.status === "posted" ? postingsOf(command, { available, held }) : []',
+    "postingsOf(command, { available, held })",
   ]),
 
   // Times and the hash chain
