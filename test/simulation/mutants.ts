@@ -150,22 +150,16 @@ export const MUTANTS: readonly Mutant[] = [
     "(minor.get(currency) ?? 0n) + changeMinor",
     "BigInt(Number(minor.get(currency) ?? 0n) + Number(changeMinor))",
   ]),
-  mutant(
-    "the last cent can't be withdrawn",
-    DECIDE,
-    ["availableOf(after, currency) < 0n", "availableOf(after, currency) < (isCredit ? 0n : 1n)"],
-    ["const isCredit = changes.some(({ amountMinor }) => amountMinor > 0n);", ""],
-    [
-      "const currencies = changes.map(({ currency }) => currency);",
-      "const currencies = changes.map(({ currency }) => currency);\n  const isCredit = changes.some(({ amountMinor }) => amountMinor > 0n);",
-    ],
-  ),
+  mutant("the last cent can't be withdrawn", DECIDE, [
+    "if (currencies.some((currency) => availableOf(after, currency) < 0n))",
+    "if (changes.some(({ currency, amountMinor }) => availableOf(after, currency) < (amountMinor < 0n ? 1n : 0n)))",
+  ]),
   mutant("a withdrawal may exceed the balance", DECIDE, [
     'if (currencies.some((currency) => availableOf(after, currency) < 0n)) return "insufficient_funds";',
     "",
   ]),
   mutant("the limit of a balance is not checked", DECIDE, [
-    'if (currencies.some((currency) => balanceOf(after, currency) > MINOR_UNITS_MAX)) return "balance_limit";',
+    'if (credited.some((currency) => balanceOf(after, currency) > MINOR_UNITS_MAX)) return "balance_limit";',
     "",
   ]),
   mutant("the limit of a balance is that of the database", "lib/domain/money.ts", [
@@ -281,6 +275,17 @@ export const MUTANTS: readonly Mutant[] = [
     'sha256(canonicalize(value) ?? "")',
     "sha256(JSON.stringify(value))",
   ]),
+  mutant("the hash leaves the user out", HASH, ["version: HASH_VERSION,\n    userId,", "version: HASH_VERSION,"]),
+  mutant("the hash leaves the previous hash out", HASH, ["previousHash: previousHash ?? null,", ""]),
+  mutant("the hash leaves the actor out", HASH, [
+    "type,\n    actor,\n    createdAt,\n    decidedAt,",
+    "type,\n    createdAt,\n    decidedAt,",
+  ]),
+  mutant("the hash has the amount of a rejection as zero", HASH, [
+    "amount: amountMinor.toString(),",
+    'amount: outcome.status === "rejected" ? "0" : amountMinor.toString(),',
+  ]),
+  mutant("the salt is not stored", ITEMS, ["...(salt !== undefined && { salt: text(salt) }),", ""]),
   mutant("the details are hashed without the salt", HASH, [
     "canonicalHash({ salt, reference:",
     "canonicalHash({ reference:",
@@ -324,6 +329,15 @@ export const MUTANTS: readonly Mutant[] = [
   mutant("a page of a statement closes with the period", STATEMENT, [
     "balanceOf(last?.decision ?? end.wallet, currency)",
     "balanceOf(end.wallet, currency)",
+  ]),
+  mutant("a statement mixes currencies", STATEMENT, ["posting.currency === currency &&", ""]),
+  mutant("a line of a statement has the balance before it", "functions/statements.ts", [
+    "formatAmount(balanceAfterMinor, exponent)",
+    "formatAmount(balanceAfterMinor - amountMinor, exponent)",
+  ]),
+  mutant("each page of a statement starts with the period", STATEMENT, [
+    "after?.sequence ?? (from === undefined ? 0 : await sequenceBefore(from))",
+    "from === undefined ? 0 : await sequenceBefore(from)",
   ]),
   mutant("a statement can lack a decision", STATEMENT, [
     "return isComplete ? transactions : undefined;",
