@@ -7,9 +7,6 @@ import { toStatus, toTransaction, toWallet } from "./items.ts";
 import { query, scan } from "./scan.ts";
 import { dynamoStore } from "./store.ts";
 
-/** After every time that a transaction can have. */
-const END_OF_TIME = "~";
-
 /** Reads the tables completely. */
 export const dynamoLedgerReader: LedgerReader = {
   async *wallets() {
@@ -41,7 +38,7 @@ export const dynamoLedgerReader: LedgerReader = {
     };
     for await (const item of scan(input)) yield orUnreadable(() => toStatus(item));
   },
-  pending: () => scanPending(END_OF_TIME),
+  pending: scanPending,
 };
 
 /**
@@ -51,18 +48,18 @@ export const dynamoLedgerReader: LedgerReader = {
  * @throws UnreadableItem
  */
 export async function* pendingTransactions(createdBefore: string): AsyncGenerator<Transaction> {
-  for await (const read of scanPending(createdBefore)) {
+  for await (const read of scanPending()) {
     if (read instanceof UnreadableItem) throw read;
-    yield read;
+    if (read.createdAt < createdBefore) yield read;
   }
 }
 
-async function* scanPending(createdBefore: string): AsyncGenerator<Transaction | UnreadableItem> {
+async function* scanPending(): AsyncGenerator<Transaction | UnreadableItem> {
   const input: ScanCommandInput = {
     TableName: setting("TRANSACTIONS_TABLE"),
-    FilterExpression: "#status = :pending AND createdAt < :before",
+    FilterExpression: "#status = :pending",
     ExpressionAttributeNames: { "#status": "status" },
-    ExpressionAttributeValues: { ":pending": "pending", ":before": createdBefore },
+    ExpressionAttributeValues: { ":pending": "pending" },
     ConsistentRead: true,
   };
   for await (const item of scan(input)) yield orUnreadable(() => toTransaction(item));

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { parse } from "yaml";
 import * as z from "zod";
+import type { RetryCause } from "../../lib/ledger/ports.ts";
 import { METRICS } from "../../lib/runtime/metrics.ts";
 import { readPanels } from "../../testkit/dashboard.ts";
 
@@ -202,6 +203,11 @@ describe("the dashboard and the alerts for Prometheus", () => {
 
 describe("the alarms and the dashboard on AWS", () => {
   const topic = z.tuple([z.literal("HasAlarmTopic"), z.tuple([z.literal("AlarmTopicArn")]), z.literal("AWS::NoValue")]);
+  const metric = z.looseObject({
+    Namespace: z.string(),
+    MetricName: z.string(),
+    Dimensions: z.array(z.object({ Name: z.string(), Value: z.unknown() })).default([]),
+  });
   const alarms = z
     .object({
       Resources: z.record(
@@ -214,6 +220,7 @@ describe("the alarms and the dashboard on AWS", () => {
             TreatMissingData: z.literal("notBreaching"),
             AlarmActions: topic,
             OKActions: topic,
+            Metrics: z.array(z.looseObject({ MetricStat: z.looseObject({ Metric: metric }).optional() })).default([]),
           }),
         }),
       ),
@@ -228,6 +235,10 @@ describe("the alarms and the dashboard on AWS", () => {
     })
     .parse(JSON.parse(body.replace(/(: )\$\{param:\w+\}/g, "$11")));
 
+  const ourAlarmMetrics = Object.values(alarms)
+    .flatMap(({ Properties }) => [Properties, ...Properties.Metrics.map(({ MetricStat }) => MetricStat?.Metric)])
+    .flatMap((found) => (found?.Namespace === "Antler" ? [metric.parse(found)] : []));
+
   /** The rows of a widget, with the value above in place of each ".". */
   function withoutDots(rows: readonly unknown[][]): unknown[][] {
     let above: unknown[] = [];
@@ -239,6 +250,7 @@ describe("the alarms and the dashboard on AWS", () => {
 
   test("notify a topic when an alarm starts and when it ends, and are all on the dashboard", () => {
     expect(Object.keys(alarms).sort()).toEqual([
+      "ClockBehindAlarm",
       "ConsumerErrorsAlarm",
       "DeadLettersAlarm",
       "LatencyAlarm",
@@ -265,16 +277,21 @@ describe("the alarms and the dashboard on AWS", () => {
       });
     expect(searched.length + plain.length).toBeGreaterThan(8);
     for (const [name, dimensions] of [...searched, ...plain]) expect(dimensions, name).toEqual(dimensionsOf.get(name));
-    expect(alarms.ConsumerErrorsAlarm?.Properties.Metrics).toContainEqual(
-      expect.objectContaining({
-        MetricStat: expect.objectContaining({
-          Metric: expect.objectContaining({
-            Namespace: "Antler",
-            MetricName: "FailedRecords" satisfies keyof typeof METRICS,
-          }),
-        }),
-      }),
-    );
+    expect(ourAlarmMetrics.map(({ MetricName }) => MetricName).sort()).toEqual(["FailedRecords", "Retries"]);
+    for (const { MetricName, Dimensions } of ourAlarmMetrics) {
+      expect(Dimensions.map(({ Name }) => Name).sort(), MetricName).toEqual(dimensionsOf.get(MetricName));
+    }
+  });
+
+  test("show the causes of retries that make a user wait, with an alarm for a clock", () => {
+    const shown = widgets
+      .flatMap(({ properties }) => withoutDots(properties.metrics))
+      .flatMap((row) => (row[1] === "Retries" ? [row[row.indexOf("cause") + 1]] : []));
+    expect(shown.sort()).toEqual(["clock_behind", "conflict", "unavailable"] satisfies RetryCause[]);
+    const alarmed = ourAlarmMetrics.flatMap(({ Dimensions }) => Dimensions.filter(({ Name }) => Name === "cause"));
+    expect(alarmed).toEqual([{ Name: "cause", Value: "clock_behind" }]);
+    const local = rules.find(({ alert }) => alert === "ClockBehind");
+    expect(local?.expr).toContain('cause="clock_behind"');
   });
 });
 

@@ -127,22 +127,45 @@ function placed({ position }: Item, decidedAt = position?.S?.split("#")[0] ?? ""
 
 describe("npm run checkpoint", () => {
   // The tables are empty before the other tests.
-  test("writes a file that npm run verify accepts as it is and refuses with a change", async () => {
+  test("writes a file with which npm run verify names the user whose history was rewritten", async () => {
     const file = join(folder, "checkpoint.jsonl");
-    const created = await run("scripts/checkpoint.ts", [file, "--stage", "test"], {});
+    const checkpoint = () => run("scripts/checkpoint.ts", [file, "--stage", "test"], {});
+    const verified = (...args: string[]) => run("scripts/verify.ts", [...args, "--stage", "test"], {});
+    const userId = await aHistory();
+    const created = await checkpoint();
     expect(created).toEqual({
       code: 0,
-      output: expect.stringMatching(/^checkpoint \S+Z wallets=0 root=[\w-]{43}\n$/),
+      output: expect.stringMatching(/^checkpoint \S+Z wallets=1 root=[\w-]{43}\n$/),
     });
-    const again = await run("scripts/checkpoint.ts", [file, "--stage", "test"], {});
-    expect(again.code).toBe(1);
-    const verified = await run("scripts/verify.ts", ["--checkpoint", file, "--stage", "test"], {});
-    expect(verified).toMatchObject({ code: 0, output: expect.stringContaining("Checkpoint of ") });
-    writeFileSync(file, readFileSync(file, "utf8").replace('"wallets":0', '"wallets":1'));
-    const changed = await run("scripts/verify.ts", ["--checkpoint", file, "--stage", "test"], {});
-    expect(changed).toMatchObject({
+    const [, createdAt = "", root = ""] = /^checkpoint (\S+) .*root=(\S+)/.exec(created.output) ?? [];
+    expect(await checkpoint()).toEqual({
       code: 1,
-      output: expect.stringContaining("is not a checkpoint: The root is not"),
+      output: `${file} can't be written: EEXIST: file already exists, open '${file}'\n`,
+    });
+    const counts = "1 wallets, 3 posted, 1 rejected, 0 pending\n  USD  4.00\n";
+    expect(await verified("--checkpoint", file)).toEqual({
+      code: 0,
+      output: `${counts}Every wallet matches its history.\nCheckpoint of ${createdAt}, root ${root}\n`,
+    });
+
+    const [first, ...others] = await transactionsOf(userId);
+    if (!first) throw new Error("The history is empty");
+    await rewrite(userId, [{ ...first, amountMinor: 600n }, ...others]);
+    expect(await verified()).toMatchObject({ code: 0 });
+    const found = await verified("--checkpoint", file);
+    expect(found.code).toBe(1);
+    expect(found.output).toContain(
+      `HEAD_MISMATCH: user ${userId} has another hash than the checkpoint at sequence 4\n`,
+    );
+    expect(found.output).toContain("Wallets with a discrepancy: 1\n");
+
+    const [{ hash = text("") } = {}] = [await walletItem(userId)];
+    const changed = readFileSync(file, "utf8").replace(/"hash":"[^"]+"/, `"hash":"${hash.S}"`);
+    expect(changed).not.toBe(readFileSync(file, "utf8"));
+    writeFileSync(file, changed);
+    expect(await verified("--checkpoint", file)).toEqual({
+      code: 1,
+      output: `${file} is not a checkpoint: The root is not that of the other lines\n`,
     });
   });
 });
@@ -186,6 +209,20 @@ describe("verify", () => {
     ["UNREADABLE", "the place in the index", 2, (item) => ({ ...item, position: text("2026-01-01T00:00:00.000Z#1") })],
     ["UNREADABLE", "the place in the index, removed", 2, ({ position: _, ...rest }) => rest],
     ["UNREADABLE", "the status", 2, (item) => ({ ...item, status: text("undone") })],
+    ["UNREADABLE", "the balances, removed", 2, ({ available: _, ...rest }) => rest],
+    ["UNREADABLE", "the hash, removed", 2, ({ hash: _, ...rest }) => rest],
+    [
+      "HASH_MISMATCH",
+      "the status, rejected",
+      2,
+      (item) => ({ ...item, status: text("rejected"), rejectionCode: text("insufficient_funds") }),
+    ],
+    [
+      "HASH_MISMATCH",
+      "the status, posted",
+      3,
+      ({ rejectionCode: _, ...item }) => ({ ...item, status: text("posted") }),
+    ],
     ["UNREADABLE", "the amount, which is no number", 2, (item) => ({ ...item, amountMinor: text("all") })],
     ["GAP", "the sequence", 2, (item) => ({ ...item, position: placed(item, undefined, 7) })],
     ["HASH_MISMATCH", "the time", 4, (item) => ({ ...item, position: placed(item, "2099-01-01T00:00:00.000Z", 4) })],
@@ -230,6 +267,12 @@ describe("verify", () => {
         if (third?.decision)
           await put("wallets", { userId: text(userId), ...toWalletAttributes(evolve(third.decision)) });
       },
+    ],
+    [
+      "WRONG_BALANCE",
+      "a balance of zero that is added to the wallet",
+      async (userId) =>
+        put("wallets", { ...(await walletItem(userId)), available: { M: { USD: number(400), EUR: number(0) } } }),
     ],
     [
       "UNREADABLE",
@@ -293,6 +336,21 @@ describe("verify", () => {
       },
     ],
     [
+      "GAP",
+      "a second decision with the same sequence number",
+      async (userId) => put("transactions", { ...(await historyOf(userId))[3], id: text(`tx_${"y".repeat(43)}`) }),
+    ],
+    [
+      "PREVIOUS_MISMATCH",
+      "the next decision of another user",
+      async (userId) => {
+        const [item = {}] = (await historyOf(await aHistory())).slice(-1);
+        await put("transactions", { ...item, userId: text(userId), position: placed(item, undefined, 5) });
+        const { available = { M: {} }, hash = text("") } = item;
+        await put("wallets", { ...(await walletItem(userId)), sequence: number(5), available, hash });
+      },
+    ],
+    [
       "UNREADABLE",
       "an extra decision without a place in the index",
       async (userId) => {
@@ -323,6 +381,24 @@ describe("verify", () => {
   ])("names %s for %s", async (code, _name, tamper) => {
     const userId = await aHistory();
     await tamper(userId);
+    expect(await discrepanciesOf(userId)).toEqual([code]);
+  });
+
+  test("names WRONG_BALANCE for a wallet with money and without a history", async () => {
+    const userId = newUser();
+    const rich = { ...emptyWallet, available: new Map([["USD", 1n]]) };
+    await put("wallets", { userId: text(userId), ...toWalletAttributes(rich) });
+    expect(await discrepanciesOf(userId)).toEqual(["WRONG_BALANCE"]);
+  });
+
+  test.each<[code: string, name: string, change: (item: Item) => Item]>([
+    ["HASH_MISMATCH", "the amount", (item) => ({ ...item, amountMinor: number(777_777) })],
+    ["HASH_MISMATCH", "the reference", (item) => ({ ...item, reference: text("other") })],
+    ["HASH_MISMATCH", "the time", (item) => ({ ...item, createdAt: text("~") })],
+    ["UNREADABLE", "the time, removed", ({ createdAt: _, ...rest }) => rest],
+  ])("names %s for an edit of a pending transaction: %s", async (code, _name, change) => {
+    const userId = newUser();
+    await put("transactions", change(toPendingItem(transactionOf(commandWith({ userId })))));
     expect(await discrepanciesOf(userId)).toEqual([code]);
   });
 
