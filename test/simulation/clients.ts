@@ -226,6 +226,7 @@ export class Clients {
     this.#checkSent(userId, id, label);
     if (random.chance(0.4)) await this.#readBack(movement, id, label);
     // Soon after decisions, while the index lags.
+    if (this.#simulation.plan.faults.lagMs === 0) return;
     if (random.chance(0.15)) await this.#readHistory(userId, `${label}.history`);
     if (random.chance(0.15)) await this.#readStatement(userId, `${label}.statement`);
   }
