@@ -10,9 +10,9 @@ import type { AttributeValue } from "@aws-sdk/client-dynamodb";
 import { text, toDecisionAttributes, toPendingItem, toWalletAttributes } from "../lib/aws/items.ts";
 import type { Command } from "../lib/domain/command.ts";
 import { decide, evolve } from "../lib/domain/decide.ts";
-import { contentHashOf, detailsHashOf } from "../lib/domain/hash.ts";
-import { emptyWallet } from "../lib/domain/state.ts";
-import type { Transaction } from "../lib/domain/transaction.ts";
+import { detailsHashOf } from "../lib/domain/hash.ts";
+import { emptyWallet, type State } from "../lib/domain/state.ts";
+import { pendingTransaction, type Transaction } from "../lib/domain/transaction.ts";
 import { transactionId } from "../lib/ledger/idempotency.ts";
 import { dynoxideFile } from "../localstack/engines.ts";
 import { template } from "../testkit/template.ts";
@@ -64,14 +64,14 @@ export async function fillTables(folder: string, items: Iterable<Item>): Promise
 
 /** A wallet and its history as the ledger would have written them: posted deposits, a second apart. */
 export function* history(userId: string, count: number): Generator<Item> {
-  let wallet = emptyWallet;
+  let state: State = { wallet: emptyWallet, referred: new Map() };
   for (let index = 0; index < count; index++) {
     const deposit = acceptedDeposit(userId, index);
-    const decision = decide(wallet, deposit, deposit.createdAt);
-    wallet = evolve(decision);
-    yield ["transactions", { ...toPendingItem(deposit), ...toDecisionAttributes(decision) }];
+    const decision = decide(state, deposit, deposit.createdAt);
+    state = evolve(state, deposit, decision);
+    yield ["transactions", { ...toPendingItem(deposit), ...toDecisionAttributes(deposit, decision) }];
   }
-  if (count > 0) yield ["wallets", { userId: text(userId), ...toWalletAttributes(wallet) }];
+  if (count > 0) yield ["wallets", { userId: text(userId), ...toWalletAttributes(state.wallet) }];
 }
 
 /** When the deposit with this index was accepted, and decided. */
@@ -93,5 +93,5 @@ export function acceptedDeposit(userId: string, index: number): Transaction {
     amountMinor: 100n,
     detailsHash: detailsHashOf(details),
   };
-  return { ...command, ...details, contentHash: contentHashOf(command), decision: undefined };
+  return pendingTransaction(command, details);
 }

@@ -12,7 +12,7 @@ export const handler = userRoute().handler(async (event, context) => {
   const userId = readUserId(event);
   const { at } = readQuery(event, balancesQuery);
   refuseFuture({ at }, ports.clock);
-  const { sequence, hash, isProvisional, balances, unknownCurrencies } = await readBalances(userId, at, ports);
+  const { status, sequence, hash, isProvisional, balances, unknownCurrencies } = await readBalances(userId, at, ports);
   if (unknownCurrencies.length > 0) {
     logger.error("wallet has balances in currencies that are not in the currencies table", {
       requestId: context.awsRequestId,
@@ -21,6 +21,7 @@ export const handler = userRoute().handler(async (event, context) => {
   }
   const view: BalancesView = {
     userId,
+    status,
     sequence,
     hash: hash ?? null,
     ...(isProvisional && { provisional: true }),

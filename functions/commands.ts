@@ -4,7 +4,7 @@ import { ports } from "../lib/aws/adapters.ts";
 import { MOVEMENTS } from "../lib/http/commands/index.ts";
 import { type MovementSpecification, readSubmission, respondToSubmission } from "../lib/http/movement.ts";
 import type { Response } from "../lib/http/response.ts";
-import { type HttpEvent, userRoute } from "../lib/http/route.ts";
+import { authenticatedRoute, type HttpEvent } from "../lib/http/route.ts";
 import { submit } from "../lib/ledger/submit.ts";
 
 const route = httpRouter<HttpEvent, Response>(
@@ -15,9 +15,9 @@ const route = httpRouter<HttpEvent, Response>(
 export const handler = (event: HttpEvent, context: Context): Promise<Response> => route(withRoutePath(event), context);
 
 function handlerOf(movement: MovementSpecification) {
-  return userRoute(movement.callers).handler(async (event, context) => {
-    const submitted = await submit(readSubmission(event, context, movement), ports);
-    return respondToSubmission(event, submitted, ports);
+  return authenticatedRoute().handler(async (event, context) => {
+    const submission = await readSubmission(event, context, movement, ports.store);
+    return respondToSubmission(event, submission, await submit(submission, ports), ports);
   });
 }
 

@@ -50,6 +50,9 @@ function recorderOf(registry: Registry): (measurement: unknown) => void {
     if (metric.kind === "histogram") {
       const histogram = new Histogram({ ...options, buckets: [...metric.buckets] });
       recorders.set(name, (labels, value) => histogram.observe(labels, value));
+    } else if (metric.kind === "gauge") {
+      const gauge = new Gauge(options);
+      recorders.set(name, (labels, value) => gauge.set(labels, value));
     } else {
       const counter = new Counter(options);
       recorders.set(name, (labels, value) => counter.inc(labels, value));

@@ -1,6 +1,7 @@
 import * as z from "zod";
 import { ports } from "../lib/aws/adapters.ts";
 import { countDeadLetters, type ReceivedDeadLetter, sqsDeadLetters } from "../lib/aws/deadLetters.ts";
+import type { Command } from "../lib/domain/command.ts";
 import { formatAmount } from "../lib/domain/money.ts";
 import { statusOf } from "../lib/domain/transaction.ts";
 import { peek, redrive } from "../lib/ledger/redrive.ts";
@@ -69,15 +70,9 @@ async function show(id: string): Promise<void> {
 
   const { command, requestId } = message;
   const stored = await ports.store.findTransaction(userId, command.id);
-  const currency = (await ports.currencies.list()).find(({ code }) => code === command.currency);
-  const amount = currency
-    ? formatAmount(command.amountMinor, currency.exponent)
-    : `${command.amountMinor} minor units of`;
-  const current = stored
-    ? `${statusOf(stored)} ${stored.type} ${formatAmount(stored.amountMinor, stored.exponent)} ${stored.currency}`
-    : "no transaction with this id was accepted";
+  const current = stored ? `${statusOf(stored)} ${commandText(stored)}` : "no transaction with this id was accepted";
   print(`transaction    ${command.id}`);
-  print(`command        ${command.type} ${amount} ${command.currency}`);
+  print(`command        ${commandText(command)}`);
   print(`accepted       ${command.createdAt} by request ${requestId}`);
   print(`stored         ${current}`);
 }
@@ -93,6 +88,12 @@ async function resend(user: string | undefined): Promise<void> {
   } finally {
     console.log(`Resent: ${count}`);
   }
+}
+
+/** A command's type, amount and currency, as it says itself. */
+function commandText({ type, currency, exponent, amountMinor }: Command): string {
+  const amount = amountMinor === undefined || exponent === undefined ? undefined : formatAmount(amountMinor, exponent);
+  return [type, amount, currency].filter((part) => part !== undefined).join(" ");
 }
 
 function transactionIdOf({ message }: ReceivedDeadLetter): string {

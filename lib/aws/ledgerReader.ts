@@ -1,5 +1,6 @@
 import type { QueryCommandInput, ScanCommandInput } from "@aws-sdk/lib-dynamodb";
 import { type DecidedTransaction, isDecided, type Transaction } from "../domain/transaction.ts";
+import { isLinked } from "../ledger/links.ts";
 import { UnreadableItem } from "../ledger/ports.ts";
 import type { LedgerReader } from "../ledger/verify.ts";
 import { setting } from "../runtime/config.ts";
@@ -29,16 +30,17 @@ export const dynamoLedgerReader: LedgerReader = {
     }
     return decided.sort((a, b) => a.decision.sequence - b.decision.sequence);
   },
+  transactions: dynamoStore.findTransactions,
   async *statuses() {
-    const input: ScanCommandInput = {
-      TableName: setting("TRANSACTIONS_TABLE"),
-      ProjectionExpression: "userId, id, #status",
-      ExpressionAttributeNames: { "#status": "status" },
-      ConsistentRead: true,
-    };
-    for await (const item of scan(input)) yield orUnreadable(() => toStatus(item));
+    const input: ScanCommandInput = { TableName: setting("TRANSACTIONS_TABLE"), ConsistentRead: true };
+    for await (const item of scan(input)) {
+      yield orUnreadable(() => {
+        const { userId, status, type } = toStatus(item);
+        const isNeeded = status === "pending" || isLinked({ type });
+        return { userId, status, transaction: isNeeded ? toTransaction(item) : undefined };
+      });
+    }
   },
-  pending: scanPending,
 };
 
 /**
@@ -48,13 +50,6 @@ export const dynamoLedgerReader: LedgerReader = {
  * @throws UnreadableItem
  */
 export async function* pendingTransactions(createdBefore: string): AsyncGenerator<Transaction> {
-  for await (const read of scanPending()) {
-    if (read instanceof UnreadableItem) throw read;
-    if (read.createdAt < createdBefore) yield read;
-  }
-}
-
-async function* scanPending(): AsyncGenerator<Transaction | UnreadableItem> {
   const input: ScanCommandInput = {
     TableName: setting("TRANSACTIONS_TABLE"),
     FilterExpression: "#status = :pending",
@@ -62,7 +57,10 @@ async function* scanPending(): AsyncGenerator<Transaction | UnreadableItem> {
     ExpressionAttributeValues: { ":pending": "pending" },
     ConsistentRead: true,
   };
-  for await (const item of scan(input)) yield orUnreadable(() => toTransaction(item));
+  for await (const item of scan(input)) {
+    const transaction = toTransaction(item);
+    if (transaction.createdAt < createdBefore) yield transaction;
+  }
 }
 
 function orUnreadable<T>(read: () => T): T | UnreadableItem {

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from "node:util";
 import {
   type AttributeValue,
   BatchGetItemCommand,
@@ -10,8 +11,17 @@ import {
 } from "@aws-sdk/client-dynamodb";
 import { QueryCommand } from "@aws-sdk/lib-dynamodb";
 import { unmarshall } from "@aws-sdk/util-dynamodb";
+import { initialRemainder } from "../domain/decide.ts";
+import type { Credit } from "../domain/movements/credit.ts";
 import type { Wallet } from "../domain/state.ts";
-import { type DecidedTransaction, isDecided, type Transaction } from "../domain/transaction.ts";
+import {
+  type DecidedTransaction,
+  type Decision,
+  isDecided,
+  pendingTransaction,
+  type Remainder,
+  type Transaction,
+} from "../domain/transaction.ts";
 import {
   type Commit,
   type CommitResult,
@@ -20,31 +30,41 @@ import {
   type HistoryPage,
   type HistoryQuery,
   type LedgerStore,
+  type ReferredChange,
+  type TransactionKey,
   TransientError,
 } from "../ledger/ports.ts";
 import { parsePosition, positionText } from "../ledger/position.ts";
+import { DUE_AFTER_MS } from "../ledger/sweep.ts";
 import { setting } from "../runtime/config.ts";
 import { dynamo, dynamoDocuments } from "./clients.ts";
 import { isTransient, withTransientErrors } from "./errors.ts";
 import {
+  dueAttributes,
   number,
   text,
   toDecisionAttributes,
   toInteger,
   toPendingItem,
+  toRemainderAttributes,
   toTransaction,
   toWallet,
   toWalletAttributes,
 } from "./items.ts";
 
-/** The ledger's tables. A sparse index `history` orders a user's decided transactions by their position. */
+/**
+ * The ledger's tables. Sparse indexes order a user's decided transactions by their position, `history`, and the open holds
+ * among them, `openHolds`. A third one, `due`, lists what the sweep must send; see lib/aws/dueIndex.ts.
+ */
 export const dynamoStore: LedgerStore = {
   putPending,
   findTransaction,
+  findTransactions,
   readWallet,
   readWallets,
   commit,
   readHistory,
+  readOpenHolds,
 };
 
 async function putPending(transaction: Transaction): Promise<Transaction | undefined> {
@@ -93,20 +113,39 @@ async function readWallet(userId: string) {
 }
 
 async function readWallets(userIds: readonly string[]): Promise<ReadonlyMap<string, Wallet>> {
-  const table = setting("WALLETS_TABLE");
-  const Keys = userIds.map((userId) => ({ userId: text(userId) }));
-  const { Responses, UnprocessedKeys } = await withTransientErrors("Get wallets", () =>
-    dynamo.send(new BatchGetItemCommand({ RequestItems: { [table]: { Keys, ConsistentRead: true } } })),
-  );
-  if (UnprocessedKeys?.[table]) throw new TransientError("Get wallets: not all of them were read");
-  const found = (Responses?.[table] ?? []).map((item) => toWallet(toNative(item)));
+  const keys = userIds.map((userId) => ({ userId: text(userId) }));
+  const found = (await getItems(setting("WALLETS_TABLE"), keys)).map((item) => toWallet(toNative(item)));
   return new Map(found.map(({ userId, wallet }) => [userId, wallet]));
+}
+
+async function findTransactions(keys: readonly TransactionKey[]): Promise<readonly Transaction[]> {
+  const Keys = keys.map(({ userId, id }) => ({ userId: text(userId), id: text(id) }));
+  return (await getItems(setting("TRANSACTIONS_TABLE"), Keys)).map((item) => toTransaction(toNative(item)));
+}
+
+/** DynamoDB reads at most this many items at once. */
+const GET_ITEMS_MAX = 100;
+
+/** @throws TransientError if DynamoDB does not read all of them: it returns at most 16 MB */
+async function getItems(table: string, keys: readonly StoredItem[]): Promise<readonly StoredItem[]> {
+  const items: StoredItem[] = [];
+  for (let start = 0; start < keys.length; start += GET_ITEMS_MAX) {
+    const Keys = keys.slice(start, start + GET_ITEMS_MAX);
+    const { Responses, UnprocessedKeys } = await withTransientErrors("Get items", () =>
+      dynamo.send(new BatchGetItemCommand({ RequestItems: { [table]: { Keys, ConsistentRead: true } } })),
+    );
+    if (UnprocessedKeys?.[table]) throw new TransientError(`Get items of ${table}: not all of them were read`);
+    items.push(...(Responses?.[table] ?? []));
+  }
+  return items;
 }
 
 async function commit(commits: readonly Commit[]): Promise<CommitResult> {
   const writes = commits.flatMap((commit) => [
     walletWrite(commit),
     ...commit.decided.map((decided) => transactionWrite(commit, decided)),
+    ...commit.decided.flatMap(({ emitted }) => (emitted ? [emittedWrite(emitted)] : [])),
+    ...commit.referred.map(referredWrite),
   ]);
   try {
     await withTransientErrors("Write decisions", () =>
@@ -147,7 +186,7 @@ function walletWrite(commit: Commit): ConditionalWrite {
     ...[...requiredAvailableMinor].map(([currency, minor]) => ({ balances: "available", currency, minor })),
     ...[...requiredHeldMinor].map(([currency, minor]) => ({ balances: "held", currency, minor })),
   ];
-  const update = updateOf(toWalletAttributes(wallet));
+  const update = updateOf(toWalletAttributes(wallet), []);
   const item = {
     Update: {
       TableName: setting("WALLETS_TABLE"),
@@ -172,10 +211,18 @@ function walletWrite(commit: Commit): ConditionalWrite {
 }
 
 /** Decides the transaction only if it is pending and has the message's content; its user is in the key. */
-function transactionWrite({ userId }: Commit, { message, decision }: Decided): ConditionalWrite {
+function transactionWrite({ userId }: Commit, { message, decision, remainder }: Decided): ConditionalWrite {
   const { contentHash, command } = message;
   const { id } = command;
-  const update = updateOf(toDecisionAttributes(decision));
+  const initial = initialRemainder(command, decision);
+  const update = updateOf(
+    {
+      ...toDecisionAttributes(command, decision),
+      ...(remainder && remainderAttributes(remainder, initial)),
+      ...(command.type === "hold" && remainder && openHoldAttributes(id, command.expiresAt, decision, remainder)),
+    },
+    command.type === "credit" ? DUE_ATTRIBUTES : [],
+  );
   const item = {
     Update: {
       TableName: setting("TRANSACTIONS_TABLE"),
@@ -201,11 +248,71 @@ function transactionWrite({ userId }: Commit, { message, decision }: Decided): C
   };
 }
 
+/** The credit of another wallet, until it is decided in the index of what is due. */
+function emittedWrite(credit: Credit): ConditionalWrite {
+  const dueAt = new Date(Date.parse(credit.createdAt) + DUE_AFTER_MS).toISOString();
+  const item = {
+    Put: {
+      TableName: setting("TRANSACTIONS_TABLE"),
+      Item: { ...toPendingItem(pendingTransaction(credit)), ...dueAttributes(credit.id, dueAt) },
+      ConditionExpression: "attribute_not_exists(id)",
+    },
+  };
+  return { item, interpretFailure: () => ({ kind: "conflict" }) };
+}
+
+/** Changes what remains of an earlier transaction, if it is as it was read. */
+function referredWrite({ before, after }: ReferredChange): ConditionalWrite {
+  const { userId, id, decision } = before;
+  const initial = initialRemainder(before, decision);
+  const attributes = remainderAttributes(after, initial);
+  const isClosed = after.holdStatus !== undefined && after.holdStatus !== "open";
+  const update = updateOf(attributes, [
+    ...(Object.keys(attributes).length === 0 ? ["remainingMinor"] : []),
+    ...(isClosed ? OPEN_HOLD_ATTRIBUTES : []),
+  ]);
+  const isUntouched = before.remainder?.remainingMinor === initial?.remainingMinor;
+  const item = {
+    Update: {
+      TableName: setting("TRANSACTIONS_TABLE"),
+      Key: { userId: text(userId), id: text(id) },
+      UpdateExpression: update.expression,
+      ConditionExpression: [
+        "#status = :posted",
+        isUntouched ? "attribute_not_exists(remainingMinor)" : "remainingMinor = :before",
+        "attribute_not_exists(holdStatus)",
+      ].join(" AND "),
+      ExpressionAttributeNames: { ...update.names, "#status": "status" },
+      ExpressionAttributeValues: {
+        ...update.values,
+        ":posted": text("posted"),
+        ...(!isUntouched && { ":before": number(before.remainder?.remainingMinor ?? 0n) }),
+      },
+    },
+  };
+  return { item, interpretFailure: () => ({ kind: "conflict" }) };
+}
+
+/** None if nothing was taken yet, so that the attribute's absence says so. */
+function remainderAttributes(remainder: Remainder, initial: Remainder | undefined): StoredItem {
+  return isDeepStrictEqual(remainder, initial) ? {} : toRemainderAttributes(remainder);
+}
+
+const DUE_ATTRIBUTES = ["dueShard", "dueAt"];
+const OPEN_HOLD_ATTRIBUTES = ["openHold", ...DUE_ATTRIBUTES];
+
+/** An open hold is in the index of the user's open holds, and from its expiry on in that of what is due. */
+function openHoldAttributes(id: string, expiresAt: string, decision: Decision, { holdStatus }: Remainder): StoredItem {
+  if (holdStatus !== "open") return {};
+  const dueAt = new Date(Date.parse(expiresAt) + DUE_AFTER_MS).toISOString();
+  return { openHold: text(positionText(decision)), ...dueAttributes(id, dueAt) };
+}
+
 /** DynamoDB reserves these words in expressions. */
 const RESERVED = new Set(["status", "sequence", "position", "hash"]);
 
-/** An update that sets attributes, and the names and values in its expression. */
-function updateOf(attributes: StoredItem) {
+/** An update that sets attributes and removes others, and the names and values in its expression. */
+function updateOf(attributes: StoredItem, removed: readonly string[]) {
   const terms: string[] = [];
   const names: Record<string, string> = {};
   const values: Record<string, AttributeValue> = {};
@@ -215,7 +322,11 @@ function updateOf(attributes: StoredItem) {
     if (isReserved) names[`#${name}`] = name;
     values[`:${name}`] = value;
   }
-  return { expression: `SET ${terms.join(", ")}`, names, values };
+  const clauses = [
+    ...(terms.length > 0 ? [`SET ${terms.join(", ")}`] : []),
+    ...(removed.length > 0 ? [`REMOVE ${removed.join(", ")}`] : []),
+  ];
+  return { expression: clauses.join(" "), names, values };
 }
 
 /** DynamoDB returns one reason for each write, in the order of the writes. */
@@ -269,7 +380,7 @@ async function readHistory(userId: string, query: HistoryQuery): Promise<History
           Limit: filters.length > 0 ? items : wanted + 1,
           KeyConditionExpression: "userId = :userId AND #position BETWEEN :first AND :last",
           ...(filters.length > 0 && {
-            FilterExpression: filters.map(({ name }) => `#${name} = :${name}`).join(" AND "),
+            FilterExpression: filters.map(({ term }) => term).join(" AND "),
           }),
           ExpressionAttributeNames: {
             "#position": "position",
@@ -293,8 +404,33 @@ async function readHistory(userId: string, query: HistoryQuery): Promise<History
   return { transactions, end: after };
 }
 
-function filtersOf({ type, currency, status }: HistoryQuery): { readonly name: string; readonly value: string }[] {
-  return Object.entries({ type, currency, status }).flatMap(([name, value]) => (value ? [{ name, value }] : []));
+async function readOpenHolds(
+  userId: string,
+  { limit, after }: Pick<HistoryQuery, "limit" | "after">,
+): Promise<HistoryPage> {
+  const { Items = [] } = await withTransientErrors("Query the open holds", () =>
+    dynamoDocuments.send(
+      new QueryCommand({
+        TableName: setting("TRANSACTIONS_TABLE"),
+        IndexName: "openHolds",
+        ScanIndexForward: false,
+        Limit: limit + 1,
+        KeyConditionExpression: "userId = :userId AND openHold < :before",
+        ExpressionAttributeValues: { ":userId": userId, ":before": after ? positionText(after) : LAST_POSITION },
+      }),
+    ),
+  );
+  const transactions = Items.map(toTransaction).filter(isDecided);
+  const page = transactions.slice(0, limit);
+  return { transactions: page, end: transactions.length > limit ? page.at(-1)?.decision : undefined };
+}
+
+function filtersOf({ type, currency, status }: HistoryQuery) {
+  return Object.entries({ type, currency, status }).flatMap(([name, value]) => {
+    const equals = `#${name} = :${name}`;
+    const term = name === "currency" ? `(${equals} OR bought.${equals})` : equals;
+    return value ? [{ name, value, term }] : [];
+  });
 }
 
 /** Before and after every position. */

@@ -1,6 +1,7 @@
-import { hash } from "node:crypto";
 import canonicalize from "canonicalize";
 import type { Command } from "./command.ts";
+import { movementOf } from "./movements/index.ts";
+import { sha256 } from "./sha256.ts";
 import { availableOf, currenciesOf, heldOf } from "./state.ts";
 import type { Decision, Details } from "./transaction.ts";
 
@@ -11,10 +12,6 @@ import type { Decision, Details } from "./transaction.ts";
 
 /** Version of the content that {@link hashOf} hashes. */
 const HASH_VERSION = 1;
-
-export function sha256(text: string): string {
-  return hash("sha256", text, "base64url");
-}
 
 /** RFC 8785 */
 function canonicalHash(value: unknown): string {
@@ -32,15 +29,23 @@ export const NO_DETAILS_HASH = detailsHashOf({ salt: undefined, reference: undef
 /** The hash of a command as it was accepted. The consumer decides a command only if this is the stored transaction's. */
 export function contentHashOf(command: Command): string {
   const { id, userId, type, actor, createdAt, currency, exponent, amountMinor, detailsHash } = command;
+  const own = Object.entries(movementOf(command).ownFields(command));
   return sha256(
-    JSON.stringify([id, userId, type, actor, createdAt, currency, exponent, amountMinor.toString(), detailsHash]),
+    JSON.stringify([
+      ...[id, userId, type, actor, createdAt, currency, exponent, amountMinor?.toString(), detailsHash],
+      ...own,
+    ]),
   );
 }
 
-/** The hash of a decision: all that it fixed, and the hash of the user's previous decision. */
-export function hashOf(command: Command, decision: Omit<Decision, "hash">): string {
+/**
+ * The hash of a decision: all that it fixed, and the hash of the user's previous decision.
+ *
+ * @param emits the id of the credit that it causes in another wallet
+ */
+export function hashOf(command: Command, decision: Omit<Decision, "hash">, emits: string | undefined): string {
   const { userId, id, type, actor, createdAt, currency, exponent, amountMinor, detailsHash } = command;
-  const { sequence, previousHash, decidedAt, outcome, postings } = decision;
+  const { sequence, previousHash, decidedAt, outcome, postings, walletStatus } = decision;
   return canonicalHash({
     version: HASH_VERSION,
     userId,
@@ -51,9 +56,11 @@ export function hashOf(command: Command, decision: Omit<Decision, "hash">): stri
     actor,
     createdAt,
     decidedAt,
-    currency,
-    exponent,
-    amount: amountMinor.toString(),
+    currency: currency ?? null,
+    exponent: exponent ?? null,
+    amount: amountMinor?.toString() ?? null,
+    ...movementOf(command).ownFields(command),
+    ...(emits !== undefined && { emits }),
     status: outcome.status,
     rejection: outcome.status === "rejected" ? outcome.code : null,
     postings: postings.map((posting) => ({
@@ -64,6 +71,7 @@ export function hashOf(command: Command, decision: Omit<Decision, "hash">): stri
       balanceAfter: posting.balanceAfterMinor.toString(),
       heldAfter: posting.heldAfterMinor.toString(),
     })),
+    walletStatus,
     balances: currenciesOf(decision).map((code) => ({
       currency: code,
       available: availableOf(decision, code).toString(),

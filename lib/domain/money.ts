@@ -12,7 +12,8 @@ export const MINOR_UNITS_MAX = 10n ** 36n - 1n;
 const DECIMAL = /^(0|[1-9][0-9]*)(?:\.([0-9]+))?$/;
 const DECIMAL_LENGTH_MAX = 80;
 
-export type AmountProblem = "amount_invalid" | "amount_scale" | "amount_zero" | "amount_limit";
+export const AMOUNT_PROBLEMS = ["amount_invalid", "amount_scale", "amount_zero", "amount_limit"] as const;
+export type AmountProblem = (typeof AMOUNT_PROBLEMS)[number];
 
 export type ParsedAmount =
   | { readonly ok: true; readonly amountMinor: bigint }

@@ -1,5 +1,11 @@
+import type { Transaction } from "./transaction.ts";
+
+export const WALLET_STATUSES = ["active", "frozen", "closed"] as const;
+export type WalletStatus = (typeof WALLET_STATUSES)[number];
+
 /** A user's balances, and the end of the user's history. */
 export interface Wallet {
+  readonly status: WalletStatus;
   /** Sequence number of the last decision; 0 before the first. */
   readonly sequence: number;
   /** Minor units that the user can spend, by currency code; no entry for zero. */
@@ -12,7 +18,15 @@ export interface Wallet {
   readonly hash: string | undefined;
 }
 
+/** What a command is decided on. */
+export interface State {
+  readonly wallet: Wallet;
+  /** The wallet's transactions that commands refer to, by id, as of this state. */
+  readonly referred: ReadonlyMap<string, Transaction>;
+}
+
 export const emptyWallet: Wallet = {
+  status: "active",
   sequence: 0,
   available: new Map(),
   held: new Map(),

@@ -1,5 +1,7 @@
 import type { Command } from "./command.ts";
+import { contentHashOf } from "./hash.ts";
 import type { RejectionCode } from "./rejection.ts";
+import type { WalletStatus } from "./state.ts";
 
 /** The client's own data of a transaction, of which the hash chain contains only a hash. */
 export interface Details {
@@ -12,6 +14,17 @@ export interface Details {
   readonly metadata: Readonly<Record<string, string>> | undefined;
 }
 
+export const HOLD_STATUSES = ["open", "captured", "released", "expired"] as const;
+export type HoldStatus = (typeof HOLD_STATUSES)[number];
+
+/** What later transactions can still take of this one: captures of a hold, reversals of an original. */
+export interface Remainder {
+  /** Minor units. */
+  readonly remainingMinor: bigint;
+  /** Absent unless the transaction is a hold. */
+  readonly holdStatus: HoldStatus | undefined;
+}
+
 /** An accepted command, and its decision once the consumer has decided it. */
 export type Transaction = Command &
   Details & {
@@ -19,19 +32,38 @@ export type Transaction = Command &
     readonly contentHash: string;
     /** Absent while the transaction is pending. */
     readonly decision: Decision | undefined;
+    /** Absent unless the transaction is posted and others can refer to it. The only part that changes after the decision. */
+    readonly remainder: Remainder | undefined;
   };
+
+const NO_DETAILS: Details = { salt: undefined, reference: undefined, metadata: undefined };
+
+/** A command as it is accepted. */
+export function pendingTransaction(command: Command, details = NO_DETAILS): Transaction {
+  return { ...command, ...details, contentHash: contentHashOf(command), decision: undefined, remainder: undefined };
+}
+
+/** The command that became a transaction. */
+export function commandOf(transaction: Transaction): Command {
+  const { salt, reference, metadata, contentHash, decision, remainder, ...command } = transaction;
+  return command;
+}
 
 export type DecidedTransaction = Transaction & { readonly decision: Decision };
 
-/** A change of one currency of the wallet, with the balance after it. */
-export interface Posting {
+/** A change of one currency of the wallet. */
+export interface Change {
   readonly currency: string;
   /** Digits after the decimal point. */
   readonly exponent: number;
-  /** Change of the balance, in minor units. */
+  /** Change of the balance (available and held together), in minor units. */
   readonly amountMinor: bigint;
   /** Change of the held part of the balance, in minor units. */
   readonly heldMinor: bigint;
+}
+
+/** A change, with the balance after it. */
+export interface Posting extends Change {
   readonly balanceAfterMinor: bigint;
   readonly heldAfterMinor: bigint;
 }
@@ -47,6 +79,8 @@ export interface Decision {
   readonly outcome: Outcome;
   /** Empty for a rejection. */
   readonly postings: readonly Posting[];
+  /** The wallet's status after the decision. */
+  readonly walletStatus: WalletStatus;
   /** The wallet's available balances after the decision, as in {@link Wallet}. */
   readonly available: ReadonlyMap<string, bigint>;
   /** The wallet's held balances after the decision, as in {@link Wallet}. */

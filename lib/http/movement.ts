@@ -1,85 +1,117 @@
 import type { Context } from "aws-lambda";
 import type * as z from "zod/mini";
+import { AMOUNT_PROBLEMS } from "../domain/money.ts";
 import type { RejectionCode } from "../domain/rejection.ts";
+import type { Transaction } from "../domain/transaction.ts";
+import type { LedgerStore } from "../ledger/ports.ts";
 import {
   awaitOutcome,
+  type Refusal,
+  type Request,
   type Submission,
   type SubmissionProblem,
   type SubmitPorts,
   type Submitted,
 } from "../ledger/submit.ts";
+import { actorOf, type Permissions } from "./permissions.ts";
 import { HttpProblem, PROBLEMS } from "./problem.ts";
 import { readIdempotencyKey, readJson, readUserId, readWaitSeconds } from "./request.ts";
 import { jsonResponse, type Response } from "./response.ts";
-import { type CallerRole, callerOf, type HttpEvent } from "./route.ts";
-import { transactionView } from "./views.ts";
+import { callerOf, type HttpEvent } from "./route.ts";
+import { type Details, transactionId } from "./schemas.ts";
+import { promisedView, transactionView } from "./views.ts";
 
-/** One movement of money over HTTP: its POST route and its part of the OpenAPI document. */
-export interface MovementSpecification<Body = unknown> {
+/** One movement over HTTP: its POST route and its part of the OpenAPI document. */
+export interface MovementSpecification<Body extends Details = Details> {
   readonly path: `/v1/users/{userId}/${string}`;
-  readonly callers: readonly CallerRole[];
+  readonly permissions: Permissions;
+  /** What the path's `{id}` is the id of, if the path has one. */
+  readonly refersTo?: "hold" | "transaction";
   readonly body: z.ZodMiniType<Body>;
-  toSubmission(body: Body): Omit<Submission, "userId" | "actor" | "idempotencyKey" | "requestId">;
+  /** @param referred the transaction of the path's `{id}` */
+  toRequest(body: Body, referred: Transaction | undefined): Request;
+  /** Why a submission can be refused, except for a reused key. */
+  readonly problems: readonly SubmissionProblem[];
   /** The rejections that the command can end with. */
   readonly rejections: readonly RejectionCode[];
   readonly operationId: string;
   readonly summary: string;
 }
 
-/** @throws HttpProblem for a header or a body that is not valid */
-export function readSubmission(event: HttpEvent, context: Context, movement: MovementSpecification): Submission {
+/** The problems of an amount with its currency. */
+export const MONEY_PROBLEMS = ["unknown_currency", ...AMOUNT_PROBLEMS] as const;
+
+/**
+ * Reads a submission.
+ *
+ * @throws HttpProblem for a caller that is not allowed, and for a path, a header or a body that is not valid
+ */
+export async function readSubmission(
+  event: HttpEvent,
+  context: Context,
+  { refersTo, permissions, body: schema, toRequest }: MovementSpecification,
+  store: Pick<LedgerStore, "findTransaction">,
+): Promise<Submission> {
+  const caller = callerOf(event);
+  const found = refersTo && (await findInPath(event, store));
+  const referred = refersTo === "hold" && found?.type !== "hold" ? undefined : found;
+  if (refersTo && !referred && (caller.isOwner || caller.isAdmin)) throw new HttpProblem("not_found");
+  const actor = actorOf(caller, permissions, referred);
+  const userId = readUserId(event);
   const idempotencyKey = readIdempotencyKey(event);
   // The response needs the wait, but an invalid one is refused before anything is stored.
   readWaitSeconds(event);
+  const body = readJson(event, schema);
   return {
-    ...movement.toSubmission(readJson(event, movement.body)),
-    userId: readUserId(event),
-    actor: callerOf(event),
+    userId,
+    actor,
+    ...(actor === "counterparty" && { counterpartyId: caller.userId }),
     idempotencyKey,
+    request: toRequest(body, referred),
+    reference: body.reference,
+    metadata: body.metadata,
     requestId: context.awsRequestId,
   };
 }
 
+/** The transaction of the path's user and `{id}`. */
+export async function findInPath(
+  { pathParameters }: HttpEvent,
+  store: Pick<LedgerStore, "findTransaction">,
+): Promise<Transaction | undefined> {
+  const { userId = "", id } = pathParameters ?? {};
+  const parsed = transactionId.safeParse(id);
+  return parsed.success ? store.findTransaction(userId, parsed.data) : undefined;
+}
+
 /**
  * Responds to a submission with 202 and the current state of the transaction. With `Prefer: wait` it waits for the
- * decision: 201 if posted, 422 if rejected, 202 if still pending.
+ * decision, and until money that it sent to another wallet is credited or returned: 201 if posted, 422 if rejected, 202 if
+ * the time was over first.
  *
  * @throws HttpProblem for a submission that is not accepted, and for an awaited rejection
  */
 export async function respondToSubmission(
   event: HttpEvent,
+  { actor }: Submission,
   submitted: Submitted,
   ports: Pick<SubmitPorts, "store" | "clock">,
 ): Promise<Response> {
-  if (!submitted.accepted) throw notAccepted(submitted.problem);
-  const waitSeconds = readWaitSeconds(event);
-  const transaction = waitSeconds
-    ? await awaitOutcome(submitted.transaction, waitSeconds * 1000, ports)
-    : submitted.transaction;
-
-  const view = transactionView(transaction);
+  if (!submitted.accepted) throw notAccepted(submitted);
+  const waitSeconds = readWaitSeconds(event) ?? 0;
+  const { transaction, transferStatus, isFinal } = await awaitOutcome(submitted.transaction, waitSeconds * 1000, ports);
+  const view = (actor === "counterparty" ? promisedView : transactionView)(transaction, transferStatus);
   const headers = {
     location: `/v1/users/${encodeURIComponent(transaction.userId)}/transactions/${transaction.id}`,
     ...(submitted.replayed && { "idempotency-replayed": "true" }),
-    ...(waitSeconds && { "preference-applied": `wait=${waitSeconds}` }),
+    ...(waitSeconds > 0 && { "preference-applied": `wait=${waitSeconds}` }),
   };
-  if (waitSeconds && view.rejection) {
-    throw new HttpProblem(view.rejection.code, { headers, members: { transaction: view } });
-  }
-  return jsonResponse(waitSeconds && view.status === "posted" ? 201 : 202, view, headers);
+  if (waitSeconds === 0 || !isFinal) return jsonResponse(202, view, headers);
+  if (view.rejection) throw new HttpProblem(view.rejection.code, { headers, members: { transaction: view } });
+  return jsonResponse(201, view, headers);
 }
 
-/** The field of the body that a problem is about. */
-const POINTERS: Record<SubmissionProblem, string | undefined> = {
-  unknown_currency: "/currency",
-  amount_invalid: "/amount",
-  amount_scale: "/amount",
-  amount_zero: "/amount",
-  amount_limit: "/amount",
-  idempotency_key_reused: undefined,
-};
-
-function notAccepted(problem: SubmissionProblem): HttpProblem {
-  const pointer = POINTERS[problem];
+function notAccepted({ problem, at }: Refusal): HttpProblem {
+  const pointer = at.map((member) => `/${member}`).join("");
   return new HttpProblem(problem, pointer ? { errors: [{ pointer, detail: PROBLEMS[problem].title }] } : {});
 }

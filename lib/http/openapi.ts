@@ -6,6 +6,7 @@ import {
   type ZodOpenApiResponseObject,
 } from "zod-openapi";
 import { ADMIN_SCOPE } from "./authenticate.ts";
+import { hold } from "./commands/hold.ts";
 import { MOVEMENTS } from "./commands/index.ts";
 import type { MovementSpecification } from "./movement.ts";
 import { PROBLEMS, type ProblemCode } from "./problem.ts";
@@ -17,8 +18,10 @@ import {
   healthSchema,
   historyQuery,
   historySchema,
+  holdsQuery,
   openApi,
   problemSchema,
+  promisedSchema,
   statementQuery,
   statementSchema,
   transactionId,
@@ -158,13 +161,13 @@ const COMMON_RESPONSES: Responses = {
   ...problems("internal_error"),
 };
 
+/** As the wallet's owner sees it, or as the other user of a promised hold does. */
+const ownOrPromised = z.union([transactionSchema, promisedSchema]);
+
 /** The responses to a submission that are the same for all movements. */
 const SUBMISSION_RESPONSES: Responses = {
-  201: share(
-    "posted",
-    json(transactionSchema, "Posted, with `Prefer: wait`", { ...locationHeader, ...submissionHeaders }),
-  ),
-  202: share("accepted", json(transactionSchema, "Accepted", { ...locationHeader, ...submissionHeaders })),
+  201: share("posted", json(ownOrPromised, "Posted, with `Prefer: wait`", { ...locationHeader, ...submissionHeaders })),
+  202: share("accepted", json(ownOrPromised, "Accepted", { ...locationHeader, ...submissionHeaders })),
   400: share(
     "invalid_submission",
     problem(400, ["malformed_json", "idempotency_key_required", "idempotency_key_invalid", "prefer_invalid"]),
@@ -195,30 +198,26 @@ function userOperation({
   };
 }
 
-function movementPath({ body, rejections, operationId, summary }: MovementSpecification): ZodOpenApiPathItemObject {
+function movementPath(movement: MovementSpecification): ZodOpenApiPathItemObject {
+  const { refersTo, body, rejections, operationId, summary } = movement;
+  const codes: ProblemCode[] = [...movement.problems, ...rejections];
   return {
     post: userOperation({
       operationId,
       summary,
       tags: ["Movements"],
-      requestParams: { header: z.object({ "Idempotency-Key": idempotencyKey, Prefer: prefer }) },
+      requestParams: {
+        ...(refersTo && { path: z.object({ userId, id: transactionId }) }),
+        header: z.object({ "Idempotency-Key": idempotencyKey, Prefer: prefer }),
+      },
       requestBody: { required: true, content: { "application/json": { schema: body } } },
       responses: {
         ...SUBMISSION_RESPONSES,
-        422: problem(
-          422,
-          [
-            "validation_failed",
-            "unknown_currency",
-            "amount_invalid",
-            "amount_scale",
-            "amount_zero",
-            "amount_limit",
-            "idempotency_key_reused",
-            ...rejections,
-          ],
-          { Location: rejectedLocation, ...submissionHeaders },
-        ),
+        ...(refersTo && problems("not_found")),
+        422: problem(422, ["validation_failed", ...codes, "idempotency_key_reused"], {
+          Location: rejectedLocation,
+          ...submissionHeaders,
+        }),
       },
     }),
   };
@@ -232,8 +231,8 @@ export const openApiDocument = createDocument(
       title: "Antler",
       version: "1.0.0",
       description:
-        "A multi-currency wallet ledger: deposits, withdrawals, balances, statements and a verifiable history. Amounts are exact decimal strings. " +
-        "Errors are RFC 9457 problem details with a stable `code`.",
+        "A multi-currency wallet ledger: deposits, withdrawals, transfers, holds, exchanges, reversals, balances, statements and a " +
+        "verifiable history. Amounts are exact decimal strings. Errors are RFC 9457 problem details with a stable `code`.",
     },
     // Relative to the URL of this document, which may have a prefix.
     servers: [{ url: "." }],
@@ -243,7 +242,8 @@ export const openApiDocument = createDocument(
         description:
           "Commands that move money. The API stores and queues a command and responds with 202. The ledger processes a " +
           "user's commands in the order in which it accepted them. With `Prefer: wait=N` the response is the outcome: 201 " +
-          "if posted, 422 with the `transaction` in the problem if rejected, 202 if still pending.",
+          "if posted, 422 with the `transaction` in the problem if rejected, 202 if still pending. Money for another user is " +
+          "in transit until the other wallet is credited, or until it comes back; the wait includes that.",
       },
       { name: "Wallets", description: "Balances, history and statements of a user" },
       { name: "Reference", description: "Data that all users share" },
@@ -315,15 +315,31 @@ export const openApiDocument = createDocument(
           },
         }),
       },
+      "/v1/users/{userId}/holds": {
+        ...movementPath(hold),
+        get: userOperation({
+          operationId: "holds",
+          summary: "List a user's open holds",
+          description: "Newest first. A hold that was just made or closed can be missing or shown for a moment.",
+          tags: ["Wallets"],
+          requestParams: { query: holdsQuery },
+          responses: {
+            200: json(historySchema, "A page of the open holds"),
+            ...problems("invalid_cursor", "validation_failed"),
+          },
+        }),
+      },
       "/v1/users/{userId}/transactions/{id}": {
         get: userOperation({
           operationId: "transaction",
           summary: "Read one transaction",
-          description: "Also while it is pending. Strongly consistent.",
+          description:
+            "Also while it is pending. Strongly consistent. The other user of a promised hold can read the hold and its own captures " +
+            "and releases of it, without postings, hashes, reference and metadata.",
           tags: ["Wallets"],
           requestParams: { path: z.object({ userId, id: transactionId }) },
           responses: {
-            200: json(transactionSchema, "The transaction in its current state"),
+            200: json(ownOrPromised, "The transaction in its current state"),
             ...problems("not_found"),
           },
         }),

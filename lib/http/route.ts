@@ -1,6 +1,5 @@
 import middy, { type MiddlewareObj } from "@middy/core";
 import type { APIGatewayProxyEventV2 } from "aws-lambda";
-import type { Actor } from "../domain/command.ts";
 import { TransientError } from "../ledger/ports.ts";
 import { publishMetrics, record } from "../runtime/metrics.ts";
 import { logger } from "../runtime/telemetry.ts";
@@ -12,29 +11,41 @@ import { problemResponse, type Response } from "./response.ts";
 export type HttpEvent = APIGatewayProxyEventV2;
 type Middleware = MiddlewareObj<HttpEvent, Response>;
 
-/** Who may call a route: the wallet's owner, or a caller with the scope `wallets:admin`. */
-export type CallerRole = Extract<Actor, "owner" | "admin">;
+/** Who calls a route below `/v1/users/{userId}`. */
+export interface Caller {
+  /** The user of the token. */
+  readonly userId: string;
+  /** True for the wallet's own user. */
+  readonly isOwner: boolean;
+  /** True for the scope `wallets:admin`. */
+  readonly isAdmin: boolean;
+}
 
-const callers = new WeakMap<HttpEvent, CallerRole>();
+const callers = new WeakMap<HttpEvent, Caller>();
 
 /** A route without authentication. */
 export function publicRoute() {
   return middy<HttpEvent, Response>().use(requestLog()).use(problems());
 }
 
-/** A route below `/v1/users/{userId}`. */
-export function userRoute(roles: readonly CallerRole[] = ["owner", "admin"]) {
-  return publicRoute().use(authorize(roles));
+/** A route below `/v1/users/{userId}`, for the wallet's own user and for operators. */
+export function userRoute() {
+  return authenticatedRoute().use(authorize());
+}
+
+/** A route below `/v1/users/{userId}` whose handler decides who may call it. */
+export function authenticatedRoute() {
+  return publicRoute().use(identify());
 }
 
 /**
- * The role in which the caller of a {@link userRoute} is allowed to call it.
+ * The caller of an {@link authenticatedRoute}.
  *
  * @throws Error in other routes
  */
-export function callerOf(event: HttpEvent): CallerRole {
+export function callerOf(event: HttpEvent): Caller {
   const caller = callers.get(event);
-  if (!caller) throw new Error("The route does not authorize its callers");
+  if (!caller) throw new Error("The route does not authenticate its callers");
   return caller;
 }
 
@@ -81,17 +92,21 @@ function toProblem(error: unknown): HttpProblem {
   return new HttpProblem("internal_error");
 }
 
-function authorize(roles: readonly CallerRole[]): Middleware {
+function identify(): Middleware {
   return {
     async before({ event }) {
       const { subject, scopes } = await authenticate(event.headers.authorization);
-      const isAllowed = {
-        owner: event.pathParameters?.userId === subject,
-        admin: scopes.has(ADMIN_SCOPE),
-      };
-      const caller = roles.find((role) => isAllowed[role]);
-      if (!caller) throw new HttpProblem("forbidden");
-      callers.set(event, caller);
+      const isOwner = event.pathParameters?.userId === subject;
+      callers.set(event, { userId: subject, isOwner, isAdmin: scopes.has(ADMIN_SCOPE) });
+    },
+  };
+}
+
+function authorize(): Middleware {
+  return {
+    before({ event }) {
+      const { isOwner, isAdmin } = callerOf(event);
+      if (!isOwner && !isAdmin) throw new HttpProblem("forbidden");
       readUserId(event);
     },
   };

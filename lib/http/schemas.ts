@@ -1,8 +1,11 @@
 import * as z from "zod/mini";
 import { ACTORS, COMMAND_TYPES } from "../domain/command.ts";
+import { SOURCE_TYPES } from "../domain/movements/credit.ts";
 import { REJECTION_CODES } from "../domain/rejection.ts";
-import { DECIDED_STATUSES, TRANSACTION_STATUSES } from "../domain/transaction.ts";
+import { WALLET_STATUSES } from "../domain/state.ts";
+import { DECIDED_STATUSES, HOLD_STATUSES, TRANSACTION_STATUSES } from "../domain/transaction.ts";
 import { HISTORY_LIMIT_MAX } from "../ledger/ports.ts";
+import { TRANSFER_STATUSES } from "../ledger/transferStatus.ts";
 
 /**
  * The schemas of the HTTP API. They validate requests, type responses and generate the OpenAPI document.
@@ -62,17 +65,40 @@ const reference = text.check(z.minLength(1, "must not be empty"), atMost(140)).r
   example: "invoice 4711",
 });
 
-export const movementBody = z
-  .strictObject(
-    {
-      currency: currencyCode,
-      amount: decimal,
-      reference: z.optional(reference),
-      metadata: z.optional(metadata),
-    },
-    "must be a JSON object",
-  )
-  .register(openApi, { id: "Movement" });
+const time = z.pipe(
+  z.iso.datetime({ offset: true, error: "must be a time such as 2026-11-23T09:30:00Z", abort: true }).check(
+    z.regex(/:\d\d(\.\d{1,3})?(Z|[+-])/, "must have at most milliseconds"),
+    // A year of more digits has a sign, with which times do not sort as texts.
+    z.refine((text) => /^\d{4}-/.test(new Date(text).toISOString()), "must be in the years 0000 to 9999, UTC"),
+  ),
+  z.transform((text) => new Date(text).toISOString()),
+);
+
+const details = { reference: z.optional(reference), metadata: z.optional(metadata) };
+const money = { currency: currencyCode, amount: decimal };
+
+function body<Shape extends z.core.$ZodShape>(id: string, shape: Shape) {
+  return z.strictObject({ ...shape, ...details }, "must be a JSON object").register(openApi, { id });
+}
+
+export const detailsBody = body("Details", {});
+export const movementBody = body("Movement", money);
+export const transferBody = body("TransferRequest", { to: userId, ...money });
+export const holdBody = body("HoldRequest", { to: z.optional(userId), ...money, expiresAt: z.optional(time) });
+export const captureBody = body("CaptureRequest", {
+  amount: z.optional(decimal),
+  final: z._default(z.boolean("must be true or false"), true).register(openApi, {
+    description: "Whether the rest of the hold becomes available again",
+  }),
+});
+export const exchangeBody = body("ExchangeRequest", {
+  sell: z.strictObject(money, "must be an object"),
+  buy: z.strictObject(money, "must be an object"),
+});
+export const reversalBody = body("ReversalRequest", { amount: z.optional(decimal) });
+export const statusChangeBody = body("StatusChangeRequest", {
+  status: z.enum(WALLET_STATUSES, `must be ${WALLET_STATUSES.join(", ")}`),
+});
 
 export const transactionId = z
   .string()
@@ -108,35 +134,140 @@ const posting = z
   })
   .register(openApi, { id: "Posting", description: "A change of one currency, with the balance after it" });
 
+const rejection = z.nullable(z.strictObject({ code: z.enum(REJECTION_CODES), detail: z.string() }));
+
+/** What every transaction has. */
+const base = {
+  id: transactionId,
+  userId,
+  status: z.enum(TRANSACTION_STATUSES),
+  sequence: z.nullable(z.int().check(z.gte(1))).register(openApi, {
+    description: "Gap-free number of the decision in the wallet's history; null while pending",
+  }),
+  actor: z.enum(ACTORS).register(openApi, {
+    description:
+      "Who asked: the wallet's owner, the user to whom a hold is promised, an operator, or the ledger itself",
+  }),
+  createdAt: timestamp,
+  decidedAt: z
+    .nullable(timestamp)
+    .register(openApi, { description: "Never earlier than that of the previous decision; null while pending" }),
+  postings: z
+    .array(posting)
+    .register(openApi, { description: "What changed in the wallet; empty while pending and if rejected" }),
+  rejection,
+  reference: z.nullable(reference),
+  metadata,
+  detailsHash: hash,
+  previousHash: z
+    .nullable(hash)
+    .register(openApi, { description: "Hash of the user's previous decision; null for the first and while pending" }),
+  hash: z.nullable(hash).register(openApi, { description: "Hash of this decision; null while pending" }),
+};
+const decidedAmount = z.nullable(decimal).register(openApi, {
+  description: "The requested amount; if none was requested, what the decision took, and null before it",
+});
+const referringTo = (what: string) => transactionId.register(openApi, { description: `The \`id\` of ${what}` });
+const reversed = z.nullable(decimal).register(openApi, {
+  description: "How much of it is reversed; null if it can't be reversed",
+});
+const transfer = z
+  .strictObject({
+    to: userId,
+    creditId: z.nullable(transactionId).register(openApi, { description: "The credit in the receiver's wallet" }),
+    status: z.nullable(z.enum(TRANSFER_STATUSES)).register(openApi, {
+      description:
+        "Where the money is: between the wallets, in the receiver's, or back in this one; null unless posted",
+    }),
+  })
+  .register(openApi, { id: "TransferState" });
+const holdState = z
+  .strictObject({
+    to: z.nullable(userId),
+    expiresAt: timestamp,
+    remaining: z.nullable(decimal).register(openApi, { description: "What is still held; null unless posted" }),
+    status: z.nullable(z.enum(HOLD_STATUSES)).register(openApi, { description: "null unless posted" }),
+  })
+  .register(openApi, { id: "HoldState" });
+const source = z
+  .strictObject({
+    type: z.enum(SOURCE_TYPES),
+    userId,
+    transactionId,
+    refersTo: z.nullable(transactionId).register(openApi, {
+      description: "What that transaction refers to: the captured hold, or the credit that it refunds",
+    }),
+  })
+  .register(openApi, { id: "Source", description: "The transaction of another wallet that caused the credit" });
+
+function ofType<const Type extends (typeof COMMAND_TYPES)[number], Shape extends z.core.$ZodShape>(
+  id: string,
+  type: Type,
+  shape: Shape,
+) {
+  return z.strictObject({ ...base, type: z.literal(type), ...shape }).register(openApi, { id });
+}
+
 export const transactionSchema = z
+  .discriminatedUnion("type", [
+    ofType("Deposit", "deposit", { ...money, reversed }),
+    ofType("Withdrawal", "withdrawal", { ...money, reversed }),
+    ofType("Transfer", "transfer", { ...money, transfer }),
+    ofType("Credit", "credit", {
+      ...money,
+      source,
+      refersTo: z.nullable(referringTo("the credit whose refund came back")),
+      reversed,
+    }),
+    ofType("Hold", "hold", { ...money, hold: holdState }),
+    ofType("Capture", "capture", {
+      currency: currencyCode,
+      amount: decidedAmount,
+      refersTo: referringTo("the hold"),
+      final: z.boolean(),
+      transfer: z.nullable(transfer),
+      reversed,
+    }),
+    ofType("Release", "release", {
+      currency: currencyCode,
+      amount: decidedAmount,
+      refersTo: referringTo("the hold"),
+    }),
+    ofType("Expiry", "expiry", {
+      currency: currencyCode,
+      amount: decidedAmount,
+      refersTo: referringTo("the hold"),
+    }),
+    ofType("Exchange", "exchange", { ...money, buy: z.strictObject(money), reversed }),
+    ofType("Reversal", "reversal", {
+      currency: currencyCode,
+      amount: decidedAmount,
+      refersTo: referringTo("the original"),
+      transfer: z.nullable(transfer),
+    }),
+    ofType("StatusChange", "status_change", {
+      currency: z.null(),
+      amount: z.null(),
+      newStatus: z.enum(WALLET_STATUSES),
+    }),
+  ])
+  .register(openApi, { id: "Transaction" });
+
+/** What the other user of a promised hold sees of it, and of its own captures and releases. */
+export const promisedSchema = z
   .strictObject({
     id: transactionId,
-    userId,
-    type: z.enum(COMMAND_TYPES),
-    status: z.enum(TRANSACTION_STATUSES),
-    sequence: z.nullable(z.int().check(z.gte(1))).register(openApi, {
-      description: "Gap-free number of the decision in the wallet's history; null while pending",
-    }),
-    actor: z.enum(ACTORS).register(openApi, { description: "Who asked: the wallet's owner or an operator" }),
-    createdAt: timestamp,
-    decidedAt: z
-      .nullable(timestamp)
-      .register(openApi, { description: "Never earlier than that of the previous decision; null while pending" }),
+    type: z.enum(["hold", "capture", "release"]),
+    status: base.status,
+    createdAt: base.createdAt,
+    decidedAt: base.decidedAt,
     currency: currencyCode,
-    amount: decimal,
-    postings: z
-      .array(posting)
-      .register(openApi, { description: "What changed in the wallet; empty while pending and if rejected" }),
-    rejection: z.nullable(z.strictObject({ code: z.enum(REJECTION_CODES), detail: z.string() })),
-    reference: z.nullable(reference),
-    metadata,
-    detailsHash: hash,
-    previousHash: z
-      .nullable(hash)
-      .register(openApi, { description: "Hash of the user's previous decision; null for the first and while pending" }),
-    hash: z.nullable(hash).register(openApi, { description: "Hash of this decision; null while pending" }),
+    amount: decidedAmount,
+    rejection,
+    transfer: z.nullable(transfer),
+    hold: z.nullable(z.pick(holdState, { expiresAt: true, remaining: true, status: true })),
   })
-  .register(openApi, { id: "Transaction" });
+  .register(openApi, { id: "PromisedTransaction" });
 
 const provisional = z.optional(z.literal(true)).register(openApi, {
   description: "Present while a decision that is being written can still change this answer; at most 30 seconds",
@@ -145,6 +276,7 @@ const provisional = z.optional(z.literal(true)).register(openApi, {
 export const balancesSchema = z
   .strictObject({
     userId,
+    status: z.enum(WALLET_STATUSES),
     sequence: z
       .int()
       .check(z.gte(0))
@@ -162,19 +294,7 @@ export const balancesSchema = z
   })
   .register(openApi, { id: "Balances" });
 
-const time = (description: string) =>
-  z
-    .optional(
-      z.pipe(
-        z.iso.datetime({ offset: true, error: "must be a time such as 2026-11-23T09:30:00Z", abort: true }).check(
-          z.regex(/:\d\d(\.\d{1,3})?(Z|[+-])/, "must have at most milliseconds"),
-          // A year of more digits has a sign, with which times do not sort as texts.
-          z.refine((text) => /^\d{4}-/.test(new Date(text).toISOString()), "must be in the years 0000 to 9999, UTC"),
-        ),
-        z.transform((text) => new Date(text).toISOString()),
-      ),
-    )
-    .register(openApi, { param: { description } });
+const timeParameter = (description: string) => z.optional(time).register(openApi, { param: { description } });
 
 const cursor = z
   .optional(z.string().check(z.maxLength(64, "must be the `nextCursor` of a page")))
@@ -192,15 +312,15 @@ const limit = (description: string, byDefault: number) =>
     .register(openApi, { param: { description } });
 
 export const balancesQuery = z.strictObject({
-  at: time("The moment of which the balances are, ISO 8601; now if absent"),
+  at: timeParameter("The moment of which the balances are, ISO 8601; now if absent"),
 });
 
 export const historyQuery = z.strictObject({
   limit: limit("Page size", 25),
   cursor,
-  from: time("Only decisions of this time or later, ISO 8601"),
-  to: time("Only decisions before this time, ISO 8601"),
-  type: z.optional(z.enum(COMMAND_TYPES, `must be ${COMMAND_TYPES.join(" or ")}`)),
+  from: timeParameter("Only decisions of this time or later, ISO 8601"),
+  to: timeParameter("Only decisions before this time, ISO 8601"),
+  type: z.optional(z.enum(COMMAND_TYPES, `must be one of ${COMMAND_TYPES.join(", ")}`)),
   currency: z.optional(currencyCode).register(openApi, { description: "Currency code, also of a disabled currency" }),
   status: z
     .optional(z.enum(DECIDED_STATUSES, `must be ${DECIDED_STATUSES.join(" or ")}`))
@@ -209,8 +329,8 @@ export const historyQuery = z.strictObject({
 
 export const statementQuery = z.strictObject({
   currency: currencyCode,
-  from: time("Start of the period, included, ISO 8601; by default the wallet's first decision"),
-  to: time("End of the period, excluded, ISO 8601; by default now"),
+  from: timeParameter("Start of the period, included, ISO 8601; by default the wallet's first decision"),
+  to: timeParameter("End of the period, excluded, ISO 8601; by default now"),
   limit: limit("The most decisions of a page; those without a line of the currency count too", 100),
   cursor,
 });
@@ -249,6 +369,8 @@ export const historySchema = z
   })
   .register(openApi, { id: "History" });
 
+export const holdsQuery = z.strictObject({ limit: limit("Page size", 25), cursor });
+
 export const currenciesSchema = z
   .strictObject({
     data: z.array(z.strictObject({ code: currencyCode, name: z.string(), exponent: z.int().check(z.gte(0)) })),
@@ -270,12 +392,20 @@ export const problemSchema = z
         z.strictObject({ pointer: z.optional(z.string()), parameter: z.optional(z.string()), detail: z.string() }),
       ),
     ),
-    transaction: z.optional(transactionSchema),
+    transaction: z.optional(z.union([transactionSchema, promisedSchema])),
   })
   .register(openApi, { id: "Problem", description: "RFC 9457 problem details with a stable `code`" });
 
+export type Details = z.infer<typeof detailsBody>;
 export type MovementBody = z.infer<typeof movementBody>;
+export type TransferBody = z.infer<typeof transferBody>;
+export type HoldBody = z.infer<typeof holdBody>;
+export type CaptureBody = z.infer<typeof captureBody>;
+export type ExchangeBody = z.infer<typeof exchangeBody>;
+export type ReversalBody = z.infer<typeof reversalBody>;
+export type StatusChangeBody = z.infer<typeof statusChangeBody>;
 export type TransactionView = z.infer<typeof transactionSchema>;
+export type PromisedView = z.infer<typeof promisedSchema>;
 export type BalancesView = z.infer<typeof balancesSchema>;
 export type StatementView = z.infer<typeof statementSchema>;
 export type HistoryView = z.infer<typeof historySchema>;

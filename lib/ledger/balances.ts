@@ -1,9 +1,10 @@
 import type { Currency } from "../domain/currency.ts";
-import { balanceOf, currenciesOf, emptyWallet, heldOf } from "../domain/state.ts";
+import { balanceOf, currenciesOf, emptyWallet, heldOf, type WalletStatus } from "../domain/state.ts";
 import { type Past, type PastPorts, readAsOf } from "./past.ts";
 import type { CurrencyList } from "./ports.ts";
 
 export interface Balances {
+  readonly status: WalletStatus;
   readonly sequence: number;
   /** Hash of the last decision; absent before the first. */
   readonly hash: string | undefined;
@@ -42,7 +43,8 @@ export async function readBalances(
     .filter(({ currency, amountMinor }) => currency.enabled || amountMinor !== 0n);
   const knownCodes = new Set(known.map(({ code }) => code));
   const unknownCurrencies = currenciesOf(wallet).filter((code) => !knownCodes.has(code));
-  return { sequence: wallet.sequence, hash: wallet.hash, isProvisional: !isFinal, balances, unknownCurrencies };
+  const { status, sequence, hash } = wallet;
+  return { status, sequence, hash, isProvisional: !isFinal, balances, unknownCurrencies };
 }
 
 async function readNow(userId: string, { store }: PastPorts): Promise<Past> {

@@ -1,6 +1,8 @@
 import * as z from "zod/mini";
-import { ACTORS, COMMAND_TYPES, type Command } from "../domain/command.ts";
+import { COMMAND_TYPES, type Command } from "../domain/command.ts";
 import { contentHashOf } from "../domain/hash.ts";
+import { commandOf, type Transaction } from "../domain/transaction.ts";
+import { commandSchema } from "./commandSchema.ts";
 
 /** What travels through the queue: all that the consumer needs to decide without reading the transaction. */
 export interface Message {
@@ -15,6 +17,11 @@ export function messageOf(command: Command, requestId: string): Message {
   return { command, contentHash: contentHashOf(command), requestId };
 }
 
+/** The message of a stored transaction, whatever became of it. */
+export function storedMessage(transaction: Transaction, requestId: string): Message {
+  return messageOf(commandOf(transaction), requestId);
+}
+
 const VERSION = 1;
 
 /** The table stores UTF-8, which has no half of a surrogate pair; JSON's escapes can spell one. */
@@ -25,37 +32,22 @@ const text = (lengthMin: number, lengthMax: number) =>
     z.refine((value) => value.isWellFormed()),
   );
 
-const bodySchema = z.strictObject({
-  version: z.literal(VERSION),
-  type: z.enum(COMMAND_TYPES),
-  id: text(1, 64),
-  userId: text(1, 128),
-  actor: z.enum(ACTORS),
-  createdAt: z.iso.datetime({ precision: 3 }),
-  currency: text(1, 16),
-  exponent: z.int().check(z.gte(0), z.lte(36)),
-  // At most 36 digits: MINOR_UNITS_MAX.
-  amountMinor: z.pipe(z.string().check(z.regex(/^[1-9][0-9]{0,35}$/)), z.transform<string, bigint>(BigInt)),
-  detailsHash: text(1, 64),
-  requestId: text(0, 128),
-});
+const bodySchema = commandSchema(
+  {
+    object: z.strictObject,
+    text: (lengthMax) => text(1, lengthMax),
+    time: z.iso.datetime({ precision: 3 }),
+    // At most 36 digits: MINOR_UNITS_MAX.
+    minor: z.pipe(z.string().check(z.regex(/^[1-9][0-9]{0,35}$/)), z.transform<string, bigint>(BigInt)),
+    digits: z.int().check(z.gte(0), z.lte(36)),
+  },
+  { version: z.literal(VERSION), detailsHash: text(1, 64), requestId: text(0, 128) },
+);
 
 export function encodeMessage({ command, requestId }: Message): string {
-  const { type, id, userId, actor, createdAt, currency, exponent, amountMinor, detailsHash } = command;
-  const body: z.input<typeof bodySchema> = {
-    version: VERSION,
-    type,
-    id,
-    userId,
-    actor,
-    createdAt,
-    currency,
-    exponent,
-    amountMinor: amountMinor.toString(),
-    detailsHash,
-    requestId,
-  };
-  return JSON.stringify(body);
+  return JSON.stringify({ version: VERSION, ...command, requestId }, (_, value) =>
+    typeof value === "bigint" ? value.toString() : value,
+  );
 }
 
 /** @returns `undefined` for a body that {@link encodeMessage} did not make */

@@ -1,4 +1,4 @@
-import { evolve } from "../domain/decide.ts";
+import { walletAfter } from "../domain/decide.ts";
 import { emptyWallet, type Wallet } from "../domain/state.ts";
 import { type Clock, type LedgerStore, TransientError } from "./ports.ts";
 
@@ -40,7 +40,7 @@ export async function readAsOf(userId: string, at: string, ports: PastPorts): Pr
     const last = past.transactions[0]?.decision;
     const next = (last?.sequence ?? 0) + 1;
     const isProved = next === end || next === (await nextSequence());
-    return isProved ? { wallet: last ? evolve(last) : emptyWallet, isFinal: true } : undefined;
+    return isProved ? { wallet: last ? walletAfter(last) : emptyWallet, isFinal: true } : undefined;
   });
 
   async function nextSequence(): Promise<number | undefined> {

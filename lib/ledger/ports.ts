@@ -1,8 +1,9 @@
 import type { Command } from "../domain/command.ts";
 import type { Currency } from "../domain/currency.ts";
 import type { Fold } from "../domain/decide.ts";
+import type { Credit } from "../domain/movements/credit.ts";
 import type { Wallet } from "../domain/state.ts";
-import type { DECIDED_STATUSES, DecidedTransaction, Decision, Transaction } from "../domain/transaction.ts";
+import type { DECIDED_STATUSES, DecidedTransaction, Decision, Remainder, Transaction } from "../domain/transaction.ts";
 import type { Message } from "./message.ts";
 import type { Position } from "./position.ts";
 
@@ -31,6 +32,12 @@ export class UnreadableItem extends Error {
   }
 }
 
+/** Where a transaction is stored. */
+export interface TransactionKey {
+  readonly userId: string;
+  readonly id: string;
+}
+
 export interface LedgerStore {
   /**
    * Stores a pending transaction unless its id is taken.
@@ -40,6 +47,8 @@ export interface LedgerStore {
   putPending(transaction: Transaction): Promise<Transaction | undefined>;
   /** Strongly consistent. */
   findTransaction(userId: string, id: string): Promise<Transaction | undefined>;
+  /** Those that exist, in no order. Each is strongly consistent. */
+  findTransactions(keys: readonly TransactionKey[]): Promise<readonly Transaction[]>;
   /** Strongly consistent. */
   readWallet(userId: string): Promise<Wallet | undefined>;
   /** Each wallet is strongly consistent; the map has no entry for a user without a wallet. */
@@ -48,12 +57,25 @@ export interface LedgerStore {
   commit(commits: readonly Commit[]): Promise<CommitResult>;
   /** Decided transactions. Eventually consistent: the newest can be missing, and older ones among them. */
   readHistory(userId: string, query: HistoryQuery): Promise<HistoryPage>;
+  /** A user's open holds, newest first. Eventually consistent. */
+  readOpenHolds(userId: string, query: Pick<HistoryQuery, "limit" | "after">): Promise<HistoryPage>;
 }
 
 /** A decision, with the message whose content the stored transaction must have. */
 export interface Decided {
   readonly message: Message;
   readonly decision: Decision;
+  /** The credit that the decision causes in another wallet, stored in the same write. */
+  readonly emitted: Credit | undefined;
+  /** What all decisions of the write leave of this transaction for captures or reversals. */
+  readonly remainder: Remainder | undefined;
+}
+
+/** An earlier transaction whose remainder the decisions of one write change. */
+export interface ReferredChange {
+  /** As it was read. The write requires its remainder. */
+  readonly before: DecidedTransaction;
+  readonly after: Remainder;
 }
 
 /** The decisions of one user in one write. */
@@ -66,6 +88,7 @@ export interface Commit {
   readonly requiredAvailableMinor: Fold["requiredAvailableMinor"];
   readonly requiredHeldMinor: Fold["requiredHeldMinor"];
   readonly decided: readonly Decided[];
+  readonly referred: readonly ReferredChange[];
 }
 
 export type CommitResult =
@@ -102,6 +125,14 @@ export interface HistoryPage {
   readonly transactions: readonly DecidedTransaction[];
   /** Where this page ends; absent on the last page. */
   readonly end: Position | undefined;
+}
+
+/** What the sweep must send: undecided credits, and holds whose time is over. */
+export interface DueIndex {
+  /** Those that are due before a time, ISO 8601, UTC, in no order. Eventually consistent. */
+  dueBefore(time: string): AsyncIterable<TransactionKey>;
+  /** Makes a transaction due again at a later time. Does nothing if it is not due any more. */
+  postpone(key: TransactionKey, dueAt: string): Promise<void>;
 }
 
 export interface CurrencyList {
@@ -173,6 +204,8 @@ export interface ConsumerObserver {
   committed(decided: readonly Decided[]): void;
   /** The consumer reads, decides and writes a user's commands again. */
   retried(userId: string, retry: Retry): void;
+  /** A credit is stored and was not sent; the sweep sends it. */
+  unsent(credit: Credit, error: unknown): void;
   deadLettered(record: QueueRecord, reason: DeadLetterReason, detail: string): void;
   /** The queue delivers the records again. `requestIds` are those of the messages that can be decoded. */
   failed(recordIds: readonly string[], error: unknown, requestIds: readonly string[]): void;

@@ -1,4 +1,4 @@
-import { encodeMessage, type Message, messageOf } from "./message.ts";
+import { encodeMessage, type Message, storedMessage } from "./message.ts";
 import type { LedgerStore } from "./ports.ts";
 
 /** A message that the consumer, or the queue after five deliveries, has moved to the dead-letter queue. */
@@ -94,5 +94,5 @@ async function bodyToResend(
   store: Pick<LedgerStore, "findTransaction">,
 ): Promise<string> {
   const stored = message && (await store.findTransaction(message.command.userId, message.command.id));
-  return stored ? encodeMessage(messageOf(stored, "redrive")) : body;
+  return stored ? encodeMessage(storedMessage(stored, "redrive")) : body;
 }

@@ -1,6 +1,6 @@
 import type { Transaction } from "../domain/transaction.ts";
 import { inParallel } from "./inParallel.ts";
-import { messageOf } from "./message.ts";
+import { storedMessage } from "./message.ts";
 import type { CommandQueue } from "./ports.ts";
 
 export interface Requeued {
@@ -28,7 +28,7 @@ export async function requeue(pending: AsyncIterable<Transaction>, queue: Comman
     own.sort((a, b) => (a.createdAt < b.createdAt ? -1 : 1));
     for (const [index, transaction] of own.entries()) {
       try {
-        await queue.send(messageOf(transaction, "requeue"));
+        await queue.send(storedMessage(transaction, "requeue"));
         transactions++;
       } catch (error) {
         failures.push({ userId, unsent: own.length - index, error });

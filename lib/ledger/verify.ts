@@ -1,10 +1,13 @@
 import { isDeepStrictEqual } from "node:util";
-import { decide, evolve } from "../domain/decide.ts";
+import { refersToOf } from "../domain/command.ts";
+import { decide, evolve, initialRemainder } from "../domain/decide.ts";
+import { emittedBy } from "../domain/emitted.ts";
 import { contentHashOf, detailsHashOf, hashOf } from "../domain/hash.ts";
-import { balanceOf, currenciesOf, emptyWallet, type Wallet } from "../domain/state.ts";
-import type { DecidedTransaction, Decision, Transaction, TransactionStatus } from "../domain/transaction.ts";
+import { balanceOf, currenciesOf, emptyWallet, type State, type Wallet } from "../domain/state.ts";
+import type { DecidedTransaction, Decision, Remainder, Transaction, TransactionStatus } from "../domain/transaction.ts";
 import { inParallel } from "./inParallel.ts";
-import { UnreadableItem } from "./ports.ts";
+import { checkLinks, isLinked } from "./links.ts";
+import { type TransactionKey, UnreadableItem } from "./ports.ts";
 
 /** Reads the whole ledger. A method for one user throws {@link UnreadableItem}. */
 export interface LedgerReader {
@@ -14,10 +17,17 @@ export interface LedgerReader {
   /** One user's decided transactions by sequence: eventually consistent as a stream, or complete and strongly consistent. */
   history(userId: string): AsyncIterable<DecidedTransaction>;
   consistentHistory(userId: string): Promise<readonly DecidedTransaction[]>;
+  /** Those that exist, in no order. Each is strongly consistent. */
+  transactions(keys: readonly TransactionKey[]): Promise<readonly Transaction[]>;
   /** Every transaction's user and status, in no order. */
-  statuses(): AsyncIterable<{ readonly userId: string; readonly status: TransactionStatus } | UnreadableItem>;
-  /** Every pending transaction, in no order. */
-  pending(): AsyncIterable<Transaction | UnreadableItem>;
+  statuses(): AsyncIterable<StatusItem | UnreadableItem>;
+}
+
+interface StatusItem {
+  readonly userId: string;
+  readonly status: TransactionStatus;
+  /** The transaction, if it is pending, or one that {@link isLinked} to another wallet's. */
+  readonly transaction: Transaction | undefined;
 }
 
 interface UserWallet {
@@ -39,12 +49,18 @@ export type DiscrepancyCode =
   | "WRONG_DECISION"
   /** The postings, or the balances after the decision or in the wallet, are not those of the history. */
   | "WRONG_BALANCE"
+  /** A hold or an original leaves another amount than its captures or reversals have left. */
+  | "WRONG_REMAINDER"
+  /** A decision that sends money to another wallet has no credit there, or another one. */
+  | "CREDIT_MISMATCH"
+  /** A credit that no decision of another wallet caused. */
+  | "SOURCE_MISMATCH"
   /** The wallet does not end where its history ends, or the history has another hash than the checkpoint. */
   | "HEAD_MISMATCH"
   /** The end of the history is missing. */
   | "TRUNCATED";
 
-interface Discrepancy {
+export interface Discrepancy {
   readonly userId: string;
   readonly code: DiscrepancyCode;
   /** A clause that follows the user's name. */
@@ -66,12 +82,15 @@ export interface Verification {
   readonly pending: number;
   /** Minor units that all users hold together, by currency. */
   readonly totalsMinor: ReadonlyMap<string, bigint>;
+  /** Minor units of the credits that are not decided, by currency. */
+  readonly inTransitMinor: ReadonlyMap<string, bigint>;
   readonly discrepancies: readonly Discrepancy[];
 }
 
 /**
  * Recomputes every wallet from its history. Each transaction, decided again in the order of the sequence, must have the
- * recorded outcome, postings, balances and hash; the sequence must have no gap, and the wallet must be at its end.
+ * recorded outcome, postings, balances and hash; the sequence must have no gap, and the wallet must be at its end. Each
+ * decision that sends money to another wallet must have its credit there, and each credit its decision.
  * Commands can be decided meanwhile. The first discrepancy of a user ends the check of that user's history.
  *
  * @param checkpoint the users' earlier heads, which the histories must contain
@@ -107,27 +126,45 @@ export async function verify(
 
   const counts = { posted: 0, rejected: 0, pending: 0 };
   const decided = new Map<string, number>();
+  const inTransitMinor = new Map<string, bigint>();
+  let linked: Transaction[] = [];
+
+  async function checkCollectedLinks(): Promise<void> {
+    const found = await checkLinks(linked, reader);
+    linked = [];
+    for (const { userId, ...finding } of found) if (!wrong.has(userId)) report(userId, finding);
+  }
+
   for await (const read of reader.statuses()) {
     if (read instanceof UnreadableItem) {
       if (!wrong.has(read.userId)) report(read.userId, unreadable(read));
       continue;
     }
-    const { userId, status } = read;
+    const { userId, status, transaction } = read;
     counts[status]++;
     if (status !== "pending") decided.set(userId, (decided.get(userId) ?? 0) + 1);
+    if (!transaction) continue;
+    if (status === "pending" && !hasItsContent(transaction) && !wrong.has(userId)) {
+      report(userId, contentMismatch(transaction));
+    }
+    if (status === "pending" && transaction.type === "credit") {
+      const { currency, amountMinor } = transaction;
+      inTransitMinor.set(currency, (inTransitMinor.get(currency) ?? 0n) + amountMinor);
+    }
+    if (isLinked(transaction)) linked.push(transaction);
+    if (linked.length === LINKS_AT_ONCE) await checkCollectedLinks();
   }
+  await checkCollectedLinks();
   for (const userId of new Set([...decided.keys(), ...sequences.keys(), ...checkpoint.keys()])) {
     const [count, sequence] = [decided.get(userId) ?? 0, sequences.get(userId)];
     if (count === sequence || wrong.has(userId)) continue;
     report(userId, await orUnreadable(() => checkCount(userId, count, sequence, reader)));
   }
-  for await (const read of reader.pending()) {
-    if (wrong.has(read.userId)) continue;
-    if (read instanceof UnreadableItem) report(read.userId, unreadable(read));
-    else if (!hasItsContent(read)) report(read.userId, contentMismatch(read));
-  }
-  return { wallets: sequences.size, ...counts, totalsMinor, discrepancies };
+  return { wallets: sequences.size, ...counts, totalsMinor, inTransitMinor, discrepancies };
 }
+
+/** Each can be linked to two others, and 100 transactions are read at once. */
+const LINKS_AT_ONCE = 50;
 
 /** Checks that all decided transactions of a user are in the history that was checked. */
 async function checkCount(
@@ -157,7 +194,7 @@ async function checkUser(
   reader: LedgerReader,
   checkpoint: Head | undefined,
 ): Promise<Finding | undefined> {
-  if (!(await checkHistory(wallet, reader.history(userId), checkpoint))) return undefined;
+  if (!(await checkHistory(wallet, reader.history(userId), reader, checkpoint))) return undefined;
   return checkConsistently(userId, reader, checkpoint);
 }
 
@@ -176,7 +213,8 @@ async function checkConsistently(
   const known = transactions.filter(
     ({ decision }) => after.sequence === before.sequence || decision.sequence <= before.sequence,
   );
-  const finding = await checkHistory(before, known, checkpoint);
+  const isStill = after.sequence === before.sequence;
+  const finding = await checkHistory(before, known, reader, checkpoint, isStill);
   const last = known.at(-1)?.decision.sequence ?? 0;
   if (finding || last <= before.sequence) return finding;
   return {
@@ -185,27 +223,69 @@ async function checkConsistently(
   };
 }
 
-/** @returns what is first wrong in a history up to the wallet's last decision */
+/**
+ * @param isStill false if decisions after the wallet's last one may have changed remainders
+ * @returns what is first wrong in a history up to the wallet's last decision
+ */
 async function checkHistory(
   wallet: Wallet,
   history: AsyncIterable<DecidedTransaction> | readonly DecidedTransaction[],
+  reader: LedgerReader,
   checkpoint: Head | undefined,
+  isStill = true,
 ): Promise<Finding | undefined> {
   if (checkpoint && wallet.sequence < checkpoint.sequence) {
     const detail = `has a wallet at sequence ${wallet.sequence}, before the checkpoint's ${checkpoint.sequence}`;
     return { code: "TRUNCATED", detail };
   }
-  let folded = emptyWallet;
+  let state: State = { wallet: emptyWallet, referred: new Map() };
+  const stored = new Map<string, Remainder | undefined>();
   for await (const transaction of history) {
-    if (transaction.decision.sequence > wallet.sequence && folded.sequence === wallet.sequence) break;
-    const finding = checkDecision(folded, transaction);
+    const { id, decision, remainder } = transaction;
+    if (decision.sequence > wallet.sequence && state.wallet.sequence === wallet.sequence) break;
+    state = await withReferred(state, transaction, reader);
+    const finding = checkDecision(state, transaction);
     if (finding) return finding;
-    folded = evolve(transaction.decision);
-    if (checkpoint?.sequence === folded.sequence && checkpoint.hash !== folded.hash) {
-      return { code: "HEAD_MISMATCH", detail: `has another hash than the checkpoint at sequence ${folded.sequence}` };
+    if (!isDeepStrictEqual(remainder, initialRemainder(transaction, decision))) stored.set(id, remainder);
+    state = evolve(state, transaction, decision);
+    const { sequence, hash } = state.wallet;
+    if (checkpoint?.sequence === sequence && checkpoint.hash !== hash) {
+      return { code: "HEAD_MISMATCH", detail: `has another hash than the checkpoint at sequence ${sequence}` };
     }
   }
-  return checkWallet(wallet, folded);
+  return checkWallet(wallet, state.wallet) ?? (isStill ? checkRemainders(state, stored) : undefined);
+}
+
+/** The state with the transaction that a command refers to, as of the command's place in the history. */
+async function withReferred(state: State, command: DecidedTransaction, reader: LedgerReader): Promise<State> {
+  const id = refersToOf(command);
+  if (id === undefined || state.referred.has(id)) return state;
+  const [referred] = await reader.transactions([{ userId: command.userId, id }]);
+  if (!referred) return state;
+  const wasDecided = referred.decision !== undefined && referred.decision.sequence <= state.wallet.sequence;
+  const asThen: Transaction = wasDecided
+    ? { ...referred, remainder: initialRemainder(referred, referred.decision) }
+    : { ...referred, decision: undefined, remainder: undefined };
+  return { ...state, referred: new Map(state.referred).set(id, asThen) };
+}
+
+/** @param stored remainders that differ from what the transactions themselves left */
+function checkRemainders({ referred }: State, stored: ReadonlyMap<string, Remainder | undefined>): Finding | undefined {
+  for (const [id, transaction] of referred) {
+    const { decision, remainder } = transaction;
+    if (!decision) continue;
+    const has = stored.has(id) ? stored.get(id) : initialRemainder(transaction, decision);
+    if (!isDeepStrictEqual(has, remainder)) return wrongRemainder(id);
+  }
+  const [unknown] = [...stored.keys()].filter((id) => !referred.has(id));
+  return unknown === undefined ? undefined : wrongRemainder(unknown);
+}
+
+function wrongRemainder(id: string): Finding {
+  return {
+    code: "WRONG_REMAINDER",
+    detail: `has transaction ${id} with another remainder than later transactions left`,
+  };
 }
 
 function checkWallet(wallet: Wallet, folded: Wallet): Finding | undefined {
@@ -224,13 +304,16 @@ function checkWallet(wallet: Wallet, folded: Wallet): Finding | undefined {
   if (!isDeepStrictEqual([wallet.available, wallet.held], [folded.available, folded.held])) {
     return { code: "WRONG_BALANCE", detail: "has other available or held amounts than the history" };
   }
+  if (wallet.status !== folded.status) {
+    return { code: "WRONG_DECISION", detail: `is ${wallet.status} where the history ends with ${folded.status}` };
+  }
   if (wallet.hash !== folded.hash || wallet.decidedAt !== folded.decidedAt) {
     return { code: "HEAD_MISMATCH", detail: `has a wallet with another head than its last decision` };
   }
   return undefined;
 }
 
-function checkDecision(before: Wallet, transaction: DecidedTransaction): Finding | undefined {
+function checkDecision(before: State, transaction: DecidedTransaction): Finding | undefined {
   const { decision } = transaction;
   const expected = decide(before, transaction, decision.decidedAt);
   if (isDeepStrictEqual(decision, expected) && hasItsContent(transaction)) return undefined;
@@ -241,7 +324,10 @@ function checkDecision(before: Wallet, transaction: DecidedTransaction): Finding
   if (decision.previousHash !== expected.previousHash) {
     return { code: "PREVIOUS_MISMATCH", detail: `${what}, which does not continue the hash chain` };
   }
-  if (hashOf(transaction, decision) !== decision.hash || !hasItsContent(transaction)) {
+  if (
+    hashOf(transaction, decision, emittedBy(transaction, decision)?.id) !== decision.hash ||
+    !hasItsContent(transaction)
+  ) {
     return { code: "HASH_MISMATCH", detail: `${what} with content that its hashes do not match` };
   }
   if (decision.decidedAt !== expected.decidedAt) {

@@ -5,6 +5,7 @@ export type Setting =
   | "TRANSACTIONS_TABLE"
   | "COMMANDS_QUEUE_URL"
   | "DEAD_LETTER_QUEUE_URL"
+  | "SELF_SERVICE"
   | "JWT_JWKS_URL"
   | "JWT_ISSUER"
   | "JWT_AUDIENCE";

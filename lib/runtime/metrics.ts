@@ -4,7 +4,7 @@ import { Metrics, MetricUnit } from "@aws-lambda-powertools/metrics";
 interface Definition {
   /** Name in Prometheus. The name in CloudWatch is the key in {@link METRICS}. */
   readonly prometheus: string;
-  readonly kind: "counter" | "histogram";
+  readonly kind: "counter" | "histogram" | "gauge";
   readonly help: string;
   /** Label names. A label must not be a user, a transaction or an amount, because each value makes a time series. */
   readonly labels: readonly string[];
@@ -83,6 +83,20 @@ export const METRICS = {
     help: "Records that the consumer dead-lettered, by reason",
     labels: ["reason"],
     unit: MetricUnit.Count,
+  },
+  OldestCredit: {
+    prometheus: "antler_oldest_credit_seconds",
+    kind: "gauge",
+    help: "How long the oldest credit that the sweep sent again has been in transit; 0 if there was none",
+    labels: [],
+    unit: MetricUnit.Seconds,
+  },
+  OldestExpiry: {
+    prometheus: "antler_oldest_expiry_seconds",
+    kind: "gauge",
+    help: "How long ago the time of the oldest open hold that the sweep found was over; 0 if there was none",
+    labels: [],
+    unit: MetricUnit.Seconds,
   },
 } as const satisfies Record<string, Definition>;
 

@@ -12,7 +12,7 @@ export const consumerTelemetry: ConsumerObserver = {
     for (const { message, decision } of decided) {
       const { command, requestId } = message;
       const { outcome, sequence, decidedAt } = decision;
-      const { id: transactionId, type, currency, createdAt } = command;
+      const { id: transactionId, type, currency = "none", createdAt } = command;
       record("Commands", 1, { type, currency, outcome: outcome.status });
       if (outcome.status === "rejected") record("Rejections", 1, { code: outcome.code });
       record("DecisionDelay", (Date.parse(decidedAt) - Date.parse(createdAt)) / 1000, {});
@@ -22,6 +22,9 @@ export const consumerTelemetry: ConsumerObserver = {
   retried(_userId, retry) {
     record("Retries", 1, { cause: retry.cause });
     logger.warn("retried", { ...retry });
+  },
+  unsent({ id: transactionId }, error) {
+    logger.warn("not sent", { transactionId, error });
   },
   deadLettered({ recordId, body }, reason, detail) {
     record("DeadLetters", 1, { reason });

@@ -1,11 +1,14 @@
-import type { CommandBase } from "../command.ts";
-import type { Movement } from "./movement.ts";
+import type { AmountCommand } from "../command.ts";
+import { balanceChange, type Movement, reversible } from "./movement.ts";
 
-export interface Deposit extends CommandBase {
+export interface Deposit extends AmountCommand {
   readonly type: "deposit";
 }
 
 export const deposit: Movement<Deposit> = {
-  changes: ({ currency, exponent, amountMinor }) => [{ currency, exponent, amountMinor, heldMinor: 0n }],
-  rejections: ["currency_limit", "balance_limit"],
+  changes: ({ currency, exponent, amountMinor }) => [balanceChange(currency, exponent, amountMinor)],
+  takesMoney: () => false,
+  remainder: ({ amountMinor }) => reversible(amountMinor),
+  ownFields: () => ({}),
+  rejections: ["wallet_closed", "currency_limit", "balance_limit"],
 };

@@ -1,11 +1,14 @@
-import type { CommandBase } from "../command.ts";
-import type { Movement } from "./movement.ts";
+import type { AmountCommand } from "../command.ts";
+import { balanceChange, type Movement, reversible } from "./movement.ts";
 
-export interface Withdrawal extends CommandBase {
+export interface Withdrawal extends AmountCommand {
   readonly type: "withdrawal";
 }
 
 export const withdrawal: Movement<Withdrawal> = {
-  changes: ({ currency, exponent, amountMinor }) => [{ currency, exponent, amountMinor: -amountMinor, heldMinor: 0n }],
-  rejections: ["insufficient_funds"],
+  changes: ({ currency, exponent, amountMinor }) => [balanceChange(currency, exponent, -amountMinor)],
+  takesMoney: () => true,
+  remainder: ({ amountMinor }) => reversible(amountMinor),
+  ownFields: () => ({}),
+  rejections: ["wallet_closed", "wallet_frozen", "insufficient_funds"],
 };

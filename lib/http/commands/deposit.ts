@@ -1,18 +1,14 @@
 import { deposit as movement } from "../../domain/movements/deposit.ts";
-import type { MovementSpecification } from "../movement.ts";
+import { MONEY_PROBLEMS, type MovementSpecification } from "../movement.ts";
+import { always, never, selfService } from "../permissions.ts";
 import { type MovementBody, movementBody } from "../schemas.ts";
 
 export const deposit: MovementSpecification<MovementBody> = {
   path: "/v1/users/{userId}/deposits",
-  callers: ["owner", "admin"],
+  permissions: { owner: selfService("deposits"), counterparty: never, admin: always },
   body: movementBody,
-  toSubmission: ({ currency, amount, reference, metadata }) => ({
-    type: "deposit",
-    currency,
-    amount,
-    reference,
-    metadata,
-  }),
+  toRequest: ({ currency, amount }) => ({ type: "deposit", currency, amount }),
+  problems: MONEY_PROBLEMS,
   rejections: movement.rejections,
   operationId: "deposit",
   summary: "Deposit money",

@@ -1,18 +1,14 @@
 import { withdrawal as movement } from "../../domain/movements/withdrawal.ts";
-import type { MovementSpecification } from "../movement.ts";
+import { MONEY_PROBLEMS, type MovementSpecification } from "../movement.ts";
+import { always, never, selfService } from "../permissions.ts";
 import { type MovementBody, movementBody } from "../schemas.ts";
 
 export const withdrawal: MovementSpecification<MovementBody> = {
   path: "/v1/users/{userId}/withdrawals",
-  callers: ["owner", "admin"],
+  permissions: { owner: selfService("withdrawals"), counterparty: never, admin: always },
   body: movementBody,
-  toSubmission: ({ currency, amount, reference, metadata }) => ({
-    type: "withdrawal",
-    currency,
-    amount,
-    reference,
-    metadata,
-  }),
+  toRequest: ({ currency, amount }) => ({ type: "withdrawal", currency, amount }),
+  problems: MONEY_PROBLEMS,
   rejections: movement.rejections,
   operationId: "withdraw",
   summary: "Withdraw money",

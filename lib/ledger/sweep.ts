@@ -1,0 +1,88 @@
+import { NO_DETAILS_HASH } from "../domain/hash.ts";
+import { derivedId } from "../domain/id.ts";
+import type { Expiry } from "../domain/movements/expiry.ts";
+import { pendingTransaction, type Transaction } from "../domain/transaction.ts";
+import { inParallel } from "./inParallel.ts";
+import { storedMessage } from "./message.ts";
+import type { Clock, CommandQueue, DueIndex, LedgerStore, TransactionKey } from "./ports.ts";
+
+/** A credit, or the expiry of a hold, is sent again this long after it was stored, and a hold expires this long after its time. */
+export const DUE_AFTER_MS = 60_000;
+const PAUSE_MAX_MS = 300_000;
+
+export interface SweepPorts {
+  readonly due: DueIndex;
+  readonly store: Pick<LedgerStore, "findTransaction" | "putPending">;
+  readonly queue: Pick<CommandQueue, "send">;
+  readonly clock: Clock;
+}
+
+export interface Swept {
+  /** Credits that were sent again. */
+  readonly credits: number;
+  /** Holds whose expiries were sent. */
+  readonly expiries: number;
+  /** How long the oldest of these credits has been in transit; 0 if there is none. */
+  readonly oldestCreditSeconds: number;
+  /** How long ago the oldest of these holds should have expired; 0 if there is none. */
+  readonly oldestExpirySeconds: number;
+  /** What could not be sent. It stays due. */
+  readonly failures: readonly (TransactionKey & { readonly error: unknown })[];
+}
+
+/** Sends what is due: credits that are undecided, and the expiries of open holds whose time is over. */
+export async function sweep({ due, store, queue, clock }: SweepPorts): Promise<Swept> {
+  const swept = { credits: 0, expiries: 0, oldestCreditSeconds: 0, oldestExpirySeconds: 0 };
+  const failures: Swept["failures"][number][] = [];
+  const nowMs = clock.now().getTime();
+  await inParallel(due.dueBefore(new Date(nowMs).toISOString()), async (key) => {
+    try {
+      const transaction = await store.findTransaction(key.userId, key.id);
+      const isOpenHold = transaction?.type === "hold" && transaction.remainder?.holdStatus === "open";
+      const isCredit = transaction?.type === "credit" && !transaction.decision;
+      // The index can lag behind a decision.
+      if (!isOpenHold && !isCredit) return;
+      const since = isOpenHold ? transaction.expiresAt : transaction.createdAt;
+      const ageMs = nowMs - Date.parse(since);
+      const pending = isOpenHold ? await storedExpiry(transaction) : transaction;
+      if (pending.decision === undefined) await queue.send(storedMessage(pending, "sweep"));
+      await due.postpone(key, new Date(nowMs + pauseMs(ageMs)).toISOString());
+      if (isOpenHold) {
+        swept.expiries++;
+        swept.oldestExpirySeconds = Math.max(swept.oldestExpirySeconds, ageMs / 1000);
+      } else {
+        swept.credits++;
+        swept.oldestCreditSeconds = Math.max(swept.oldestCreditSeconds, ageMs / 1000);
+      }
+    } catch (error) {
+      failures.push({ ...key, error });
+    }
+  });
+  return { ...swept, failures };
+
+  async function storedExpiry({
+    userId,
+    id,
+    currency,
+    exponent,
+  }: Transaction & { type: "hold" }): Promise<Transaction> {
+    const command: Expiry = {
+      type: "expiry",
+      id: derivedId("expiry", userId, id),
+      userId,
+      actor: "ledger",
+      createdAt: clock.now().toISOString(),
+      currency,
+      exponent,
+      detailsHash: NO_DETAILS_HASH,
+      refersTo: id,
+    };
+    const expiry = pendingTransaction(command);
+    return (await store.putPending(expiry)) ?? expiry;
+  }
+}
+
+/** Half the age, so that the pauses grow. */
+function pauseMs(ageMs: number): number {
+  return Math.min(Math.max(ageMs / 2, DUE_AFTER_MS), PAUSE_MAX_MS);
+}
