@@ -1,12 +1,11 @@
 import { randomUUID } from "node:crypto";
-import { fold } from "../lib/domain/decide.ts";
-import { emptyWallet } from "../lib/domain/state.ts";
+import { fold, initialRemainder } from "../lib/domain/decide.ts";
 import { type DecidedTransaction, isDecided, statusOf } from "../lib/domain/transaction.ts";
 import { transactionId } from "../lib/ledger/idempotency.ts";
 import { positionText } from "../lib/ledger/position.ts";
 import type { LedgerReader } from "../lib/ledger/verify.ts";
 import type { InMemoryPorts } from "./inMemoryPorts.ts";
-import { commandWith, transactionOf } from "./storeContract.ts";
+import { commandWith, stateOf, transactionOf } from "./storeContract.ts";
 
 /** A deposit, `+5 USD`, or a withdrawal, `-5 USD`, of minor units. */
 type Move = `${"+" | "-"}${number} ${string}`;
@@ -27,18 +26,19 @@ export function decideAt(ports: InMemoryPorts, ...steps: readonly Step[]): Decid
     const type = change.startsWith("+") ? "deposit" : "withdrawal";
     const id = transactionId(userId, randomUUID());
     const pending = transactionOf(commandWith({ id, userId, type, currency, amountMinor }));
-    const { wallet, decisions } = fold(ports.wallets.get(userId) ?? emptyWallet, [pending], timeAt(milliseconds));
+    const start = stateOf(ports.wallets.get(userId));
+    const { state, decisions } = fold(start, [pending], timeAt(milliseconds));
     const [decision] = decisions;
     if (!decision) throw new Error("A command has no decision");
-    const transaction = { ...pending, decision };
+    const transaction = { ...pending, decision, remainder: initialRemainder(pending, decision) };
     ports.transactions.set(JSON.stringify([userId, pending.id]), transaction);
-    ports.wallets.set(userId, wallet);
+    ports.wallets.set(userId, state.wallet);
     return transaction;
   });
 }
 
 /** Reads the ledger in memory as lib/aws/ledgerReader.ts reads the tables. */
-export function ledgerReaderOf({ wallets, transactions, hiddenIds }: InMemoryPorts): LedgerReader {
+export function ledgerReaderOf({ store, wallets, transactions, hiddenIds }: InMemoryPorts): LedgerReader {
   const decidedOf = (userId: string) =>
     [...transactions.values()].filter(isDecided).filter((transaction) => transaction.userId === userId);
   return {
@@ -54,11 +54,9 @@ export function ledgerReaderOf({ wallets, transactions, hiddenIds }: InMemoryPor
     consistentHistory: async (userId) => decidedOf(userId).sort((a, b) => a.decision.sequence - b.decision.sequence),
     async *statuses() {
       for (const transaction of [...transactions.values()]) {
-        yield { userId: transaction.userId, status: statusOf(transaction) };
+        yield { userId: transaction.userId, status: statusOf(transaction), transaction };
       }
     },
-    async *pending() {
-      yield* [...transactions.values()].filter((transaction) => !isDecided(transaction));
-    },
+    transactions: store.findTransactions,
   };
 }

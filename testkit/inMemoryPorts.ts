@@ -1,6 +1,7 @@
+import { isDeepStrictEqual } from "node:util";
 import type { Currency } from "../lib/domain/currency.ts";
 import { availableOf, emptyWallet, heldOf, type Wallet } from "../lib/domain/state.ts";
-import { type Decision, isDecided, statusOf, type Transaction } from "../lib/domain/transaction.ts";
+import { type Decision, isDecided, pendingTransaction, statusOf, type Transaction } from "../lib/domain/transaction.ts";
 import { consume } from "../lib/ledger/consume.ts";
 import { encodeMessage, type Message } from "../lib/ledger/message.ts";
 import {
@@ -11,6 +12,8 @@ import {
   type ConsumerObserver,
   type CurrencyList,
   type DeadLetterReason,
+  type Decided,
+  type DueIndex,
   type LedgerStore,
   type QueueRecord,
   type RetryCause,
@@ -18,6 +21,7 @@ import {
 } from "../lib/ledger/ports.ts";
 import { positionText } from "../lib/ledger/position.ts";
 import type { Submission } from "../lib/ledger/submit.ts";
+import { DUE_AFTER_MS } from "../lib/ledger/sweep.ts";
 
 /**
  * The ledger's ports in memory, for unit tests: a store with the conditions of lib/aws/store.ts, a clock that a test
@@ -30,7 +34,10 @@ type Operation =
   | "readWallet"
   | "readWallets"
   | "commit"
+  | "findTransactions"
   | "readHistory"
+  | "readOpenHolds"
+  | "postpone"
   | "send"
   | "sendToDeadLetters"
   | "listCurrencies";
@@ -62,6 +69,8 @@ export function inMemoryPorts() {
   const invalidWriteIds = new Set<string>();
   /** Ids of decided transactions that the history's index does not have yet. */
   const hiddenIds = new Set<string>();
+  /** When the sweep sends a transaction, by its key. */
+  const due = new Map<string, string>();
   const sent: Message[] = [];
   const deadLetters: { record: QueueRecord; reason: DeadLetterReason }[] = [];
   const calls: string[] = [];
@@ -97,8 +106,14 @@ export function inMemoryPorts() {
     const decided = commits.flatMap(({ userId, decided }) =>
       decided.map(({ message }) => ({ userId, id: message.command.id, message })),
     );
-    const keys = new Set(decided.map(({ userId, id }) => keyOf(userId, id)));
-    if (keys.size < decided.length) return { kind: "invalid_write", detail: "several operations on one item" };
+    const emitted = commits.flatMap(({ decided }) => decided.flatMap((each) => each.emitted ?? []));
+    const written = [
+      ...decided,
+      ...emitted,
+      ...commits.flatMap(({ referred }) => referred.map(({ before }) => before)),
+    ];
+    const keys = new Set(written.map(({ userId, id }) => keyOf(userId, id)));
+    if (keys.size < written.length) return { kind: "invalid_write", detail: "several operations on one item" };
     const invalid = decided.find(({ id }) => invalidWriteIds.has(id));
     if (invalid) return { kind: "invalid_write", detail: `the write of ${invalid.id} is invalid` };
 
@@ -124,18 +139,39 @@ export function inMemoryPorts() {
       if (!asRead || !isCovered) return { kind: "conflict", detail: "ConditionalCheckFailed" };
     }
 
-    for (const { userId, wallet, decided } of commits) {
-      for (const { message, decision } of decided) decideTransaction(userId, message.command.id, decision);
+    const isAsRead = commits.every(({ referred }) =>
+      referred.every(({ before: { userId, id, remainder } }) =>
+        isDeepStrictEqual(transactions.get(keyOf(userId, id))?.remainder, remainder),
+      ),
+    );
+    const isNew = emitted.every(({ userId, id }) => !transactions.has(keyOf(userId, id)));
+    if (!isAsRead || !isNew) return { kind: "conflict", detail: "ConditionalCheckFailed" };
+
+    for (const { userId, wallet, decided, referred } of commits) {
+      for (const each of decided) decideTransaction(userId, each);
+      for (const { before, after } of referred) {
+        transactions.set(keyOf(userId, before.id), { ...before, remainder: after });
+        if (after.holdStatus !== "open") due.delete(keyOf(userId, before.id));
+      }
       wallets.set(userId, wallet);
     }
     return { kind: "committed" };
   }
 
-  function decideTransaction(userId: string, id: string, decision: Decision) {
-    const stored = transactions.get(keyOf(userId, id));
-    if (!stored) throw new Error(`No transaction ${id} to decide`);
-    transactions.set(keyOf(userId, id), { ...stored, decision });
+  function decideTransaction(userId: string, { message: { command }, decision, emitted, remainder }: Decided) {
+    const key = keyOf(userId, command.id);
+    const stored = transactions.get(key);
+    if (!stored) throw new Error(`No transaction ${command.id} to decide`);
+    transactions.set(key, { ...stored, decision, remainder });
+    due.delete(key);
+    if (command.type === "hold" && remainder?.holdStatus === "open") due.set(key, dueAfter(command.expiresAt));
+    if (!emitted) return;
+    const emittedKey = keyOf(emitted.userId, emitted.id);
+    transactions.set(emittedKey, pendingTransaction(emitted));
+    due.set(emittedKey, dueAfter(emitted.createdAt));
   }
+
+  const dueAfter = (time: string) => new Date(Date.parse(time) + DUE_AFTER_MS).toISOString();
 
   const store: LedgerStore = {
     putPending: (transaction) =>
@@ -146,6 +182,12 @@ export function inMemoryPorts() {
         return existing;
       }),
     findTransaction: (userId, id) => during("findTransaction", userId, () => transactions.get(keyOf(userId, id))),
+    findTransactions: (keys) =>
+      during(
+        "findTransactions",
+        keys.map(({ userId }) => userId),
+        () => keys.flatMap(({ userId, id }) => transactions.get(keyOf(userId, id)) ?? []),
+      ),
     readWallet: (userId) => during("readWallet", userId, () => wallets.get(userId)),
     readWallets: (userIds) =>
       during(
@@ -181,6 +223,29 @@ export function inMemoryPorts() {
         const page = found.slice(0, limit);
         return { transactions: page, end: found.length > limit ? page.at(-1)?.decision : undefined };
       }),
+    readOpenHolds: (userId, { limit, after }) =>
+      during("readOpenHolds", userId, () => {
+        const found = [...transactions.values()]
+          .filter(isDecided)
+          .filter((transaction) => transaction.userId === userId && transaction.remainder?.holdStatus === "open")
+          .filter(({ decision }) => !after || decision.sequence < after.sequence)
+          .sort((a, b) => b.decision.sequence - a.decision.sequence);
+        const page = found.slice(0, limit);
+        return { transactions: page, end: found.length > limit ? page.at(-1)?.decision : undefined };
+      }),
+  };
+
+  const dueIndex: DueIndex = {
+    async *dueBefore(time) {
+      for (const [key, dueAt] of [...due]) {
+        const transaction = transactions.get(key);
+        if (transaction && dueAt < time) yield { userId: transaction.userId, id: transaction.id };
+      }
+    },
+    postpone: ({ userId, id }, dueAt) =>
+      during("postpone", userId, () => {
+        if (due.has(keyOf(userId, id))) due.set(keyOf(userId, id), dueAt);
+      }),
   };
 
   const queue: CommandQueue = {
@@ -195,6 +260,7 @@ export function inMemoryPorts() {
     committed: [] as { message: Message; decision: Decision }[][],
     retried: [] as string[],
     retryCauses: [] as RetryCause[],
+    unsent: [] as string[],
     deadLettered: [] as string[],
     failed: [] as { recordIds: readonly string[]; error: unknown }[],
   };
@@ -204,12 +270,14 @@ export function inMemoryPorts() {
       observed.retried.push(userId);
       observed.retryCauses.push(cause);
     },
+    unsent: ({ id }) => void observed.unsent.push(id),
     deadLettered: (record, reason) => void observed.deadLettered.push(`${record.recordId} ${reason}`),
     failed: (recordIds, error) => void observed.failed.push({ recordIds, error }),
   };
 
   return {
     store,
+    due: dueIndex,
     queue,
     currencies: currencyList,
     clock,
@@ -287,19 +355,24 @@ export function recordOf(message: Message, recordId: string): QueueRecord {
   return { recordId, groupId: message.command.userId, body: encodeMessage(message) };
 }
 
+interface SubmissionChange extends Partial<Submission> {
+  readonly type?: "deposit" | "withdrawal";
+  readonly currency?: string;
+  readonly amount?: string;
+}
+
 /** A deposit of alice's with something changed. */
-export function submissionWith(change: Partial<Submission> = {}): Submission {
+export function submissionWith(change: SubmissionChange = {}): Submission {
+  const { type = "deposit", currency = "USD", amount = "12.34", ...others } = change;
   return {
     userId: "alice",
     actor: "owner",
     idempotencyKey: "key-1",
-    type: "deposit",
-    currency: "USD",
-    amount: "12.34",
+    request: { type, currency, amount },
     reference: undefined,
     metadata: undefined,
     requestId: "request-1",
-    ...change,
+    ...others,
   };
 }
 

@@ -52,7 +52,7 @@ export function receivedRecord({ MessageId = "", Body = "", Attributes }: Messag
  */
 export async function consumeAll(queueUrl: string): Promise<number> {
   const records = (await receiveAll(queueUrl)).map(receivedRecord);
-  const observer = { committed() {}, retried() {}, deadLettered() {}, failed() {} };
+  const observer = { committed() {}, retried() {}, unsent() {}, deadLettered() {}, failed() {} };
   const failed = await consume(records, { ...ports, observer });
   if (failed.length > 0) throw new Error(`The consumer failed ${failed.length} records`);
   return records.length;

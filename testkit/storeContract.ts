@@ -1,20 +1,26 @@
 import { randomUUID } from "node:crypto";
 import { describe, expect, test } from "vitest";
-import type { Command } from "../lib/domain/command.ts";
+import type { Command, CommandBase, CommandOf, CommandType } from "../lib/domain/command.ts";
 import { fold } from "../lib/domain/decide.ts";
-import { contentHashOf, detailsHashOf } from "../lib/domain/hash.ts";
+import { detailsHashOf } from "../lib/domain/hash.ts";
 import { MINOR_UNITS_MAX } from "../lib/domain/money.ts";
-import { emptyWallet, type Wallet } from "../lib/domain/state.ts";
-import type { Transaction } from "../lib/domain/transaction.ts";
-import { messageOf } from "../lib/ledger/message.ts";
+import { emptyWallet, type State, type Wallet } from "../lib/domain/state.ts";
+import { pendingTransaction as pending, type Transaction, type TransactionOf } from "../lib/domain/transaction.ts";
+import { commitOf as commitOfEntries } from "../lib/ledger/commitBatch.ts";
+import { storedMessage } from "../lib/ledger/message.ts";
 import type { Commit, CommitResult, HistoryQuery, LedgerStore } from "../lib/ledger/ports.ts";
 
 /** The newest transactions of a history. */
 export const NEWEST: HistoryQuery = { limit: 100, order: "newest first" };
 const DECIDED_AT = "2026-11-23T09:30:00.000Z";
 
-/** An accepted command of alice's, with something changed. */
-export function commandWith(change: Partial<Command> = {}): Command {
+/** An accepted deposit of alice's, with something changed. */
+export function commandWith(change?: Partial<CommandOf<"deposit">>): CommandOf<"deposit">;
+/** An accepted command of alice's: of 1.00 USD if it has an amount. */
+export function commandWith<Type extends CommandType>(
+  change: { readonly type: Type } & Partial<CommandOf<Type>> & OwnMembers<CommandOf<Type>>,
+): CommandOf<Type>;
+export function commandWith(change: object = {}): object {
   return {
     type: "deposit",
     id: `tx_${randomUUID()}`,
@@ -29,19 +35,22 @@ export function commandWith(change: Partial<Command> = {}): Command {
   };
 }
 
+/** The members that only this type of command has. */
+type OwnMembers<C> = Omit<C, keyof CommandBase>;
+
 const NO_DETAILS = { salt: "AAAAAAAAAAAAAAAAAAAAAA", reference: undefined, metadata: undefined };
 
 /** An accepted transaction of a command, with the content hash that it has. */
-export function transactionOf(command: Command): Transaction {
-  return { ...command, ...NO_DETAILS, contentHash: contentHashOf(command), decision: undefined };
+export function transactionOf<C extends Command>(command: C): TransactionOf<C> {
+  return pending(command, NO_DETAILS);
 }
 
 export function pendingTransaction(
   userId: string,
-  type: Command["type"],
+  type: "deposit" | "withdrawal",
   amountMinor: bigint,
   currency = "USD",
-): Transaction {
+): TransactionOf<CommandOf<"deposit"> | CommandOf<"withdrawal">> {
   return transactionOf(commandWith({ userId, type, amountMinor, currency }));
 }
 
@@ -50,19 +59,22 @@ function commitOf(
   before: Wallet | undefined,
   transactions: readonly Transaction[],
   decidedAt = DECIDED_AT,
+  referred: readonly Transaction[] = [],
 ): Commit {
-  const { decisions, ...folded } = fold(before ?? emptyWallet, transactions, decidedAt);
-  const decided = decisions.flatMap((decision, index) => {
-    const transaction = transactions[index];
-    return transaction ? [{ message: messageOf(transaction, "request-1"), decision }] : [];
-  });
-  return { userId, before, ...folded, decided };
+  const start = stateOf(before ?? emptyWallet, referred);
+  const entries = transactions.map((each) => ({ message: storedMessage(each, "request-1"), records: [] }));
+  return { ...commitOfEntries(entries, before, start, fold(start, transactions, decidedAt)), userId };
+}
+
+/** The state of a wallet with the transactions that commands refer to. */
+export function stateOf(wallet: Wallet = emptyWallet, referred: readonly Transaction[] = []): State {
+  return { wallet, referred: new Map(referred.map((transaction) => [transaction.id, transaction])) };
 }
 
 /** Accepts transactions and commits what was decided on them. */
 function writerOf(store: LedgerStore) {
   return {
-    async accepted(...given: Parameters<typeof pendingTransaction>): Promise<Transaction> {
+    async accepted(...given: Parameters<typeof pendingTransaction>) {
       const transaction = pendingTransaction(...given);
       expect(await store.putPending(transaction)).toBeUndefined();
       return transaction;
@@ -93,7 +105,8 @@ export function describeStoreContract(store: LedgerStore): void {
         await accepted("whale", "deposit", 1n),
       ];
       expect(await commit("whale", undefined, commands)).toEqual({ kind: "committed" });
-      const { wallet, decisions } = fold(emptyWallet, commands, DECIDED_AT);
+      const { state, decisions } = fold(stateOf(), commands, DECIDED_AT);
+      const { wallet } = state;
       expect(wallet).toMatchObject({ sequence: 3, available: new Map([["USD", MINOR_UNITS_MAX]]), held: new Map() });
       expect(await store.readWallet("whale")).toEqual(wallet);
       const { transactions } = await store.readHistory("whale", NEWEST);

@@ -26,7 +26,7 @@ export interface Remainder {
 }
 
 /** An accepted command, and its decision once the consumer has decided it. */
-export type Transaction = Command &
+export type TransactionOf<C extends Command> = C &
   Details & {
     /** Hash of the command's content as it was accepted; see `contentHashOf`. */
     readonly contentHash: string;
@@ -36,11 +36,14 @@ export type Transaction = Command &
     readonly remainder: Remainder | undefined;
   };
 
+export type Transaction = TransactionOf<Command>;
+
 const NO_DETAILS: Details = { salt: undefined, reference: undefined, metadata: undefined };
 
 /** A command as it is accepted. */
-export function pendingTransaction(command: Command, details = NO_DETAILS): Transaction {
-  return { ...command, ...details, contentHash: contentHashOf(command), decision: undefined, remainder: undefined };
+export function pendingTransaction<C extends Command>(command: C, details = NO_DETAILS): TransactionOf<C> {
+  const fresh = { contentHash: contentHashOf(command), decision: undefined, remainder: undefined };
+  return Object.assign({}, command, details, fresh);
 }
 
 /** The command that became a transaction. */

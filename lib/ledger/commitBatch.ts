@@ -81,7 +81,7 @@ async function readReferred(
 }
 
 /** The write of a user's decisions. Whatever they change of one transaction is in one place. */
-function commitOf(
+export function commitOf(
   entries: readonly Entry[],
   before: Wallet | undefined,
   start: State,
