@@ -1,11 +1,23 @@
 import type { APIGatewayProxyStructuredResultV2 } from "aws-lambda";
 import type { HttpEvent } from "../../lib/http/route.ts";
 import { httpEvent } from "../../testkit/events.ts";
+import type { Item } from "./dynamo/model.ts";
 import { forge, poison } from "./forgeries.ts";
 import { makeToken, signingKeys, type TokenOptions } from "./identity.ts";
+import { idOf, referenceOf } from "./ids.ts";
 import type { Invoked } from "./invocation.ts";
 import { ROUTES, type Route } from "./ledger.ts";
-import { type CommandRecord, type Decided, idIn, START_MS, sameContent } from "./oracle.ts";
+import {
+  balanceIn,
+  type CommandRecord,
+  type Decided,
+  idIn,
+  type Posting,
+  referredId,
+  START_MS,
+  sameContent,
+  timeAt,
+} from "./oracle.ts";
 import { COMMANDS_URL, CURRENCIES, DEAD_LETTERS_URL, type Movement, type Operation, type Redrive } from "./plan.ts";
 import { Random } from "./random.ts";
 import type { Simulation } from "./simulation.ts";
@@ -30,6 +42,10 @@ interface ApiResponse {
   /** A fault was injected into its invocation: a 503 is allowed. */
   readonly faulted: boolean;
   readonly sentAtMs: number;
+  /** The stored transaction that the path named when the request was sent. */
+  readonly referredBefore: Item | undefined;
+  /** How many decisions the receiver's wallet had then. */
+  readonly receiverSequenceBefore: number;
 }
 
 type Query = Readonly<Record<string, string>>;
@@ -46,7 +62,22 @@ const REDRIVE_HIDES_MS = 301_000;
 const GATEWAY_TIMEOUT_MS = 30_000;
 /** How old the currencies in a function can be, plus latency. */
 const CURRENCIES_AGE_MS = 40_000;
-const REJECTIONS = new Set(["insufficient_funds", "currency_limit", "balance_limit"]);
+const REJECTIONS = new Set([
+  "wallet_closed",
+  "wallet_frozen",
+  "hold_closed",
+  "hold_expired",
+  "capture_exceeds_hold",
+  "not_reversible",
+  "reversal_exceeds_original",
+  "wallet_not_empty",
+  "insufficient_funds",
+  "currency_limit",
+  "balance_limit",
+]);
+/** At the end the sweep runs this often: its longest pause and SQS's deduplication interval are 5 minutes. */
+const SWEEP_EVERY_MS = 61_000;
+const SWEEPS_MAX = 20;
 
 /** The clients of a plan: they call the API, retry as clients do, and check every response. */
 export class Clients {
@@ -55,6 +86,7 @@ export class Clients {
   /** Answers about past moments that must stay the same. */
   readonly #finalAnswers: { readonly userId: string; readonly query: Query; readonly body: string }[] = [];
   #lastCursor: string | undefined;
+  #sweeps = 0;
   #finished = 0;
   #started = 0;
 
@@ -75,11 +107,14 @@ export class Clients {
         if (record.ackedAtMs === undefined && movement) this.#start(() => this.#try(movement, `${movement.id}.last`));
       }
     };
+    yield () => this.#start(() => this.#sweepAtEnd());
     const { redriveAtEnd } = plan.settings;
     if (redriveAtEnd !== "none") {
       yield () => this.#start(() => this.#redriveAtEnd(redriveAtEnd, "end"));
       // The queue may dead-letter a message during the first redrive.
       yield () => this.#start(() => this.#redriveAtEnd(redriveAtEnd, "end again"));
+      // What was redriven can have emitted credits.
+      yield () => this.#start(() => this.#sweepAtEnd());
     }
     yield () => {
       this.#checkEnds();
@@ -117,6 +152,7 @@ export class Clients {
         if (operation.what === "past") return this.#readPast(operation.userId, operation.id);
         if (operation.what === "history") return this.#readHistory(operation.userId, operation.id);
         if (operation.what === "statement") return this.#readStatement(operation.userId, operation.id);
+        if (operation.what === "holds") return this.#readHolds(operation.userId, operation.id);
         return this.#readCurrencies(operation.id);
       case "intrusion":
         return this.#intrude(operation);
@@ -130,6 +166,8 @@ export class Clients {
         return this.#switch(operation);
       case "redrive":
         return this.#redrive(operation.how, operation.id);
+      case "sweep":
+        return this.#simulation.sweep(operation.id);
     }
   }
 
@@ -142,6 +180,17 @@ export class Clients {
     // Messages that a killed redrive had received are hidden for a while.
     await this.#simulation.scheduler.sleep(REDRIVE_HIDES_MS);
     await this.#redrive(how, label);
+  }
+
+  /** Sweeps until nothing is left that the sweep can finish. */
+  async #sweepAtEnd(): Promise<void> {
+    const { oracle, scheduler } = this.#simulation;
+    for (let sweep = 1; sweep <= SWEEPS_MAX; sweep++) {
+      if (oracle.unfinished(scheduler.nowMs).length === 0) return;
+      await scheduler.sleep(SWEEP_EVERY_MS);
+      await this.#simulation.sweep(`sweep ${++this.#sweeps}`);
+      await scheduler.sleep(SWEEP_EVERY_MS);
+    }
   }
 
   async #move(movement: Movement): Promise<void> {
@@ -166,15 +215,17 @@ export class Clients {
   }
 
   async #post(movement: Movement, label: string, random: Random): Promise<ApiResponse | undefined> {
-    const { userId, type, currency, key, waitSeconds, asAdmin } = movement;
+    const { userId, type, key, waitSeconds, asAdmin, callerId } = movement;
     const record = this.#simulation.oracle.asks(movement);
     const ackedBefore = record.ackedAtMs !== undefined;
     const response = await this.#call(label, {
       route: type,
       userId,
       ...(asAdmin && { token: { subject: "operator", scope: "openid wallets:admin" } }),
+      ...(callerId !== undefined && { token: { subject: callerId } }),
+      ...(movement.refersTo && { id: referredId(movement) }),
       headers: { "idempotency-key": key, ...(waitSeconds > 0 && { prefer: `wait=${waitSeconds}` }) },
-      body: { currency, amount: amountText(movement, random), reference: key },
+      body: { ...bodyOf(movement, random), reference: referenceOf(movement) },
     });
     if (response && !this.#isExcused(response, label))
       await this.#checkMovement(movement, record, ackedBefore, response, label, random);
@@ -190,11 +241,22 @@ export class Clients {
     random: Random,
   ): Promise<void> {
     const { oracle } = this.#simulation;
-    const { userId, currency, waitSeconds } = movement;
+    const { userId, currency, waitSeconds, bought } = movement;
     const code = String(response.body.code ?? "");
-    const stored = this.#storedContent(record);
+    const stored = this.#storedContent(record, movement);
+    if (response.status === 403 || response.status === 404) {
+      if (ackedBefore || !this.#mayBeRefused(movement, response)) this.#unexpected(label, response);
+      return;
+    }
+    if (response.status === 422 && NEW_ONLY.has(code)) {
+      if (ackedBefore || !this.#isRefusable(movement, code, response)) this.#unexpected(label, response);
+      return;
+    }
     if (response.status === 422 && code === "unknown_currency") {
-      if (ackedBefore || !this.#wasDisabled(currency, response.sentAtMs)) this.#unexpected(label, response);
+      const wasDisabled = [currency, bought?.currency].some(
+        (each) => each && this.#wasDisabled(each, response.sentAtMs),
+      );
+      if (ackedBefore || !wasDisabled) this.#unexpected(label, response);
       return;
     }
     if (response.status === 422 && code === "idempotency_key_reused") {
@@ -208,8 +270,13 @@ export class Clients {
       this.#unexpected(label, response);
       return;
     }
-    const expected = waitSeconds > 0 ? { posted: 201, rejected: 422, pending: 202 }[String(view.status)] : 202;
-    if (response.status !== expected || (response.status === 422) !== (code !== "")) this.#unexpected(label, response);
+    const isInTransit = isBody(view.transfer) && view.transfer.status === "in_transit";
+    const decidedStatus = isInTransit ? 202 : { posted: 201, rejected: 422, pending: 202 }[String(view.status)];
+    const expected = waitSeconds > 0 ? decidedStatus : 202;
+    // A failed read of the credit ends the wait with a transfer whose status is unknown.
+    const isUnknown = response.status === 202 && isBody(view.transfer) && response.faulted;
+    if ((response.status !== expected && !isUnknown) || (response.status === 422) !== (code !== ""))
+      this.#unexpected(label, response);
     if (stored && !sameContent(stored, movement)) {
       oracle.fail("same key, same answer", `${label}: the key has other content, and the status is ${response.status}`);
     }
@@ -241,11 +308,36 @@ export class Clients {
     if (!queued) oracle.fail("never lost", `${label}: ${id} is accepted and pending, and no queue has it`);
   }
 
+  /** True if the caller may not ask for the movement, or if what it refers to was not stored when the request was sent. */
+  #mayBeRefused(movement: Movement, { status, referredBefore }: ApiResponse): boolean {
+    const { type, userId, callerId, asAdmin, refersTo } = movement;
+    if (!refersTo) return false;
+    if (status === 404) return callerId === undefined && !referredBefore;
+    if (asAdmin) return false;
+    if (callerId !== undefined) return referredBefore?.to?.S !== callerId;
+    const referred = this.#simulation.oracle.item(userId, referredId(movement));
+    return type === "reversal" ? referred?.type?.S !== "credit" : referred?.to !== undefined;
+  }
+
+  /** True if a command that was not accepted before can be refused for this reason. */
+  #isRefusable({ to, expiresAtMs, userId }: Movement, code: string, response: ApiResponse): boolean {
+    const { oracle, scheduler, plan } = this.#simulation;
+    if (code === "expires_at_invalid")
+      return (expiresAtMs ?? Number.POSITIVE_INFINITY) <= scheduler.nowMs + plan.faults.skewMs;
+    if (code === "same_wallet") return to === userId;
+    // Some decision from before the request until now left the receiver without an open wallet.
+    const history = oracle.history(to ?? "");
+    const known = history.slice(Math.max(0, response.receiverSequenceBefore - 1));
+    return response.receiverSequenceBefore === 0 || known.some(({ walletStatus }) => walletStatus === "closed");
+  }
+
   async #readBack(movement: Movement, id: string, label: string): Promise<void> {
     const { oracle } = this.#simulation;
     const { userId } = movement;
     const statusBefore = oracle.statusOf(userId, id);
-    const response = await this.#call(`${label}.get`, { route: "transaction", userId, id });
+    const { callerId } = movement;
+    const token = callerId === undefined ? {} : { token: { subject: callerId } };
+    const response = await this.#call(`${label}.get`, { route: "transaction", userId, id, ...token });
     if (!response || this.#isExcused(response, label)) return;
     if (response.status === 404) {
       oracle.fail("read after 202", `${label}: ${id} is accepted, and reading it answers 404`);
@@ -281,10 +373,13 @@ export class Clients {
     const listed = new Map(
       (Array.isArray(balances) ? balances : []).map((each: Body) => [String(each.currency), each]),
     );
+    if (body.status !== (decided?.walletStatus ?? "active")) oracle.fail(invariant, `${label}: it is ${body.status}`);
     for (const { code, exponent, enabled } of CURRENCIES) {
-      const amount = decimalOf(decided?.balances.get(code) ?? 0n, exponent);
+      const amount = decimalOf(decided ? balanceIn(decided, code) : 0n, exponent);
+      const available = decimalOf(decided?.available.get(code) ?? 0n, exponent);
+      const held = decimalOf(decided?.held.get(code) ?? 0n, exponent);
       const shown = listed.get(code);
-      const isRight = shown && shown.amount === amount && shown.available === amount && Number(shown.held) === 0;
+      const isRight = shown && shown.amount === amount && shown.available === available && shown.held === held;
       if (shown ? !isRight : enabled && !this.#switches.has(code)) {
         oracle.fail(invariant, `${label}: ${code} is ${JSON.stringify(shown)} in ${sequence}, not ${amount}`);
       }
@@ -341,8 +436,9 @@ export class Clients {
   async #readStatement(userId: string, label: string): Promise<void> {
     const { oracle, plan, scheduler } = this.#simulation;
     const random = new Random(plan.seed, `statement ${label}`);
-    const moved = oracle.history(userId).filter(({ deltaMinor }) => deltaMinor !== 0n);
-    const currency = moved.length > 0 ? random.pick(moved).currency : "USD";
+    const moved = oracle.history(userId).filter(({ postings }) => postings.length > 0);
+    const currency = moved.length > 0 ? (random.pick(moved).postings[0]?.currency ?? "USD") : "USD";
+    const isLine = (posting: Posting) => posting.currency === currency && posting.amountMinor !== 0n;
     const times = moved.map(({ decidedAt }) => decidedAt);
     const nowMs = START_MS + Math.floor(scheduler.nowMs);
     const past = new Date(nowMs - random.pick([0, 31_000])).toISOString();
@@ -351,7 +447,7 @@ export class Clients {
     const idsInPeriod = () =>
       oracle
         .history(userId)
-        .filter((decided) => decided.currency === currency && decided.deltaMinor !== 0n)
+        .filter(({ postings }) => postings.some(isLine))
         .filter(({ decidedAt }) => decidedAt >= (period.from ?? "") && decidedAt < period.to)
         .map(({ id }) => id);
     const known = idsInPeriod();
@@ -384,7 +480,7 @@ export class Clients {
     const before = oracle
       .history(userId)
       .findLast(({ decidedAt }) => period.from !== undefined && decidedAt < period.from);
-    const opening = decimalOf(before?.balances.get(currency) ?? 0n, exponentOf(currency));
+    const opening = decimalOf(before ? balanceIn(before, currency) : 0n, exponentOf(currency));
     if (first?.opening !== opening)
       oracle.fail("statement adds up", `${label}: it opens with ${first?.opening}, not ${opening}`);
   }
@@ -395,12 +491,12 @@ export class Clients {
     const random = new Random(plan.seed, `history ${label}`);
     const currency = random.chance(0.3) ? random.pick(["USD", "JPY", "ETH"]) : undefined;
     const status = random.chance(0.3) ? random.pick(["posted", "rejected"]) : undefined;
-    const type = random.chance(0.2) ? random.pick(["deposit", "withdrawal"]) : undefined;
+    const type = random.chance(0.2) ? random.pick(["deposit", "withdrawal", "transfer", "credit"]) : undefined;
     const times = oracle.history(userId).map(({ decidedAt }) => decidedAt);
     const isPeriod = times.length > 0 && random.chance(0.3);
     const [from, to] = isPeriod ? [random.pick(times), random.pick(times)].toSorted() : [];
     const passes = (decided: Decided) =>
-      (!currency || decided.currency === currency) &&
+      (!currency || decided.currency === currency || decided.boughtCurrency === currency) &&
       (!status || decided.status === status) &&
       (!type || decided.type === type) &&
       (!from || decided.decidedAt >= from) &&
@@ -451,6 +547,31 @@ export class Clients {
     }
   }
 
+  /** Lists the open holds: those that were open for longer than the index can lag are all in it. */
+  async #readHolds(userId: string, label: string, complete = false): Promise<void> {
+    const { oracle, plan } = this.#simulation;
+    const seen: string[] = [];
+    let cursor: string | undefined;
+    for (let page = 1; page === 1 || cursor !== undefined; page++) {
+      const query = { limit: "2", ...(cursor !== undefined && { cursor }) };
+      const response = await this.#call(`${label}.${page}`, { route: "holds", userId, query });
+      if (!response || this.#isExcused(response, label)) return;
+      const { data, nextCursor } = response.body;
+      if (response.status !== 200 || !Array.isArray(data)) return this.#unexpected(label, response);
+      for (const view of data as Body[]) {
+        if (plan.faults.lagMs === 0) this.#checkView(userId, view, undefined, label);
+        seen.push(String(view.id));
+      }
+      cursor = nextCursor === null ? undefined : String(nextCursor);
+    }
+    if (new Set(seen).size < seen.length) oracle.fail("history complete", `${label}: a hold is shown twice`);
+    if (!complete) return;
+    const open = oracle.history(userId).filter(({ id }) => oracle.remainderOf(userId, id)?.hold === "open");
+    const wanted = open.map(({ id }) => id).toReversed();
+    if (wanted.join() !== seen.join())
+      oracle.fail("history complete", `${label}: ${seen.length} holds of ${wanted.length}`);
+  }
+
   async #readCurrencies(label: string): Promise<void> {
     const response = await this.#call(label, { route: "currencies", userId: "", token: "none" });
     if (!response || this.#isExcused(response, label)) return;
@@ -459,7 +580,8 @@ export class Clients {
 
   async #intrude({ id: label, userId, callerId, route }: Extract<Operation, { kind: "intrusion" }>): Promise<void> {
     const { oracle } = this.#simulation;
-    const victims = oracle.commands().find((record) => record.userId === userId && record.id !== undefined)?.id;
+    const isOthers = (id: string) => oracle.item(userId, id)?.to?.S !== callerId;
+    const victims = oracle.commands().find((each) => each.userId === userId && each.id && isOthers(each.id))?.id;
     const id = victims ?? `tx_${"x".repeat(43)}`;
     const response = await this.#call(label, {
       route,
@@ -467,7 +589,7 @@ export class Clients {
       id,
       token: { subject: callerId, scope: "openid wallets:read wallets" },
       headers: { "idempotency-key": label },
-      body: { currency: "USD", amount: "1", reference: label },
+      body: { ...INTRUSION_BODIES[route], reference: label },
     });
     if (response && !this.#isExcused(response, label) && response.status !== 403) {
       oracle.fail("private", `${callerId} asks for ${route} of ${userId} and is answered ${response.status}`);
@@ -529,7 +651,7 @@ export class Clients {
 
   /** Checks what must hold at the end of a run. */
   #checkEnds(): void {
-    const { oracle, sqs, plan, dynamo } = this.#simulation;
+    const { oracle, sqs, plan } = this.#simulation;
     if (sqs.messages(COMMANDS_URL).length > 0) {
       oracle.fail("comes to an end", `${sqs.messages(COMMANDS_URL).length} messages are left in the queue`);
     }
@@ -548,23 +670,17 @@ export class Clients {
         oracle.fail("never lost", `${userId} ${key} was accepted, and in the end it is ${status}`);
       }
     }
-    for (const userId of plan.users) {
-      const sums = new Map<string, bigint>();
-      for (const decided of oracle.history(userId)) {
-        if (decided.status !== "posted") continue;
-        const delta = decided.type === "deposit" ? decided.amountMinor : -decided.amountMinor;
-        sums.set(decided.currency, (sums.get(decided.currency) ?? 0n) + delta);
-      }
-      const wallet = dynamo.items("wallets").find((item) => item.userId?.S === userId);
-      for (const [currency, sum] of sums) {
-        if (BigInt(wallet?.available?.M?.[currency]?.N ?? 0) !== sum) {
-          oracle.fail(
-            "conservation",
-            `${userId} ends with ${wallet?.available?.M?.[currency]?.N} ${currency}, not ${sum}`,
-          );
-        }
-      }
-    }
+    oracle.checkPastConservation();
+    // The queue keeps a ledger's own command for the operator, too.
+    const unfinished = oracle.unfinished(this.#simulation.scheduler.nowMs - SWEEP_EVERY_MS);
+    const [left] = unfinished.filter((name) => !this.#isBlocked(name, deadIds));
+    if (left) oracle.fail("never lost", `${left} is not finished in the end`);
+  }
+
+  /** True for a command of the ledger that is among the dead-letter messages, or behind one of its user. */
+  #isBlocked(name: string, deadIds: ReadonlySet<string>): boolean {
+    const [userId] = name.split(" ");
+    return deadIds.has(name) || [...deadIds].some((dead) => dead.startsWith(`${userId} `));
   }
 
   async #readAll(userId: string): Promise<void> {
@@ -572,6 +688,7 @@ export class Clients {
     await this.#readHistory(userId, `end ${userId} history`, true);
     await this.#readHistory(userId, `end ${userId} history again`, true);
     await this.#readStatement(userId, `end ${userId} statement`);
+    await this.#readHolds(userId, `end ${userId} holds`, true);
     for (const [index, { userId: owner, query }] of [...this.#finalAnswers.entries()]) {
       const label = `end ${userId} past ${index}`;
       const again = owner === userId && (await this.#call(label, { route: "balances", userId, query }));
@@ -588,31 +705,59 @@ export class Clients {
     const { oracle } = this.#simulation;
     const wrong = (what: string) =>
       oracle.fail("answers as documented", `${label}: ${what} in ${JSON.stringify(view)}`);
-    if (view.userId !== userId) oracle.fail("private", `${label}: ${userId} is shown ${view.id} of ${view.userId}`);
+    const isPromised = movement?.callerId !== undefined;
+    if (isPromised) {
+      const hidden = PRIVATE_MEMBERS.filter((member) => member in view);
+      if (hidden.length > 0) oracle.fail("private", `${label}: the other user is shown ${hidden.join(", ")}`);
+    } else if (view.userId !== userId) {
+      oracle.fail("private", `${label}: ${userId} is shown ${view.id} of ${view.userId}`);
+    }
     if (movement) {
-      if (view.type !== movement.type || view.currency !== movement.currency) wrong("another movement");
-      if (view.amount !== decimalOf(movement.amountMinor, exponentOf(movement.currency))) wrong("another amount");
-      if (view.reference !== movement.key) wrong("another reference");
+      const { type, currency, amountMinor } = movement;
+      if (view.type !== type || view.currency !== (type === "status_change" ? null : currency))
+        wrong("another movement");
+      if (amountMinor !== undefined && view.amount !== decimalOf(amountMinor, exponentOf(currency)))
+        wrong("another amount");
+      if (!isPromised && view.reference !== referenceOf(movement)) wrong("another reference");
+      if (movement.to !== undefined && type === "transfer" && memberOf(view.transfer, "to") !== movement.to) {
+        wrong("another receiver");
+      }
     }
     if (view.status === "pending") {
-      const isUndecided = [view.sequence, view.decidedAt, view.hash, view.previousHash].every((each) => each === null);
-      if (!isUndecided || postingsIn(view).length > 0) wrong("an outcome while it is pending");
+      const fixed = isPromised ? [view.decidedAt] : [view.sequence, view.decidedAt, view.hash, view.previousHash];
+      if (!fixed.every((each) => each === null) || postingsIn(view).length > 0) wrong("an outcome while it is pending");
       return;
     }
     const decided: Decided | undefined = oracle.history(userId).find(({ id }) => id === view.id);
-    if (!decided || view.status !== decided.status || view.sequence !== decided.sequence) {
+    if (!decided || view.status !== decided.status || (!isPromised && view.sequence !== decided.sequence)) {
       oracle.fail("terminal is final", `${label}: ${view.id} is shown as ${view.status} ${view.sequence}`);
       return;
     }
-    const exponent = exponentOf(decided.currency);
-    if (view.amount !== decimalOf(decided.amountMinor, exponent)) wrong("another amount");
-    const [posting, ...others] = postingsIn(view);
-    const balanceAfter = decimalOf(decided.balances.get(decided.currency) ?? 0n, exponent);
-    const isPosted =
-      posting?.amount === decimalOf(decided.deltaMinor, exponent) && posting.balanceAfter === balanceAfter;
-    if (others.length > 0 || (decided.status === "posted" ? !isPosted : posting)) wrong("another posting");
+    const postings = decided.postings.map((posting) => {
+      const exponent = exponentOf(posting.currency);
+      const decimals = [posting.amountMinor, posting.heldMinor, posting.balanceAfterMinor, posting.heldAfterMinor];
+      return [posting.currency, ...decimals.map((minor) => decimalOf(minor, exponent))];
+    });
+    const shown = postingsIn(view).map((each) => [
+      ...[each.currency, each.amount, each.held, each.balanceAfter, each.heldAfter],
+    ]);
+    if (!isPromised && JSON.stringify(shown) !== JSON.stringify(postings)) wrong("another posting");
     if ((view.rejection !== null) !== (decided.status === "rejected")) wrong("another outcome");
-    if (view.decidedAt !== decided.decidedAt || view.hash !== decided.hash) wrong("another time or hash");
+    if (view.decidedAt !== decided.decidedAt) wrong("another time");
+    if (!isPromised && view.hash !== decided.hash) wrong("another hash");
+    this.#checkTransfer(decided, view, wrong);
+  }
+
+  /** Money that was sent to another wallet is never shown where it has not arrived. */
+  #checkTransfer(decided: Decided, { transfer, type }: Body, wrong: (what: string) => void): void {
+    const sends = decided.emits !== undefined && decided.type !== "credit";
+    if (sends && memberOf(transfer, "creditId") !== decided.emits?.id) wrong("another credit");
+    const shown = memberOf(transfer, "status");
+    if (shown === "credited" || shown === "returned") {
+      if (this.#simulation.oracle.transferStatusOf(decided) !== shown) wrong("another transfer status");
+    } else if (shown !== "in_transit" && shown !== null && type === "transfer") {
+      wrong("no transfer status");
+    }
   }
 
   /** True for a 503 that an injected fault explains, or an index that lags for longer than a reader of the past waits. */
@@ -629,14 +774,10 @@ export class Clients {
     this.#simulation.oracle.fail("answers as documented", `${label} is answered ${status} ${JSON.stringify(body)}`);
   }
 
-  #storedContent(record: CommandRecord): Movement | undefined {
-    const item = this.#simulation.dynamo
-      .items("transactions")
-      .find(({ userId, reference }) => userId?.S === record.userId && reference?.S === record.key);
-    return record.contents.find(
-      ({ type, currency, amountMinor }) =>
-        type === item?.type?.S && currency === item.currency?.S && String(amountMinor) === item.amountMinor?.N,
-    );
+  #storedContent(record: CommandRecord, movement: Movement): Movement | undefined {
+    const { oracle } = this.#simulation;
+    const item = oracle.item(record.userId, idOf(movement));
+    return item && record.contents.find((content) => oracle.isOf(item, content));
   }
 
   /** @returns nothing if the client received no response */
@@ -645,11 +786,15 @@ export class Clients {
     const random = new Random(simulation.plan.seed, `way of ${label}`);
     await simulation.scheduler.sleep(random.latencyMs(simulation.plan.settings.latencyMs));
     const sentAtMs = simulation.scheduler.nowMs;
+    const { oracle } = simulation;
+    const referredBefore = call.id === undefined ? undefined : oracle.item(call.userId, call.id);
+    const to = memberOf(call.body, "to");
+    const receiverSequenceBefore = oracle.history(String(to ?? "")).length;
     const answered = simulation.request(label, call.route, this.#event(call, random));
     const answer = await Promise.race([answered, simulation.scheduler.sleep(GATEWAY_TIMEOUT_MS)]);
     await simulation.scheduler.sleep(random.latencyMs(simulation.plan.settings.latencyMs));
     return answer && !simulation.faults.shouldInject("lostResponse", label)
-      ? toApiResponse(answer, sentAtMs)
+      ? toApiResponse(answer, { sentAtMs, referredBefore, receiverSequenceBefore })
       : undefined;
   }
 
@@ -680,13 +825,16 @@ export class Clients {
   }
 }
 
-function toApiResponse(answer: Answer, sentAtMs: number): ApiResponse | undefined {
+function toApiResponse(
+  answer: Answer,
+  before: Pick<ApiResponse, "sentAtMs" | "referredBefore" | "receiverSequenceBefore">,
+): ApiResponse | undefined {
   if (answer.kind === "lost") return undefined;
   if (answer.kind === "failed") throw answer.error;
   const { statusCode = 0, headers = {}, body = "" } = answer.value;
   const parsed: unknown = JSON.parse(body);
   if (!isBody(parsed)) throw new Error(`The body is ${body}`);
-  return { status: statusCode, headers, body: parsed, faulted: answer.invocation.faulted, sentAtMs };
+  return { status: statusCode, headers, body: parsed, faulted: answer.invocation.faulted, ...before };
 }
 
 function isBody(value: unknown): value is Body {
@@ -725,8 +873,53 @@ function decimalOf(minor: bigint, exponent: number): string {
   return exponent === 0 ? whole : `${whole}.${`${minor % divisor}`.padStart(exponent, "0")}`;
 }
 
+/** Why only a new command is refused: one that was accepted before is answered. */
+const NEW_ONLY = new Set(["unknown_receiver", "same_wallet", "expires_at_invalid"]);
+/** What the other user of a promised hold must not see. */
+const PRIVATE_MEMBERS = ["postings", "sequence", "hash", "previousHash", "detailsHash", "reference", "metadata"];
+
+const MONEY = { currency: "USD", amount: "1" };
+const INTRUSION_BODIES: Readonly<Record<string, object>> = {
+  deposit: MONEY,
+  withdrawal: MONEY,
+  transfer: { ...MONEY, to: "mallory" },
+  hold: MONEY,
+  exchange: { sell: MONEY, buy: { currency: "JPY", amount: "1" } },
+  status_change: { status: "closed" },
+};
+
+function memberOf(value: unknown, member: string): unknown {
+  return isBody(value) ? value[member] : undefined;
+}
+
+/** The body of a movement's request. */
+function bodyOf(movement: Movement, random: Random): object {
+  const { type, currency, amountMinor, to, final, bought, newStatus, expiresAtMs } = movement;
+  const amount = amountMinor === undefined ? {} : { amount: amountText(amountMinor, currency, random) };
+  switch (type) {
+    case "capture":
+      // False is the only value that must be written.
+      return { ...amount, ...((final === false || random.chance(0.5)) && { final }) };
+    case "release":
+      return {};
+    case "reversal":
+      return amount;
+    case "exchange":
+      return {
+        sell: { currency, ...amount },
+        buy: bought && { currency: bought.currency, amount: amountText(bought.amountMinor, bought.currency, random) },
+      };
+    case "status_change":
+      return { status: newStatus };
+    default: {
+      const expiresAt = expiresAtMs === undefined ? {} : { expiresAt: timeAt(expiresAtMs) };
+      return { currency, ...amount, ...(to !== undefined && { to }), ...expiresAt };
+    }
+  }
+}
+
 /** The amount with all digits of the currency, or without trailing zeros. */
-function amountText({ amountMinor, currency }: Movement, random: Random): string {
+function amountText(amountMinor: bigint, currency: string, random: Random): string {
   const decimal = decimalOf(amountMinor, exponentOf(currency));
   return decimal.includes(".") && random.chance(0.5) ? decimal.replace(/\.?0+$/, "") : decimal;
 }

@@ -24,7 +24,7 @@ const WALLETS: TableDefinition = { name: "wallets", key: { hash: "userId" } };
 const TRANSACTIONS: TableDefinition = {
   name: "transactions",
   key: { hash: "userId", range: "id" },
-  index: { name: "history", key: { hash: "userId", range: "position" } },
+  indexes: [{ name: "history", key: { hash: "userId", range: "position" } }],
 };
 
 const PENDING = "pending";
@@ -318,12 +318,13 @@ async function outcomeOf(send: () => Promise<object>): Promise<object> {
   }
 }
 
-function createTable({ name, key, index }: TableDefinition): CreateTableCommand {
+function createTable({ name, key, indexes = [] }: TableDefinition): CreateTableCommand {
   const schema = ({ hash, range }: TableDefinition["key"]) => [
     { AttributeName: hash, KeyType: "HASH" as const },
     ...(range === undefined ? [] : [{ AttributeName: range, KeyType: "RANGE" as const }]),
   ];
-  const names = new Set([key.hash, key.range, index?.key.hash, index?.key.range].filter((part) => part !== undefined));
+  const keys = [key, ...indexes.map((index) => index.key)].flatMap(({ hash, range }) => [hash, range]);
+  const names = new Set(keys.filter((part) => part !== undefined));
   return new CreateTableCommand({
     TableName: name,
     BillingMode: "PAY_PER_REQUEST",
@@ -332,10 +333,12 @@ function createTable({ name, key, index }: TableDefinition): CreateTableCommand 
       AttributeType: "S",
     })),
     KeySchema: schema(key),
-    ...(index && {
-      GlobalSecondaryIndexes: [
-        { IndexName: index.name, KeySchema: schema(index.key), Projection: { ProjectionType: "ALL" as const } },
-      ],
+    ...(indexes.length > 0 && {
+      GlobalSecondaryIndexes: indexes.map((index) => ({
+        IndexName: index.name,
+        KeySchema: schema(index.key),
+        Projection: { ProjectionType: "ALL" as const },
+      })),
     }),
   });
 }

@@ -1,5 +1,6 @@
-import { transactionId } from "../../lib/ledger/idempotency.ts";
+import { unmarshall } from "@aws-sdk/util-dynamodb";
 import type { Item } from "./dynamo/model.ts";
+import { derivedIdOf, idOf } from "./ids.ts";
 import type { Forgery, Movement, Operation } from "./plan.ts";
 import type { Simulation } from "./simulation.ts";
 
@@ -7,59 +8,102 @@ const CREATED_AT = "2030-01-01T00:00:00.000Z";
 /** Later than any time that the ledger uses in a run. */
 const FAR_FUTURE = "2031-01-01T00:00:00.000Z";
 const OTHER_HASH = "x".repeat(43);
+const OTHER_ID = `tx_${OTHER_HASH}`;
 const FORGED_MINOR = 777_777n;
+const MESSAGE_FIELDS = [
+  ...["type", "id", "userId", "actor", "createdAt", "currency", "exponent", "amountMinor", "detailsHash"],
+  ...["to", "source", "refersTo", "expiresAt", "final", "bought", "newStatus"],
+];
+const NO_DETAILS_HASH = "hy3t-_Zwk2blrbKMj9DDt-3iZzIcPm7QvoqSmVNWA64";
 
 /** Sends the forged messages of a movement that are due at this moment. */
 export function forge(simulation: Simulation, movement: Movement, moment: Forgery["at"]): void {
-  const { forgery, id: name, userId } = movement;
+  const { forgery, id: name } = movement;
   if (forgery?.at !== moment) return;
-  const { delayMs, groupIds, takesDeduplicationId, field } = forgery;
+  const { delayMs, groupIds, takesDeduplicationId, ofCredit = false } = forgery;
+  const { userId, id } = ofCredit ? creditOf(movement) : { userId: movement.userId, id: idOf(movement) };
   simulation.scheduler.after(delayMs, () => {
-    const id = transactionId(userId, movement.key);
-    const stored = simulation.dynamo
-      .items("transactions")
-      .find((item) => item.userId?.S === userId && item.id?.S === id);
-    const isCopy = stored !== undefined && field === "nothing";
-    const reasons = (groupId: string): string[] => {
-      if (groupId !== userId) return ["group_mismatch"];
-      return [...(stored ? [] : ["unknown_transaction"]), ...(isCopy ? [] : ["content_mismatch"])];
-    };
+    const stored = simulation.oracle.item(userId, id);
     for (const groupId of groupIds) {
-      const message = forgedMessage(movement, stored, forgery, `${name} to ${groupId}`);
-      const deduplicationId = takesDeduplicationId ? id : `forged ${message.requestId}`;
+      const requestId = `${name} to ${groupId}`;
+      const { message, isCopy } = forgedMessage(movement, { userId, id }, stored, forgery, requestId);
+      const reasons = (group: string): string[] => {
+        if (group !== userId) return ["group_mismatch"];
+        return [...(stored ? [] : ["unknown_transaction"]), ...(isCopy ? [] : ["content_mismatch"])];
+      };
+      const deduplicationId = takesDeduplicationId ? id : `forged ${requestId}`;
       const poison = { userId, isCopy, isOfOtherVersion: false, reasons };
       simulation.inject(poison, groupId, JSON.stringify(message), deduplicationId);
     }
   });
 }
 
+/** The credit that a movement sends to another wallet, or would send. */
+function creditOf({ userId, to, callerId, ...movement }: Movement): { readonly userId: string; readonly id: string } {
+  const id = idOf({ userId, callerId, ...movement });
+  return { userId: to ?? callerId ?? userId, id: derivedIdOf("credit", userId, id) };
+}
+
 /** The attacker can read the stored transaction; before it is stored, the attacker can only guess its time and its salt. */
-function forgedMessage(movement: Movement, stored: Item | undefined, { field }: Forgery, requestId: string) {
-  const { userId, key, type, currency, amountMinor, asAdmin } = movement;
-  const message = {
-    version: 1,
-    type: stored?.type?.S ?? type,
-    id: transactionId(userId, key),
+function forgedMessage(
+  movement: Movement,
+  { userId, id }: { readonly userId: string; readonly id: string },
+  stored: Item | undefined,
+  { field }: Forgery,
+  requestId: string,
+) {
+  const message = { version: 1, ...(stored ? contentOf(stored) : guessed(movement, userId)), userId, id, requestId };
+  const other = forgedFields(message)[field];
+  const isCopy = stored !== undefined && other === undefined;
+  return { message: { ...message, ...other }, isCopy };
+}
+
+type Message = Readonly<Record<string, unknown>>;
+
+/** The fields of the true message. */
+function contentOf(stored: Item): Message {
+  const { detailsHash = NO_DETAILS_HASH, ...item } = unmarshall(stored, { wrapNumbers: (digits) => digits });
+  const bought = item.bought && { ...item.bought, exponent: Number(item.bought.exponent) };
+  const exponent = item.exponent === undefined ? undefined : Number(item.exponent);
+  const content: Message = { ...item, detailsHash, bought, exponent };
+  return Object.fromEntries(MESSAGE_FIELDS.map((field) => [field, content[field]]));
+}
+
+/** A deposit in the place of the movement. */
+function guessed({ currency, amountMinor, asAdmin }: Movement, userId: string): Message {
+  return {
+    type: "deposit",
     userId,
-    actor: stored?.actor?.S ?? (asAdmin ? "admin" : "owner"),
-    createdAt: stored?.createdAt?.S ?? CREATED_AT,
-    currency: stored?.currency?.S ?? currency,
-    exponent: Number(stored?.exponent?.N ?? 2),
-    amountMinor: stored?.amountMinor?.N ?? String(amountMinor),
-    detailsHash: stored?.detailsHash?.S ?? OTHER_HASH,
-    requestId,
+    actor: asAdmin ? "admin" : "owner",
+    createdAt: CREATED_AT,
+    currency,
+    exponent: 2,
+    amountMinor: String(amountMinor ?? FORGED_MINOR),
+    detailsHash: OTHER_HASH,
   };
-  const forged = {
+}
+
+/** What is forged in a message; nothing where it does not have the field. */
+function forgedFields(message: Message): Readonly<Record<Forgery["field"], Message | undefined>> {
+  const { type, currency, exponent, actor, amountMinor, to, refersTo, source } = message;
+  const isOneOf = (...types: string[]) => types.includes(String(type));
+  return {
     detailsHash: { detailsHash: OTHER_HASH },
-    amountMinor: { amountMinor: String(FORGED_MINOR) },
-    type: { type: message.type === "deposit" ? "withdrawal" : "deposit" },
-    currency: { currency: message.currency === "USD" ? "NONE" : "USD" },
-    exponent: { exponent: message.exponent + 1 },
-    actor: { actor: message.actor === "owner" ? "admin" : "owner" },
+    amountMinor: amountMinor === undefined ? undefined : { amountMinor: String(FORGED_MINOR) },
+    type: isOneOf("deposit", "withdrawal") ? { type: type === "deposit" ? "withdrawal" : "deposit" } : undefined,
+    currency: currency === undefined ? undefined : { currency: currency === "USD" ? "NONE" : "USD" },
+    exponent: exponent === undefined ? undefined : { exponent: Number(exponent) + 1 },
+    actor: { actor: actor === "owner" ? "admin" : "owner" },
     createdAt: { createdAt: FAR_FUTURE },
-    nothing: {},
+    to: to === undefined ? undefined : { to: "mallory" },
+    refersTo:
+      source !== undefined
+        ? { source: { ...Object(source), transactionId: OTHER_ID } }
+        : refersTo === undefined
+          ? undefined
+          : { refersTo: OTHER_ID },
+    nothing: undefined,
   };
-  return { ...message, ...forged[field] };
 }
 
 /** Sends a message that no consumer of this version can decide. */

@@ -20,10 +20,18 @@ const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 export const ROUTES = {
   deposit: { name: "commands", key: "POST /v1/users/{userId}/deposits" },
   withdrawal: { name: "commands", key: "POST /v1/users/{userId}/withdrawals" },
+  transfer: { name: "commands", key: "POST /v1/users/{userId}/transfers" },
+  hold: { name: "commands", key: "POST /v1/users/{userId}/holds" },
+  capture: { name: "commands", key: "POST /v1/users/{userId}/holds/{id}/captures" },
+  release: { name: "commands", key: "POST /v1/users/{userId}/holds/{id}/releases" },
+  exchange: { name: "commands", key: "POST /v1/users/{userId}/exchanges" },
+  reversal: { name: "commands", key: "POST /v1/users/{userId}/transactions/{id}/reversals" },
+  status_change: { name: "commands", key: "POST /v1/users/{userId}/status-changes" },
   balances: { name: "balances", key: "GET /v1/users/{userId}/balances" },
   statements: { name: "statements", key: "GET /v1/users/{userId}/statements" },
   transactions: { name: "transactions", key: "GET /v1/users/{userId}/transactions" },
   transaction: { name: "transaction", key: "GET /v1/users/{userId}/transactions/{id}" },
+  holds: { name: "holds", key: "GET /v1/users/{userId}/holds" },
   currencies: { name: "currencies", key: "GET /v1/currencies" },
 } as const;
 export type Route = keyof typeof ROUTES;
@@ -34,6 +42,7 @@ type HttpHandler = (event: APIGatewayProxyEventV2, context: Context) => Promise<
 /** The deployed functions, from the handlers to the SDK's clients, with their own module state. */
 export interface Ledger extends Record<FunctionName, HttpHandler> {
   consume(event: SQSEvent): Promise<SQSBatchResponse>;
+  sweep(): Promise<void>;
   readonly systemClock: { -readonly [Member in keyof Clock]: Clock[Member] };
   readonly ports: { currencies: CurrencyList; readonly store: LedgerStore };
   readonly sqsDeadLetters: typeof sqsDeadLetters;
@@ -49,7 +58,7 @@ export interface Edit {
 }
 
 const ENTRY = [
-  ...[...new Set(Object.values(ROUTES).map(({ name }) => name)), "consume"].map(
+  ...[...new Set(Object.values(ROUTES).map(({ name }) => name)), "consume", "sweep"].map(
     (name) => `export { handler as ${name} } from "./functions/${name}.ts";`,
   ),
   'export { systemClock } from "./lib/runtime/clock.ts";',

@@ -1,5 +1,5 @@
-import { createHash } from "node:crypto";
 import type { Change, Item } from "./dynamo/model.ts";
+import { derivedIdOf, idOf, referenceOf, sha256 } from "./ids.ts";
 import type { Movement } from "./plan.ts";
 import type { QueuedMessage } from "./sqs/model.ts";
 
@@ -16,6 +16,9 @@ export type Invariant =
   | "reproducible"
   | "statement adds up"
   | "fold of the history"
+  | "one credit or return"
+  | "holds end once"
+  | "reversals within the original"
   | "right decision"
   | "never lost"
   | "in order"
@@ -49,20 +52,59 @@ export interface CommandRecord {
   id: string | undefined;
 }
 
-export interface Decided {
+/** A change of one currency of a wallet, in minor units, with the balance after it. */
+export interface Posting {
+  readonly currency: string;
+  readonly amountMinor: bigint;
+  readonly heldMinor: bigint;
+  readonly balanceAfterMinor: bigint;
+  readonly heldAfterMinor: bigint;
+}
+
+type Minor = ReadonlyMap<string, bigint>;
+type WalletStatus = "active" | "frozen" | "closed";
+
+/** A wallet after a decision. Maps have no entry for zero. */
+interface WalletState {
+  readonly walletStatus: WalletStatus;
+  readonly available: Minor;
+  readonly held: Minor;
+}
+
+export interface Decided extends WalletState {
   readonly id: string;
   readonly sequence: number;
   readonly status: string;
-  readonly currency: string;
-  readonly amountMinor: bigint;
+  readonly code: string | undefined;
   readonly type: string;
+  /** Of what the ledger stored; none for a command that moves no money. */
+  readonly currency: string | undefined;
+  readonly boughtCurrency: string | undefined;
   readonly createdAt: string;
   readonly decidedAt: string;
   readonly hash: string;
-  /** Change of the balance: zero for a rejection. */
-  readonly deltaMinor: bigint;
-  /** Minor units by currency after the decision; no entry for zero. */
-  readonly balances: ReadonlyMap<string, bigint>;
+  readonly postings: readonly Posting[];
+  /** Change of the money that the outside world has in the ledger, by currency. */
+  readonly external: Minor;
+  /** The credit that it causes in another wallet. */
+  readonly emits: Emitted | undefined;
+}
+
+interface Emitted {
+  readonly userId: string;
+  readonly id: string;
+  readonly currency: string;
+  readonly amountMinor: bigint;
+  readonly createdAt: string;
+  readonly source: Readonly<Record<string, string>>;
+  readonly refersTo: string | undefined;
+}
+
+/** What captures or reversals can still take of a transaction. */
+interface Remainder {
+  readonly initialMinor: bigint;
+  readonly remainingMinor: bigint;
+  readonly hold: "open" | "captured" | "released" | "expired" | undefined;
 }
 
 /** A message from an attacker, not from the API. */
@@ -78,7 +120,6 @@ export interface Poison {
 
 interface WalletVersion {
   readonly sequence: number;
-  readonly balances: ReadonlyMap<string, bigint>;
 }
 
 /** The start time of every run. */
@@ -87,15 +128,26 @@ export const START_MS = Date.UTC(2030, 0, 1);
 const LIMIT = 10n ** 36n - 1n;
 /** An answer about an older moment is final. */
 const FINAL_AFTER_MS = 30_000;
+/** A call can take effect this long after it was made. */
+const LATE_WRITE_MS = 10_000;
+/** How long after a hold's time its expiry is sent, and after its emission a credit again. */
+const DUE_AFTER_MS = 60_000;
+/** What later transactions and the sweep change of a decided one. */
+const REMAINDER_ATTRIBUTES = new Set(["remainingMinor", "holdStatus", "openHold", "dueShard", "dueAt"]);
 const DECISION_ATTRIBUTES = new Set([
   "status",
   "position",
   "rejectionCode",
+  "changes",
+  "walletStatus",
   "available",
   "held",
   "previousHash",
   "hash",
+  ...REMAINDER_ATTRIBUTES,
 ]);
+const NO_DETAILS_HASH = canonicalHash({ reference: null, metadata: {} });
+const EMPTY: WalletState = { walletStatus: "active", available: new Map(), held: new Map() };
 
 /**
  * Checks every write inside the database against its own model of the rules, which shares no code with the ledger. The
@@ -112,12 +164,23 @@ export class Oracle {
   readonly #status = new Map<string, string>();
   readonly #wallets = new Map<string, WalletVersion[]>();
   readonly #histories = new Map<string, Decided[]>();
+  /** Every stored transaction as last written, by user and id. */
+  readonly #items = new Map<string, Item>();
+  readonly #remainders = new Map<string, Remainder>();
+  /** Credits that are not decided. */
+  readonly #inTransit = new Map<string, Emitted>();
+  /** By currency: what all wallets hold and what is in transit must add up to. */
+  readonly #external = new Map<string, bigint>();
+  readonly #stored = new Map<string, Minor>();
+  readonly #skewMs: number;
   /** User and id of every message that arrived in the dead-letter queue. */
   readonly #deadLettered = new Set<string>();
   readonly #poison = new Map<string, Poison & { deadLettered: boolean }>();
 
-  constructor(nowMs: () => number, onStored: (movement: Movement) => void) {
+  /** @param skewMs how far a function's clock can be off */
+  constructor(nowMs: () => number, skewMs: number, onStored: (movement: Movement) => void) {
     this.#nowMs = nowMs;
+    this.#skewMs = skewMs;
     this.#onStored = onStored;
   }
 
@@ -127,7 +190,7 @@ export class Oracle {
 
   /** A client is about to send a request with this content. */
   asks(movement: Movement): CommandRecord {
-    const name = `${movement.userId} ${movement.key}`;
+    const name = `${movement.userId} ${referenceOf(movement)}`;
     const record = this.#commands.get(name) ?? {
       userId: movement.userId,
       key: movement.key,
@@ -183,43 +246,52 @@ export class Oracle {
   wrote(changes: readonly Change[]): void {
     const newlyDecided: Item[] = [];
     const wallets = new Map<string, Change>();
+    const credits: Item[] = [];
     for (const change of changes) {
-      if (change.table === "wallets") wallets.set(text(change.after, "userId"), change);
-      else if (change.before) this.#checkDecision(change.before, change.after, newlyDecided);
-      else this.#checkPending(change.after);
+      const { table, before, after } = change;
+      if (table === "wallets") {
+        wallets.set(text(after, "userId"), change);
+        continue;
+      }
+      this.#items.set(keyOf(after), after);
+      if (before) this.#checkRewrite(before, after, newlyDecided);
+      else if (text(after, "actor") !== "ledger") this.#checkPending(after);
+      else if (text(after, "type") === "expiry") this.#checkExpiry(after);
+      else credits.push(after);
     }
+    const decided: Decided[] = [];
     for (const [owner, wallet] of wallets) {
       const own = newlyDecided.filter((item) => text(item, "userId") === owner);
-      const decided = this.#checkWallet(wallet, own);
-      this.#histories.set(owner, [...this.history(owner), ...decided]);
-      for (const each of decided) this.#checkOrder(owner, each);
+      const mine = this.#checkWallet(wallet, own);
+      decided.push(...mine);
+      for (const each of mine) this.#checkOrder(owner, each);
     }
     if (newlyDecided.some((item) => !wallets.has(text(item, "userId")))) {
       this.fail("fold of the history", "a decision was written without its wallet");
     }
+    this.#checkCredits(credits, decided);
+    for (const { table, after } of changes) if (table === "transactions") this.#checkRemainder(after);
+    this.#checkConservation();
   }
 
   #checkPending(item: Item): void {
     const userId = text(item, "userId");
     const id = text(item, "id");
     const record = this.#commands.get(`${userId} ${text(item, "reference")}`);
-    const content = record?.contents.find(
-      ({ type, currency, amountMinor }) =>
-        type === text(item, "type") &&
-        currency === text(item, "currency") &&
-        String(amountMinor) === item.amountMinor?.N,
-    );
+    const content = record?.contents.find((movement) => this.isOf(item, movement));
     if (!record || !content) {
       this.fail("stored as asked", `no client requested ${JSON.stringify(item)}`);
       return;
     }
-    if (text(item, "status") !== "pending" || item.position) {
+    if (text(item, "status") !== "pending" || item.position || item.dueAt) {
       this.fail("stored as asked", `${id} is stored as ${text(item, "status")}`);
     }
-    if (text(item, "actor") !== (content.asAdmin ? "admin" : "owner")) {
+    const actor = content.callerId !== undefined ? "counterparty" : content.asAdmin ? "admin" : "owner";
+    if (text(item, "actor") !== actor) {
       this.fail("stored as asked", `${id} is stored with the actor ${text(item, "actor")}`);
     }
     this.#checkContentHashes(item);
+    if (id !== idOf(content)) this.fail("one effect per key", `${id} is not the id of ${record.key}`);
     const taken = this.#byId.get(`${userId} ${id}`);
     if (taken) this.fail("one effect per key", `${id} is the id of ${taken.key} and of ${record.key}`);
     for (const [name, other] of this.#byId) {
@@ -232,147 +304,457 @@ export class Oracle {
     this.#onStored(content);
   }
 
+  /** True if a stored transaction is what a movement asks for. */
+  isOf(item: Item, movement: Movement): boolean {
+    const { type, currency, amountMinor, to, refersTo, final, bought, newStatus, expiresAtMs } = movement;
+    if (type !== text(item, "type")) return false;
+    if (type === "status_change") return text(item, "newStatus") === newStatus && !item.currency;
+    const referred = refersTo && this.#items.get(`${movement.userId} ${referredId(movement)}`);
+    const expiresAt = expiresAtMs === undefined ? plusDays(text(item, "createdAt"), 7) : timeAt(expiresAtMs);
+    const receiver = type === "reversal" ? refundedUser(referred) : type === "capture" ? referred?.to?.S : to;
+    return (
+      currency === text(item, "currency") &&
+      (type === "release" || String(amountMinor) === String(item.amountMinor?.N)) &&
+      receiver === item.to?.S &&
+      (refersTo ? text(item, "refersTo") === referredId(movement) : !item.refersTo) &&
+      (type !== "hold" || text(item, "expiresAt") === expiresAt) &&
+      (type !== "capture" || item.final?.BOOL === final) &&
+      (!bought ||
+        (item.bought?.M?.currency?.S === bought.currency &&
+          item.bought.M.amountMinor?.N === String(bought.amountMinor)))
+    );
+  }
+
+  /** The sweep stores the expiry of a hold once its time is over. */
+  #checkExpiry(item: Item): void {
+    const [userId, id, holdId] = [text(item, "userId"), text(item, "id"), text(item, "refersTo")];
+    const hold = this.#items.get(`${userId} ${holdId}`);
+    const remainder = this.#remainders.get(`${userId} ${holdId}`);
+    const dueMs = Date.parse(text(hold ?? {}, "expiresAt")) + DUE_AFTER_MS;
+    const nowMs = START_MS + this.#nowMs();
+    if (!hold || !remainder?.hold || !(dueMs <= nowMs + this.#skewMs)) {
+      this.fail("holds end once", `${userId} ${id} is the expiry of ${holdId}, which is not due`);
+    }
+    const isRight =
+      id === derivedIdOf("expiry", userId, holdId) &&
+      text(item, "currency") === text(hold ?? {}, "currency") &&
+      text(item, "status") === "pending" &&
+      Math.abs(Date.parse(text(item, "createdAt")) - nowMs) <= this.#skewMs + LATE_WRITE_MS;
+    if (!isRight) this.fail("stored as asked", `${userId} ${id} is stored as ${JSON.stringify(item)}`);
+    this.#checkContentHashes(item);
+    this.#status.set(`${userId} ${id}`, "pending");
+  }
+
   #checkContentHashes(item: Item): void {
-    const [salt, reference] = [text(item, "salt"), text(item, "reference")];
-    if (text(item, "detailsHash") !== canonicalHash({ salt, reference, metadata: {} })) {
+    const [salt, reference] = [item.salt?.S, item.reference?.S];
+    const detailsHash = reference === undefined ? NO_DETAILS_HASH : canonicalHash({ salt, reference, metadata: {} });
+    if ((item.detailsHash?.S ?? NO_DETAILS_HASH) !== detailsHash) {
       this.fail("hash chain", `${text(item, "id")} has another details hash`);
     }
-    const texts = ["id", "userId", "type", "actor", "createdAt", "currency"].map((name) => text(item, name));
-    const content = [...texts, Number(item.exponent?.N), item.amountMinor?.N, text(item, "detailsHash")];
-    if (text(item, "contentHash") !== sha256(JSON.stringify(content))) {
+    const base = ["id", "userId", "type", "actor", "createdAt"].map((name) => text(item, name));
+    const money = [item.currency?.S ?? null, numberIn(item.exponent?.N), item.amountMinor?.N ?? null];
+    const own = Object.entries(ownFields(item));
+    if (text(item, "contentHash") !== sha256(JSON.stringify([...base, ...money, detailsHash, ...own]))) {
       this.fail("hash chain", `${text(item, "id")} has another content hash`);
     }
   }
 
-  #checkDecision(before: Item, after: Item, newlyDecided: Item[]): void {
-    const userId = text(after, "userId");
-    const id = text(after, "id");
-    if (text(before, "status") !== "pending") {
-      this.fail("terminal is final", `${userId} ${id} was ${text(before, "status")} and is written again`);
-    }
+  /** A decision, a change of what remains, or a later time for the sweep. */
+  #checkRewrite(before: Item, after: Item, newlyDecided: Item[]): void {
+    const name = keyOf(after);
     const changed = Object.keys({ ...before, ...after }).filter(
-      (name) => JSON.stringify(before[name]) !== JSON.stringify(after[name]),
+      (attribute) => JSON.stringify(before[attribute]) !== JSON.stringify(after[attribute]),
     );
-    const wrong = changed.filter((name) => !DECISION_ATTRIBUTES.has(name));
-    if (wrong.length > 0) this.fail("stored as asked", `${userId} ${id} changed its ${wrong.join(", ")}`);
-    if (text(after, "status") === "pending") {
-      this.fail("one effect per key", `${userId} ${id} is written again while it is pending`);
-      return;
+    const wasPending = text(before, "status") === "pending";
+    const isPending = text(after, "status") === "pending";
+    const allowed = wasPending && !isPending ? DECISION_ATTRIBUTES : REMAINDER_ATTRIBUTES;
+    const wrong = changed.filter((attribute) => !allowed.has(attribute));
+    if (wrong.length > 0) {
+      this.fail(wasPending ? "stored as asked" : "terminal is final", `${name} changed its ${wrong.join(", ")}`);
     }
-    this.#status.set(`${userId} ${id}`, text(after, "status"));
-    newlyDecided.push(after);
+    if (isPending) {
+      if (changed.some((attribute) => attribute !== "dueAt")) {
+        this.fail("one effect per key", `${name} is written again while it is pending`);
+      }
+    } else if (wasPending) {
+      this.#status.set(name, text(after, "status"));
+      newlyDecided.push(after);
+    } else if (changed.length === 0) {
+      this.fail("terminal is final", `${name} was ${text(before, "status")} and is written again`);
+    }
   }
 
   /** @returns the wallet's new decisions */
   #checkWallet({ before, after }: Change, newlyDecided: readonly Item[]): readonly Decided[] {
     const userId = text(after, "userId");
-    const versions = this.#wallets.get(userId) ?? [{ sequence: 0, balances: new Map<string, bigint>() }];
+    const versions = this.#wallets.get(userId) ?? [{ sequence: 0 }];
     const start = versions.at(-1)?.sequence ?? 0;
     if (before && Number(before.sequence?.N) !== start) throw new Error("The oracle missed a write of a wallet");
     const inOrder = newlyDecided.toSorted((a, b) => (text(a, "position") < text(b, "position") ? -1 : 1));
     const decided: Decided[] = [];
     for (const item of inOrder) {
-      const previous = decided.at(-1) ?? this.history(userId).at(-1);
-      decided.push(this.#checkOutcome(userId, item, previous));
+      const outcome = this.#checkOutcome(userId, item, this.history(userId).at(-1));
+      decided.push(outcome);
+      this.#histories.set(userId, [...this.history(userId), outcome]);
     }
-    const last = decided.at(-1) ?? this.history(userId).at(-1);
+    const last = this.history(userId).at(-1);
     const sequence = Number(this.#integer(after.sequence?.N));
     if (sequence !== start + inOrder.length) {
       this.fail("gap-free sequence", `${userId} has ${sequence} after ${inOrder.length} decisions on ${start}`);
     }
-    const balances = this.#balancesOf(after);
-    for (const [currency, balance] of balances) {
-      if (balance < 0n) this.fail("never negative", `${userId} has ${balance} ${currency}`);
+    const [available, held] = [this.#minorIn(after.available), this.#minorIn(after.held)];
+    for (const [currency, minor] of [...available, ...held]) {
+      if (minor < 0n) this.fail("never negative", `${userId} has ${minor} ${currency}`);
     }
-    if (!isSame(balances, last?.balances)) {
-      this.fail("conservation", `${userId} has ${listed(balances)} and should have ${listed(last?.balances)}`);
+    if (!isSame(available, last?.available) || !isSame(held, last?.held)) {
+      this.fail("conservation", `${userId} has ${listed(available)} and should have ${listed(last?.available)}`);
+    }
+    if ((after.status?.S ?? "active") !== last?.walletStatus) {
+      this.fail("right decision", `${userId} is ${after.status?.S} and should be ${last?.walletStatus}`);
     }
     if (text(after, "hash") !== last?.hash || text(after, "decidedAt") !== last.decidedAt) {
       this.fail("hash chain", `the head of ${userId} is not the last decision ${last?.id}`);
     }
-    versions.push({ sequence, balances });
+    versions.push({ sequence });
     this.#wallets.set(userId, versions);
+    this.#stored.set(userId, summed([...available, ...held]));
     return decided;
   }
 
-  /** An independent implementation of the ledger's rules. */
   #checkOutcome(userId: string, item: Item, previous: Decided | undefined): Decided {
     const [id, type] = [text(item, "id"), text(item, "type")];
-    const [currency, status] = [text(item, "currency"), text(item, "status")];
     const wrong = (invariant: Invariant, what: string) => this.fail(invariant, `${userId} ${id}: ${what}`);
     const [decidedAt = "", digits = ""] = text(item, "position").split("#");
     const sequence = Number(digits);
     if (sequence !== (previous?.sequence ?? 0) + 1) {
       wrong("gap-free sequence", `it has ${sequence} after ${previous?.sequence}`);
     }
-    const amountMinor = this.#integer(item.amountMinor?.N);
-    const beforeMinor = previous?.balances.get(currency) ?? 0n;
-    const afterMinor = type === "deposit" ? beforeMinor + amountMinor : beforeMinor - amountMinor;
-    const code = afterMinor < 0n ? "insufficient_funds" : afterMinor > LIMIT ? "balance_limit" : undefined;
+    const before = previous ?? EMPTY;
+    const { code, changes, external } = this.#effectOf(item, before);
+    const status = text(item, "status");
     if (status !== (code ? "rejected" : "posted") || item.rejectionCode?.S !== code) {
-      wrong("right decision", `${type} of ${amountMinor} ${currency} on ${beforeMinor} is ${status}`);
+      wrong("right decision", `${type} is ${status} ${item.rejectionCode?.S}, not ${code ?? "posted"}`);
     }
-    const balances = new Map(previous?.balances);
-    if (!code) balances.set(currency, afterMinor);
-    if (balances.get(currency) === 0n) balances.delete(currency);
-    const deltaMinor = code ? 0n : afterMinor - beforeMinor;
-    if (!isSame(this.#balancesOf(item), balances) || item.held) {
-      wrong(
-        "fold of the history",
-        `the balances after it are ${listed(this.#balancesOf(item))}, not ${listed(balances)}`,
-      );
+    const after = code ? before : changes.reduce(withChange, before);
+    const walletStatus = !code && type === "status_change" ? statusIn(text(item, "newStatus")) : before.walletStatus;
+    const storedStatus = item.walletStatus?.S ?? "active";
+    const [available, held] = [this.#minorIn(item.available), this.#minorIn(item.held)];
+    if (!isSame(available, after.available) || !isSame(held, after.held) || storedStatus !== walletStatus) {
+      wrong("fold of the history", `after it ${listed(available)} is available, not ${listed(after.available)}`);
     }
-    const decided = {
-      ...{ id, type, currency, status, sequence, amountMinor, deltaMinor, balances },
-      ...{ createdAt: text(item, "createdAt"), decidedAt, hash: text(item, "hash") },
+    const postings = code ? [] : changes.map((change) => postingOf(change, after));
+    const decided: Decided = {
+      ...{ id, type, sequence, status, code, postings, walletStatus },
+      ...{ available: after.available, held: after.held, decidedAt },
+      currency: item.currency?.S,
+      boughtCurrency: item.bought?.M?.currency?.S,
+      createdAt: text(item, "createdAt"),
+      hash: text(item, "hash"),
+      external: code ? new Map() : external,
+      emits: this.#emittedBy(item, !code, changes, decidedAt),
     };
-    this.#checkTimes(userId, item, decided, previous);
-    this.#checkHash(userId, item, decided, previous, code);
+    this.#applyRemainders(item, decided);
+    for (const [currency, minor] of decided.external) add(this.#external, currency, minor);
+    this.#inTransit.delete(`${userId} ${id}`);
+    this.#checkTimes(userId, decided, previous, text(item, "position"));
+    this.#checkHash(userId, item, decided, previous);
     return decided;
   }
 
-  #checkTimes(userId: string, item: Item, decided: Decided, previous: Decided | undefined): void {
+  /** An independent implementation of the ledger's rules. */
+  #effectOf(item: Item, wallet: WalletState): { code?: string; changes: readonly Moved[]; external: Minor } {
+    const nothing = { changes: [], external: new Map<string, bigint>() };
+    const [userId, type, currency] = [text(item, "userId"), text(item, "type"), text(item, "currency")];
+    const isReturn = item.source?.M?.type?.S === "return";
+    if (wallet.walletStatus === "closed" && type !== "status_change" && !isReturn) {
+      return { code: "wallet_closed", ...nothing };
+    }
+    const referredKey = `${userId} ${text(item, "refersTo")}`;
+    const [referred, remainder] = [this.#items.get(referredKey), this.#remainders.get(referredKey)];
+    const original = text(referred ?? {}, "type");
+    const takes =
+      ["withdrawal", "transfer", "hold", "capture", "exchange"].includes(type) ||
+      (type === "reversal" && original !== "withdrawal" && original !== "capture");
+    if (wallet.walletStatus === "frozen" && takes && text(item, "actor") !== "admin") {
+      return { code: "wallet_frozen", ...nothing };
+    }
+    const requested = item.amountMinor?.N === undefined ? undefined : this.#integer(item.amountMinor.N);
+    const refusal = refusalOf(item, type, original, referred, remainder, requested, wallet);
+    if (refusal) return { code: refusal, ...nothing };
+    const amount = requested ?? remainder?.remainingMinor ?? 0n;
+    const moved = (amountMinor: bigint, heldMinor = 0n, of = currency): Moved => ({
+      currency: of,
+      amountMinor,
+      heldMinor,
+    });
+    const bought = item.bought?.M;
+    const boughtMoved = (sign: bigint) =>
+      bought ? [moved(sign * this.#integer(bought.amountMinor?.N), 0n, bought.currency?.S)] : [];
+    const changes: Moved[] = [];
+    const isOutside = ["deposit", "withdrawal", "exchange"].includes(type) || (type === "capture" && !item.to);
+    switch (type) {
+      case "deposit":
+      case "credit":
+        changes.push(moved(amount));
+        break;
+      case "withdrawal":
+      case "transfer":
+        changes.push(moved(-amount));
+        break;
+      case "hold":
+        changes.push(moved(0n, amount));
+        break;
+      case "capture":
+        changes.push(moved(-amount, item.final?.BOOL ? -(remainder?.remainingMinor ?? 0n) : -amount));
+        break;
+      case "release":
+      case "expiry":
+        changes.push(moved(0n, -(remainder?.remainingMinor ?? 0n)));
+        break;
+      case "exchange":
+        changes.push(moved(-amount), ...boughtMoved(1n));
+        break;
+      case "reversal":
+        if (original === "exchange") {
+          const sold = this.#integer(referred?.amountMinor?.N);
+          const reverse = referred?.bought?.M;
+          changes.push(moved(sold), moved(-this.#integer(reverse?.amountMinor?.N), 0n, reverse?.currency?.S));
+        } else {
+          changes.push(moved(original === "withdrawal" || original === "capture" ? amount : -amount));
+        }
+    }
+    const isReversalOutside = type === "reversal" && original !== "credit";
+    const external =
+      isOutside || isReversalOutside ? summed(changes.map((each) => [each.currency, each.amountMinor])) : new Map();
+    const after = changes.reduce(withChange, wallet);
+    if (!isReturn) {
+      const isShort = changes.some((each) => (after.available.get(each.currency) ?? 0n) < 0n);
+      if (isShort) return { code: "insufficient_funds", ...nothing };
+      const isTooMuch = changes.some((each) => each.amountMinor > 0n && balanceIn(after, each.currency) > LIMIT);
+      if (isTooMuch) return { code: "balance_limit", ...nothing };
+    }
+    return { changes, external };
+  }
+
+  #emittedBy(item: Item, isPosted: boolean, changes: readonly Moved[], decidedAt: string): Emitted | undefined {
+    const [userId, id, type] = [text(item, "userId"), text(item, "id"), text(item, "type")];
+    const [currency, refersTo] = [text(item, "currency"), item.refersTo?.S];
+    const source = item.source?.M;
+    const created = { currency, createdAt: decidedAt };
+    if (type === "credit" && !isPosted) {
+      const restored = source?.type?.S === "reversal" ? source.refersTo?.S : undefined;
+      return {
+        ...created,
+        userId: source?.userId?.S ?? "",
+        id: derivedIdOf("return", userId, id),
+        amountMinor: this.#integer(item.amountMinor?.N),
+        source: { type: "return", userId, transactionId: id },
+        refersTo: restored,
+      };
+    }
+    if (!item.to || !["transfer", "capture", "reversal"].includes(type) || !isPosted) return undefined;
+    return {
+      ...created,
+      userId: text(item, "to"),
+      id: derivedIdOf("credit", userId, id),
+      amountMinor: -(changes[0]?.amountMinor ?? 0n),
+      source: { type, userId, transactionId: id, ...(refersTo !== undefined && { refersTo }) },
+      refersTo: undefined,
+    };
+  }
+
+  /** What a decision leaves of itself and of what it refers to. */
+  #applyRemainders(item: Item, { status, postings: [posting], type }: Decided): void {
+    if (status !== "posted" || !posting) return;
+    const name = keyOf(item);
+    const source = item.source?.M?.type?.S;
+    const initial: Record<string, bigint | undefined> = {
+      deposit: posting.amountMinor,
+      withdrawal: -posting.amountMinor,
+      exchange: -posting.amountMinor,
+      capture: item.to ? undefined : -posting.amountMinor,
+      credit: source === "transfer" || source === "capture" ? posting.amountMinor : undefined,
+      hold: posting.heldMinor,
+    };
+    const initialMinor = initial[type];
+    if (initialMinor !== undefined) {
+      const hold = type === "hold" ? ("open" as const) : undefined;
+      this.#remainders.set(name, { initialMinor, remainingMinor: initialMinor, hold });
+    }
+    const referredName = `${text(item, "userId")} ${text(item, "refersTo")}`;
+    const referred = this.#remainders.get(referredName);
+    if (!referred) return;
+    const leaves = (remainingMinor: bigint, hold = referred.hold) =>
+      this.#remainders.set(referredName, { ...referred, remainingMinor, hold });
+    const { remainingMinor } = referred;
+    if (type === "capture") {
+      const left = remainingMinor + posting.heldMinor;
+      leaves(left, left === 0n ? "captured" : "open");
+    }
+    if (type === "release") leaves(0n, "released");
+    if (type === "expiry") leaves(0n, "expired");
+    if (type === "credit") leaves(remainingMinor + posting.amountMinor);
+    if (type === "reversal") {
+      leaves(remainingMinor - (item.amountMinor?.N === undefined ? remainingMinor : this.#integer(item.amountMinor.N)));
+    }
+    const after = this.#remainders.get(referredName)?.remainingMinor ?? 0n;
+    if (after < 0n || after > referred.initialMinor) {
+      this.fail("reversals within the original", `${after} of ${referred.initialMinor} is left of ${referredName}`);
+    }
+    if (referred.hold && referred.hold !== "open") this.fail("holds end once", `${referredName} ends twice`);
+  }
+
+  /** The credits of a write are exactly those that its decisions emit. */
+  #checkCredits(credits: readonly Item[], decided: readonly Decided[]): void {
+    const expected = new Map(decided.flatMap(({ emits }) => (emits ? [[`${emits.userId} ${emits.id}`, emits]] : [])));
+    for (const item of credits) {
+      const name = keyOf(item);
+      const emits = expected.get(name);
+      expected.delete(name);
+      const source = Object.fromEntries(Object.entries(item.source?.M ?? {}).map(([member, { S }]) => [member, S]));
+      const isRight =
+        emits &&
+        text(item, "type") === "credit" &&
+        text(item, "status") === "pending" &&
+        text(item, "currency") === emits.currency &&
+        item.amountMinor?.N === String(emits.amountMinor) &&
+        text(item, "createdAt") === emits.createdAt &&
+        item.refersTo?.S === emits.refersTo &&
+        canonical(source) === canonical(emits.source) &&
+        text(item, "dueAt") === plusMs(emits.createdAt, DUE_AFTER_MS) &&
+        !item.reference;
+      if (!isRight) this.fail("one credit or return", `no decision emits ${JSON.stringify(item)}`);
+      this.#checkContentHashes(item);
+      this.#status.set(name, "pending");
+      if (emits) this.#inTransit.set(name, emits);
+    }
+    if (expected.size > 0) this.fail("one credit or return", `${[...expected.keys()]} is missing`);
+  }
+
+  /** What a stored transaction leaves, and its places in the indexes of open holds and of what is due. */
+  #checkRemainder(item: Item): void {
+    const name = keyOf(item);
+    const remainder = this.#remainders.get(name);
+    const { initialMinor = 0n, remainingMinor = 0n, hold } = remainder ?? {};
+    const isUntouched = !remainder || remainingMinor === initialMinor;
+    const remaining = isUntouched ? undefined : String(remainingMinor);
+    const isOpen = hold === "open";
+    const isInTransit = this.#inTransit.has(name);
+    const isRight =
+      item.remainingMinor?.N === remaining &&
+      item.holdStatus?.S === (isOpen ? undefined : hold) &&
+      item.openHold?.S === (isOpen ? text(item, "position") : undefined) &&
+      (item.dueAt !== undefined) === (isOpen || isInTransit) &&
+      (item.dueShard !== undefined) === (item.dueAt !== undefined);
+    if (!isRight) this.fail("holds end once", `${name} is stored with another remainder: ${JSON.stringify(item)}`);
+  }
+
+  /** Money in all wallets and in transit is what came from outside. */
+  #checkConservation(): void {
+    const total = summed([
+      ...[...this.#stored.values()].flatMap((minor) => [...minor]),
+      ...[...this.#inTransit.values()].map(({ currency, amountMinor }) => [currency, amountMinor] as const),
+    ]);
+    if (!isSame(total, summed([...this.#external]))) {
+      this.fail("conservation", `the ledger has ${listed(total)} and should have ${listed(this.#external)}`);
+    }
+  }
+
+  /** As of the time of every decision: money in wallets and in transit is what came from outside until then. */
+  checkPastConservation(): void {
+    const histories = [...this.#histories.values()];
+    for (const at of new Set(histories.flat().map(({ decidedAt }) => decidedAt))) {
+      const past = histories.map((history) => history.filter(({ decidedAt }) => decidedAt <= at));
+      const decidedIds = new Set(past.flat().map(({ id }) => id));
+      const inTransit = past.flat().flatMap(({ emits }) => (emits && !decidedIds.has(emits.id) ? [emits] : []));
+      const total = summed([
+        ...past.flatMap((history) => history.slice(-1)).flatMap(({ available, held }) => [...available, ...held]),
+        ...inTransit.map(({ currency, amountMinor }) => [currency, amountMinor] as const),
+      ]);
+      const external = summed(past.flat().flatMap((each) => [...each.external]));
+      if (!isSame(total, external)) {
+        this.fail("conservation", `at ${at} the ledger had ${listed(total)}, not ${listed(external)}`);
+      }
+    }
+  }
+
+  /** Where the money is that a transaction sent to another wallet. */
+  transferStatusOf({ emits }: Decided): "in_transit" | "credited" | "returned" | undefined {
+    if (!emits) return undefined;
+    const status = this.statusOf(emits.userId, emits.id);
+    if (status === "posted") return "credited";
+    const credit = this.history(emits.userId).find(({ id }) => id === emits.id);
+    const back = credit?.emits;
+    return back && this.statusOf(back.userId, back.id) === "posted" ? "returned" : "in_transit";
+  }
+
+  remainderOf(userId: string, id: string): Remainder | undefined {
+    return this.#remainders.get(`${userId} ${id}`);
+  }
+
+  item(userId: string, id: string): Item | undefined {
+    return this.#items.get(`${userId} ${id}`);
+  }
+
+  /** Transactions of the ledger itself that are not decided, and holds whose time is over and that are open. */
+  unfinished(nowMs: number): string[] {
+    const pending = [...this.#items].filter(
+      ([, item]) => text(item, "actor") === "ledger" && text(item, "status") === "pending",
+    );
+    const open = [...this.#items].filter(
+      ([name, item]) =>
+        this.#remainders.get(name)?.hold === "open" &&
+        Date.parse(text(item, "expiresAt")) + DUE_AFTER_MS < START_MS + nowMs,
+    );
+    return [...pending, ...open].map(([name]) => name);
+  }
+
+  #checkTimes(userId: string, decided: Decided, previous: Decided | undefined, position: string): void {
     const { id, sequence, createdAt, decidedAt } = decided;
     if (decidedAt < createdAt || decidedAt < (previous?.decidedAt ?? "")) {
       this.fail("monotone times", `${userId} ${id} is decided at ${decidedAt}, too early`);
     }
-    if (text(item, "position") !== `${decidedAt}#${String(sequence).padStart(15, "0")}`) {
-      this.fail("monotone times", `${userId} ${id} has the position ${text(item, "position")}`);
+    if (position !== `${decidedAt}#${String(sequence).padStart(15, "0")}`) {
+      this.fail("monotone times", `${userId} ${id} has the position ${position}`);
     }
     const ageMs = START_MS + this.#nowMs() - Date.parse(decidedAt);
     if (ageMs > FINAL_AFTER_MS) this.fail("reproducible", `${userId} ${id} is written ${ageMs} ms after its time`);
   }
 
-  #checkHash(
-    userId: string,
-    item: Item,
-    decided: Decided,
-    previous: Decided | undefined,
-    rejection: string | undefined,
-  ): void {
-    const { id, type, sequence, createdAt, decidedAt, currency, status, amountMinor, deltaMinor, balances } = decided;
-    const exponent = Number(item.exponent?.N);
-    const balanceAfter = `${balances.get(currency) ?? 0n}`;
-    const posting = { currency, exponent, amount: `${deltaMinor}`, held: "0", balanceAfter, heldAfter: "0" };
+  #checkHash(userId: string, item: Item, decided: Decided, previous: Decided | undefined): void {
+    const { id, type, sequence, createdAt, decidedAt, status, code, postings, available, held, emits } = decided;
+    const exponentIn = (currency: string) =>
+      [item, item.bought?.M ?? {}, this.#items.get(`${userId} ${text(item, "refersTo")}`)?.bought?.M ?? {}]
+        .filter((each) => each.currency?.S === currency)
+        .map(({ exponent }) => Number(exponent?.N))[0];
     const previousHash = previous?.hash ?? null;
     const content = {
       ...{ version: 1, userId, sequence, previousHash, id, type, actor: text(item, "actor"), createdAt, decidedAt },
-      ...{ currency, exponent, amount: `${amountMinor}`, status, rejection: rejection ?? null },
-      postings: rejection ? [] : [posting],
-      balances: [...balances.keys()].sort().map((code) => ({
-        currency: code,
-        available: `${balances.get(code)}`,
-        held: "0",
+      ...{
+        currency: item.currency?.S ?? null,
+        exponent: numberIn(item.exponent?.N),
+        amount: item.amountMinor?.N ?? null,
+      },
+      ...ownFields(item),
+      ...(emits && { emits: emits.id }),
+      ...{ status, rejection: code ?? null },
+      postings: postings.map(({ currency, amountMinor, heldMinor, balanceAfterMinor, heldAfterMinor }) => ({
+        ...{ currency, exponent: exponentIn(currency), amount: `${amountMinor}`, held: `${heldMinor}` },
+        ...{ balanceAfter: `${balanceAfterMinor}`, heldAfter: `${heldAfterMinor}` },
       })),
-      detailsHash: text(item, "detailsHash"),
+      walletStatus: decided.walletStatus,
+      balances: [...new Set([...available.keys(), ...held.keys()])].sort().map((currency) => ({
+        ...{ currency, available: `${available.get(currency) ?? 0n}`, held: `${held.get(currency) ?? 0n}` },
+      })),
+      detailsHash: item.detailsHash?.S ?? NO_DETAILS_HASH,
     };
     if ((item.previousHash?.S ?? null) !== previousHash || decided.hash !== canonicalHash(content)) {
       this.fail("hash chain", `${userId} ${id} does not continue the chain of ${previous?.id}`);
     }
   }
 
-  #balancesOf({ available }: Item): ReadonlyMap<string, bigint> {
-    return new Map(Object.entries(available?.M ?? {}).map(([currency, { N }]) => [currency, this.#integer(N)]));
+  #minorIn(attribute: Item[string] | undefined): Minor {
+    return new Map(Object.entries(attribute?.M ?? {}).map(([currency, { N }]) => [currency, this.#integer(N)]));
   }
 
   /** A command that was accepted before this one was first sent must be decided before it. */
@@ -442,20 +824,153 @@ export function idIn(body: string): string {
   return /"id":"([^"]*)"/.exec(body)?.[1] ?? "";
 }
 
+/** The id of what a movement refers to. */
+export function referredId({ refersTo }: Pick<Movement, "refersTo">): string {
+  if (!refersTo) return "";
+  const id = idOf(refersTo);
+  return refersTo.isCredit ? derivedIdOf("credit", refersTo.userId, id) : id;
+}
+
 export function sameContent(a: Movement, b: Movement): boolean {
-  return a.type === b.type && a.currency === b.currency && a.amountMinor === b.amountMinor;
+  const contentOf = ({
+    type,
+    currency,
+    amountMinor,
+    to,
+    final,
+    bought,
+    newStatus,
+    expiresAtMs,
+    ...other
+  }: Movement) => [
+    ...[type, type === "status_change" ? "" : currency, String(type === "release" ? "" : amountMinor), to, final],
+    ...[bought?.currency, String(bought?.amountMinor), newStatus, expiresAtMs, referredId(other)],
+  ];
+  return JSON.stringify(contentOf(a)) === JSON.stringify(contentOf(b));
+}
+
+interface Moved {
+  readonly currency: string;
+  readonly amountMinor: bigint;
+  readonly heldMinor: bigint;
+}
+
+/** Why a command is rejected whatever the balances are, except for the wallet's status. */
+function refusalOf(
+  item: Item,
+  type: string,
+  original: string,
+  referred: Item | undefined,
+  remainder: Remainder | undefined,
+  amountMinor: bigint | undefined,
+  wallet: WalletState,
+): string | undefined {
+  if (["capture", "release", "expiry"].includes(type) && remainder?.hold !== "open") return "hold_closed";
+  if (type === "capture") {
+    if (text(item, "createdAt") >= text(referred ?? {}, "expiresAt")) return "hold_expired";
+    if ((amountMinor ?? 0n) > (remainder?.remainingMinor ?? 0n)) return "capture_exceeds_hold";
+  }
+  if (type === "reversal") {
+    if (!remainder || original === "hold") return "not_reversible";
+    if (remainder.remainingMinor === 0n) return "reversal_exceeds_original";
+    if ((amountMinor ?? 0n) > remainder.remainingMinor) return "reversal_exceeds_original";
+  }
+  const closes = type === "status_change" && text(item, "newStatus") === "closed";
+  return closes && wallet.available.size + wallet.held.size > 0 ? "wallet_not_empty" : undefined;
+}
+
+/** The sender who gets the money if a credit is refunded. */
+function refundedUser(original: Item | undefined): string | undefined {
+  const source = original?.source?.M;
+  return source?.type?.S === "transfer" || source?.type?.S === "capture" ? source.userId?.S : undefined;
+}
+
+/** The fields that only one type has, as the hashes contain them. */
+function ownFields(item: Item): Readonly<Record<string, unknown>> {
+  const { to, source, refersTo, expiresAt, final, bought, newStatus } = item;
+  const plain = (attributes: Item) =>
+    Object.fromEntries(Object.entries(attributes).map(([name, { S, N }]) => [name, S ?? Number(N)]));
+  const { type, userId, transactionId, ...others } = plain(source?.M ?? {});
+  const sold = bought?.M;
+  const fields = {
+    ...(text(item, "type") === "transfer" || text(item, "type") === "hold" ? { to: to?.S } : {}),
+    ...(source && { source: { type, userId, transactionId, ...others } }),
+    refersTo: refersTo?.S,
+    expiresAt: expiresAt?.S,
+    final: final?.BOOL,
+    ...(text(item, "type") === "capture" || text(item, "type") === "reversal" ? { to: to?.S } : {}),
+    bought: sold && { currency: sold.currency?.S, exponent: Number(sold.exponent?.N), amount: sold.amountMinor?.N },
+    newStatus: newStatus?.S,
+  };
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
+}
+
+function withChange({ walletStatus, available, held }: WalletState, change: Moved): WalletState {
+  const { currency, amountMinor, heldMinor } = change;
+  return {
+    walletStatus,
+    available: summed([...available, [currency, amountMinor - heldMinor]]),
+    held: summed([...held, [currency, heldMinor]]),
+  };
+}
+
+function postingOf({ currency, amountMinor, heldMinor }: Moved, after: WalletState): Posting {
+  const [balanceAfterMinor, heldAfterMinor] = [balanceIn(after, currency), after.held.get(currency) ?? 0n];
+  return { currency, amountMinor, heldMinor, balanceAfterMinor, heldAfterMinor };
+}
+
+/** The balance of a currency, available and held together. */
+export function balanceIn({ available, held }: WalletState, currency: string): bigint {
+  return (available.get(currency) ?? 0n) + (held.get(currency) ?? 0n);
+}
+
+/** Sums by currency, without zeros. */
+function summed(entries: readonly (readonly [string, bigint])[]): Minor {
+  const sums = new Map<string, bigint>();
+  for (const [currency, minor] of entries) add(sums, currency, minor);
+  return new Map([...sums].filter(([, minor]) => minor !== 0n));
+}
+
+function add(sums: Map<string, bigint>, currency: string, minor: bigint): void {
+  sums.set(currency, (sums.get(currency) ?? 0n) + minor);
+}
+
+function statusIn(status: string): WalletStatus {
+  return status === "frozen" || status === "closed" ? status : "active";
+}
+
+/** The text of a simulated time. */
+export function timeAt(ms: number): string {
+  return new Date(START_MS + ms).toISOString();
+}
+
+function plusMs(time: string, ms: number): string {
+  return new Date(Date.parse(time) + ms).toISOString();
+}
+
+function plusDays(time: string, days: number): string {
+  return plusMs(time, days * 24 * 3_600_000);
+}
+
+function numberIn(attribute: string | undefined): number | null {
+  return attribute === undefined ? null : Number(attribute);
+}
+
+function keyOf(item: Item): string {
+  return `${text(item, "userId")} ${text(item, "id")}`;
 }
 
 function text(item: Item, name: string): string {
   return item[name]?.S ?? "";
 }
 
-function isSame(a: ReadonlyMap<string, bigint>, b: ReadonlyMap<string, bigint> = new Map()): boolean {
+function isSame(a: Minor, b: Minor = new Map()): boolean {
   return listed(a) === listed(b);
 }
 
-function listed(balances: ReadonlyMap<string, bigint> = new Map()): string {
+function listed(balances: Minor = new Map()): string {
   return [...balances]
+    .filter(([, minor]) => minor !== 0n)
     .map(([currency, minor]) => `${minor} ${currency}`)
     .sort()
     .join(", ");
@@ -472,8 +987,4 @@ function canonical(value: unknown): string {
 
 function canonicalHash(value: unknown): string {
   return sha256(canonical(value));
-}
-
-function sha256(content: string): string {
-  return createHash("sha256").update(content).digest("base64url");
 }

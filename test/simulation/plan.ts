@@ -1,3 +1,5 @@
+import type { CommandKey } from "./ids.ts";
+
 export const COMMANDS_URL = "https://sqs.example/commands.fifo";
 export const DEAD_LETTERS_URL = "https://sqs.example/dead-letters.fifo";
 
@@ -74,12 +76,38 @@ interface Timed {
   readonly userId: string;
 }
 
+export type MovementType =
+  | "deposit"
+  | "withdrawal"
+  | "transfer"
+  | "hold"
+  | "capture"
+  | "release"
+  | "exchange"
+  | "reversal"
+  | "status_change";
+
+/** The transaction that a movement refers to: that of another movement, or the credit that it sends to the wallet. */
+export interface Reference extends CommandKey {
+  readonly isCredit: boolean;
+}
+
 export interface Movement extends Timed {
   readonly kind: "movement";
-  readonly type: "deposit" | "withdrawal";
+  readonly type: MovementType;
   readonly currency: string;
-  readonly amountMinor: bigint;
+  /** Absent for all that remains of what the movement refers to. */
+  readonly amountMinor: bigint | undefined;
+  readonly to?: string | undefined;
+  readonly refersTo?: Reference | undefined;
+  /** When a hold expires, counted as {@link Timed.atMs}; seven days after the acceptance if absent. */
+  readonly expiresAtMs?: number | undefined;
+  readonly final?: boolean;
+  readonly bought?: { readonly currency: string; readonly amountMinor: bigint };
+  readonly newStatus?: "active" | "frozen" | "closed";
   readonly key: string;
+  /** The caller, if it is the other user of a promised hold. */
+  readonly callerId?: string | undefined;
   readonly asAdmin: boolean;
   readonly waitSeconds: number;
   /** Delays after the first request; 0 is at the same time. */
@@ -107,12 +135,16 @@ export const FORGED_FIELDS = [
   "actor",
   /** A later time, which the consumer's clock has not reached. */
   "createdAt",
+  "to",
+  "refersTo",
   "nothing",
 ] as const;
 
 /** Messages with a movement's id, from an attacker who can write to the commands queue. */
 export interface Forgery {
   readonly at: (typeof FORGERY_MOMENTS)[number];
+  /** True for messages with the id of the credit that the movement sends, and not with its own. */
+  readonly ofCredit?: boolean;
   readonly delayMs: number;
   readonly field: (typeof FORGED_FIELDS)[number];
   /** One message to each of these groups. */
@@ -126,11 +158,14 @@ type Poison = "malformed" | "unknown_transaction" | "other_version";
 
 export type Operation =
   | Movement
-  | (Timed & { readonly kind: "read"; readonly what: "balances" | "past" | "history" | "statement" | "currencies" })
+  | (Timed & {
+      readonly kind: "read";
+      readonly what: "balances" | "past" | "history" | "statement" | "holds" | "currencies";
+    })
   | (Timed & {
       readonly kind: "intrusion";
       readonly callerId: string;
-      readonly route: "deposit" | "withdrawal" | "balances" | "transactions" | "transaction" | "statements";
+      readonly route: IntrusionRoute;
     })
   | (Timed & {
       readonly kind: "badToken";
@@ -143,7 +178,26 @@ export type Operation =
     })
   | (Timed & { readonly kind: "poison"; readonly how: Poison })
   | (Timed & { readonly kind: "switch"; readonly currency: string; readonly enabled: boolean })
-  | (Timed & { readonly kind: "redrive"; readonly how: Redrive });
+  | (Timed & { readonly kind: "redrive"; readonly how: Redrive })
+  | (Timed & { readonly kind: "sweep" });
+
+export const INTRUSION_ROUTES = [
+  "deposit",
+  "withdrawal",
+  "transfer",
+  "hold",
+  "capture",
+  "release",
+  "reversal",
+  "exchange",
+  "status_change",
+  "balances",
+  "transactions",
+  "transaction",
+  "statements",
+  "holds",
+] as const;
+type IntrusionRoute = (typeof INTRUSION_ROUTES)[number];
 
 /** `tool` is `npm run dlq -- redrive`; `native` is SQS's own redrive, which moves messages unchanged. */
 export type Redrive = "tool" | "native";

@@ -37,9 +37,9 @@ export class Random {
   }
 
   pick<T>(items: readonly T[]): T {
-    const item = items[Math.floor(this.next() * items.length)];
-    if (item === undefined) throw new Error("pick() needs at least one item");
-    return item;
+    const [item] = items.slice(Math.floor(this.next() * items.length));
+    if (items.length === 0) throw new Error("pick() needs at least one item");
+    return item as T;
   }
 
   /** A latency: mostly near `typicalMs`, occasionally many times that. */

@@ -3,6 +3,7 @@ import {
   GetItemCommand,
   PutItemCommand,
   TransactWriteItemsCommand,
+  UpdateItemCommand,
 } from "@aws-sdk/client-dynamodb";
 import {
   ChangeMessageVisibilityBatchCommand,
@@ -150,8 +151,10 @@ export class Services {
   }
 
   /** After a failed shared call each user is tried alone, unless the failure used up the time. */
-  #markFaulted(invocation: Invocation, { userIds }: ServiceCall, costsMs: number): void {
+  #markFaulted(invocation: Invocation, { userIds, batches }: ServiceCall, costsMs: number): void {
     if (userIds.length > 1 && costsMs < REQUEST_TIMEOUT_MS) return;
+    // All users of a delivery wait for what some of them refer to.
+    if (batches && costsMs >= REQUEST_TIMEOUT_MS) this.#environment.faulted(invocation, undefined);
     for (const userId of userIds.length > 0 ? userIds : [undefined]) this.#environment.faulted(invocation, userId);
   }
 
@@ -220,7 +223,7 @@ export class Services {
     return {
       label,
       userIds: [...ownersOf(command)],
-      writes: transacts || command instanceof PutItemCommand,
+      writes: transacts || command instanceof PutItemCommand || command instanceof UpdateItemCommand,
       transacts,
       batches: command instanceof BatchGetItemCommand,
       act: (disturbance) => {
@@ -251,12 +254,13 @@ function ownersOf(command: object): Set<string> {
 
 function keysOf(command: object): readonly (Item | undefined)[] {
   if (command instanceof PutItemCommand) return [command.input.Item];
-  if (command instanceof GetItemCommand) return [command.input.Key];
+  if (command instanceof GetItemCommand || command instanceof UpdateItemCommand) return [command.input.Key];
   if (command instanceof BatchGetItemCommand) {
     return Object.values(command.input.RequestItems ?? {}).flatMap(({ Keys = [] }) => Keys);
   }
   if (command instanceof TransactWriteItemsCommand) {
-    return (command.input.TransactItems ?? []).map(({ Update }) => Update?.Key);
+    // A new item can be put while the data of its user is unavailable: the credit of another wallet's decision.
+    return (command.input.TransactItems ?? []).flatMap(({ Update }) => (Update?.Key ? [Update.Key] : []));
   }
   return [];
 }

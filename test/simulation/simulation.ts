@@ -18,6 +18,7 @@ const VISIBILITY_TIMEOUT_MS = 60_000;
 const STEPS_MAX = 200_000;
 const FUNCTION_TIMEOUT_MS = 10_000;
 const WAITING_FUNCTION_TIMEOUT_MS = 25_000;
+const SWEEP_TIMEOUT_MS = 60_000;
 const TOOL_TIMEOUT_MS = 900_000;
 /** As in scripts/dlq.ts. */
 const REDRIVE_HIDES_SECONDS = 300;
@@ -30,6 +31,7 @@ const ENVIRONMENT = {
   TRANSACTIONS_TABLE: "transactions",
   COMMANDS_QUEUE_URL: COMMANDS_URL,
   DEAD_LETTER_QUEUE_URL: DEAD_LETTERS_URL,
+  SELF_SERVICE: "deposits,withdrawals,transfers,holds",
   JWT_ISSUER: ISSUER,
   JWT_AUDIENCE: AUDIENCE,
   POWERTOOLS_LOG_LEVEL: "SILENT",
@@ -106,7 +108,7 @@ export class Simulation implements Host {
     const nowMs = () => scheduler.nowMs;
     this.#random = new Random(plan.seed, "simulation");
     this.faults = new FaultSource(plan.seed, plan.faults);
-    this.oracle = new Oracle(nowMs, (movement) => forge(this, movement, "beforeSent"));
+    this.oracle = new Oracle(nowMs, plan.faults.skewMs, (movement) => forge(this, movement, "beforeSent"));
     this.dynamo = this.#makeDynamo();
     this.sqs = new SqsModel(
       [
@@ -332,6 +334,13 @@ export class Simulation implements Host {
     this.oracle.fail("never lost", `${label} fails without a fault: ${String(invoked.error)}`);
   }
 
+  /** Runs the function that sends what is due. */
+  async sweep(label: string): Promise<void> {
+    const invoked = await this.invoke(label, SWEEP_TIMEOUT_MS, (ledger) => ledger.sweep());
+    if (invoked.kind !== "failed" || invoked.invocation.faulted) return;
+    this.oracle.fail("never lost", `${label} fails without a fault: ${String(invoked.error)}`);
+  }
+
   #publishedKeys() {
     const { rotatedAtMs = Number.POSITIVE_INFINITY } = this.plan.faults.keys;
     const { nowMs } = this.scheduler;
@@ -368,7 +377,11 @@ export class Simulation implements Host {
         {
           name: "transactions",
           key: { hash: "userId", range: "id" },
-          index: { name: "history", key: { hash: "userId", range: "position" } },
+          indexes: [
+            { name: "history", key: { hash: "userId", range: "position" } },
+            { name: "openHolds", key: { hash: "userId", range: "openHold" } },
+            { name: "due", key: { hash: "dueShard", range: "dueAt" } },
+          ],
         },
       ],
       {

@@ -6,6 +6,7 @@ import {
   FORGED_FIELDS,
   FORGERY_MOMENTS,
   type Forgery,
+  INTRUSION_ROUTES,
   type Movement,
   type Operation,
   type Outage,
@@ -26,6 +27,17 @@ const NAMES = [
   "constructor",
   "zoe@example.com",
 ];
+const READS = [
+  "balances",
+  "past",
+  "past",
+  "history",
+  "history",
+  "statement",
+  "statement",
+  "holds",
+  "currencies",
+] as const;
 const REDRIVE_AFTER_OUTAGE_MS = 60_000;
 const NEARLY_ALL = 10n ** 36n - 5n;
 const INVALID_BODIES = [
@@ -45,10 +57,11 @@ const INVALID_BODIES = [
 /** The plan of a seed: operations, faults and settings. */
 export function planOf(seed: number): Plan {
   const random = new Random(seed, "plan");
-  const users = shuffled(NAMES, random).slice(0, random.int(2, 5));
+  const named = shuffled(NAMES, random).slice(0, random.int(2, 5));
   const spanMs = random.pick([300, 2000, 10_000, 60_000]);
   const faultFree = random.chance(0.2);
-  const operations = operationsOf(users, spanMs, random);
+  const operations = operationsOf(named, spanMs, random);
+  const users = [...new Set([...named, ...operations.map(({ userId }) => userId)])];
   const faults = faultsOf(users, spanMs, faultFree, random);
   const settings = settingsOf(random);
   // After an outage an operator redrives up to three times, while other faults go on.
@@ -97,9 +110,9 @@ function operationsOf(users: readonly string[], spanMs: number, random: Random):
     const timed = { id: `op${index}`, atMs: random.next() * spanMs, userId };
     const kind = random.next();
     if (kind < 0.62) {
-      const movement = movementOf(timed, users, keys(userId, index), refuses && random.chance(0.2), random);
+      const movement = movementOf(timed, users, keys(userId, index), refuses && random.chance(0.2), operations, random);
       last.set(userId, movement);
-      operations.push(movement);
+      operations.push(movement, ...consequencesOf(movement, random));
     } else if (kind < 0.7) {
       const before = last.get(userId);
       if (before) operations.push(reuse(before, timed, random));
@@ -109,18 +122,12 @@ function operationsOf(users: readonly string[], spanMs: number, random: Random):
         // Some reads are of moments that are final.
         atMs: timed.atMs + random.pick([0, 0, 1000, 40_000]),
         kind: "read",
-        what: random.pick(["balances", "past", "past", "history", "history", "statement", "statement", "currencies"]),
+        what: random.pick(READS),
       });
     } else if (kind < 0.88) {
-      const route = random.pick([
-        "deposit",
-        "withdrawal",
-        "balances",
-        "transactions",
-        "transaction",
-        "statements",
-      ] as const);
-      const callerId = random.pick(users.filter((other) => other !== userId));
+      const route = random.pick(INTRUSION_ROUTES);
+      const isForAdmins = route === "exchange" || route === "status_change";
+      const callerId = random.pick(users.filter((other) => other !== userId || isForAdmins));
       operations.push({ ...timed, kind: "intrusion", callerId, route });
     } else if (kind < 0.91) {
       const flaw = random.pick(["missing", "expired", "forged", "audience", "issuer", "unsigned", "retired"] as const);
@@ -144,6 +151,9 @@ function operationsOf(users: readonly string[], spanMs: number, random: Random):
       operations.push({ ...timed, atMs: timed.atMs + 400_000, kind: "redrive", how: random.pick(["tool", "native"]) });
     }
   }
+  if (random.chance(0.4)) {
+    operations.push(...random.pick([closingRace, returnedRefund, promisedHold, promisedHold])(spanMs, random));
+  }
   return operations;
 }
 
@@ -152,19 +162,26 @@ function key(_user: string, index: number): string {
   return index % 2 === 0 ? `Key-${index >> 1}` : `key-${index >> 1}`;
 }
 
+interface TimedUser {
+  readonly id: string;
+  readonly atMs: number;
+  readonly userId: string;
+}
+
 function movementOf(
-  timed: { readonly id: string; readonly atMs: number; readonly userId: string },
+  timed: TimedUser,
   users: readonly string[],
   key: string,
   isInvalidWrite: boolean,
+  earlier: readonly Operation[],
   random: Random,
 ): Movement {
   const { code } = random.pick(CURRENCIES.filter(({ enabled }) => enabled));
   const huge = code === "ETH" && random.chance(0.15);
-  return {
+  const movements = earlier.filter((operation) => operation.kind === "movement");
+  const common = {
     ...timed,
     kind: "movement",
-    type: random.chance(0.55) ? "deposit" : "withdrawal",
     currency: code,
     amountMinor: huge ? NEARLY_ALL + BigInt(random.int(0, 4)) : amountOf(code, random),
     key,
@@ -173,7 +190,235 @@ function movementOf(
     retriesAfterMs: RETRIES_AFTER_MS.filter(() => random.chance(0.15)),
     isInvalidWrite,
     forgery: random.chance(0.06) ? forgeryOf(timed.userId, users, random) : undefined,
+  } as const;
+  const others = users.filter((user) => user !== timed.userId);
+  switch (weighted(TYPES, random)) {
+    case "withdrawal":
+      return { ...common, type: "withdrawal" };
+    case "transfer":
+      return { ...common, type: "transfer", to: random.pick(others) };
+    case "hold": {
+      const lifeMs = random.pick([undefined, 500, 5000, 60_000, 400_000]);
+      const expiresAtMs = lifeMs && Math.floor(timed.atMs) + lifeMs;
+      return { ...common, type: "hold", expiresAtMs, ...(random.chance(0.5) && { to: random.pick(others) }) };
+    }
+    case "capture":
+      return captureOf(common, movements, random) ?? { ...common, type: "deposit" };
+    case "reversal":
+      return reversalOf(common, movements, random) ?? { ...common, type: "deposit" };
+    case "exchange": {
+      const bought = random.pick(CURRENCIES.filter((currency) => currency.enabled && currency.code !== code)).code;
+      const boughtAmount = { currency: bought, amountMinor: amountOf(bought, random) };
+      return { ...common, type: "exchange", asAdmin: true, bought: boughtAmount };
+    }
+    case "status_change":
+      return statusChange(common, random.pick(["active", "frozen", "frozen", "closed"]));
+    default:
+      // Large enough for several of the others.
+      return { ...common, type: "deposit", amountMinor: common.amountMinor * (huge ? 1n : random.pick([1n, 5n])) };
+  }
+}
+
+type Common = Omit<Movement, "type">;
+
+/** Types of movements, and how many of a hundred are of each. */
+const TYPES = [
+  ["deposit", 33],
+  ["withdrawal", 13],
+  ["transfer", 16],
+  ["hold", 12],
+  ["capture", 13],
+  ["reversal", 7],
+  ["exchange", 3],
+  ["status_change", 3],
+] as const;
+
+function weighted<T>(weights: readonly (readonly [T, number])[], random: Random): T | undefined {
+  let left = random.next() * weights.reduce((sum, [, weight]) => sum + weight, 0);
+  return weights.find(([, weight]) => {
+    left -= weight;
+    return left < 0;
+  })?.[0];
+}
+
+function statusChange(common: Common, newStatus: NonNullable<Movement["newStatus"]>): Movement {
+  return { ...common, type: "status_change", amountMinor: undefined, asAdmin: true, newStatus };
+}
+
+/** A capture or a release of an earlier hold, by one who may ask for it, or by the other one of them. */
+function captureOf(common: Common, movements: readonly Movement[], random: Random): Movement | undefined {
+  const holds = movements.filter(({ type }) => type === "hold");
+  if (holds.length === 0) return undefined;
+  const hold = random.chance(0.5) ? (holds.at(-1) ?? random.pick(holds)) : random.pick(holds);
+  const isByOther = hold.to !== undefined && random.chance(0.9);
+  const type = random.chance(0.8) ? "capture" : "release";
+  // Some are close to the time at which the hold expires, or at which its expiry is sent.
+  const aroundMs = hold.expiresAtMs !== undefined && random.chance(0.3) ? random.pick([0, 60_000]) : undefined;
+  const aroundAtMs = (hold.expiresAtMs ?? 0) + (aroundMs ?? 0) + random.pick([-50, -1, 0, 1, 50, 1000]);
+  const part = random.pick([1n, hold.amountMinor ?? 1n, (hold.amountMinor ?? 1n) / 2n || 1n, undefined]);
+  return {
+    ...common,
+    type,
+    userId: hold.userId,
+    currency: hold.currency,
+    amountMinor: type === "capture" ? part : undefined,
+    atMs: aroundMs === undefined ? hold.atMs + random.pick([0, 20, 200, 3000]) * random.next() : aroundAtMs,
+    refersTo: { ...keyOf(hold), isCredit: false },
+    ...(type === "capture" && { final: random.chance(0.5) }),
+    // The two users' keys are separate.
+    ...(isByOther && !common.asAdmin && { callerId: hold.to, ...(random.chance(0.2) && { key: hold.key }) }),
   };
+}
+
+/** The reversal of an earlier movement by an operator, or the refund of a credit by its receiver. */
+function reversalOf(common: Common, movements: readonly Movement[], random: Random): Movement | undefined {
+  const originals = movements.filter(({ type }) => type !== "status_change" && type !== "release");
+  if (originals.length === 0) return undefined;
+  const original = random.pick(originals);
+  const receiver = creditedUser(original);
+  const isRefund = receiver !== undefined && random.chance(0.9);
+  const part = random.pick([1n, original.amountMinor ?? 1n, undefined, undefined]);
+  return {
+    ...common,
+    type: "reversal",
+    userId: isRefund ? receiver : original.userId,
+    currency: original.currency,
+    amountMinor: original.type === "exchange" ? undefined : part,
+    atMs: original.atMs + random.pick([20, 200, 3000, 70_000]) * random.next(),
+    refersTo: { ...keyOf(original), isCredit: isRefund },
+    asAdmin: !isRefund || common.asAdmin,
+  };
+}
+
+function keyOf({ userId, key, callerId }: Movement) {
+  return { userId, key, callerId };
+}
+
+/** The user to whose wallet a movement sends a credit. */
+function creditedUser({ type, to, callerId }: Movement): string | undefined {
+  return type === "transfer" ? to : type === "capture" ? callerId : undefined;
+}
+
+/** The sweeps after which a hold can be expired, and the end of a frozen or closed time. */
+function consequencesOf(movement: Movement, random: Random): Operation[] {
+  const { id, atMs, userId, type, expiresAtMs, newStatus } = movement;
+  if (type === "hold" && expiresAtMs !== undefined && random.chance(0.7)) {
+    const dueMs = expiresAtMs + 60_000 + random.pick([-2000, 0, 1, 2500]);
+    return [dueMs, dueMs + 65_000].map((sweepMs, index) => ({
+      ...{ kind: "sweep", id: `${id}.sweep${index}` },
+      ...{ atMs: sweepMs, userId },
+    }));
+  }
+  if (creditedUser(movement) !== undefined && random.chance(0.2)) {
+    return [{ kind: "sweep", id: `${id}.sweep`, atMs: atMs + random.pick([50, 61_000, 130_000]), userId }];
+  }
+  if (type === "status_change" && newStatus !== "active" && random.chance(0.8)) {
+    const later = { ...movement, id: `${id}.end`, key: `${movement.key}.end`, forgery: undefined, retriesAfterMs: [] };
+    return [statusChange({ ...later, atMs: atMs + random.pick([10, 500, 5000]) }, "active")];
+  }
+  return [];
+}
+
+/** A step of a scenario: its time, its user, and what it does. */
+type Step = readonly [atMs: number, userId: string, Partial<Movement> & Pick<Movement, "type">];
+
+function scenario(name: string, startMs: number, steps: readonly Step[]): Movement[] {
+  return steps.map(([atMs, userId, movement], index) => ({
+    kind: "movement",
+    id: `${name}${index + 1}`,
+    atMs: startMs + atMs,
+    userId,
+    currency: "USD",
+    amountMinor: 100n,
+    key: `${name}${index + 1}`,
+    asAdmin: movement.type === "status_change",
+    waitSeconds: 0,
+    retriesAfterMs: [],
+    isInvalidWrite: false,
+    forgery: undefined,
+    ...movement,
+  }));
+}
+
+/** A wallet without money is closed while money for it is in transit, so that it comes back. */
+function closingRace(spanMs: number, random: Random): Operation[] {
+  const [sender, receiver] = ["race-sender", "race-receiver"];
+  const closesAtMs = 1000 + random.pick([0, 5, 20, 50, 100]) * random.next();
+  return scenario("race", random.next() * spanMs, [
+    [0, sender, { type: "deposit", amountMinor: 300n }],
+    [0, receiver, { type: "status_change", amountMinor: undefined, newStatus: "active" }],
+    [1000, sender, { type: "transfer", to: receiver, waitSeconds: random.pick([0, 20]) }],
+    [closesAtMs, receiver, { type: "status_change", amountMinor: undefined, newStatus: "closed" }],
+    [closesAtMs + 40 * random.next(), sender, { type: "transfer", to: receiver }],
+    [60_000, receiver, { type: "status_change", amountMinor: undefined, newStatus: "active" }],
+    [70_000, sender, { type: "transfer", to: receiver }],
+  ]);
+}
+
+/** The sender of a transfer is closed, so that the receiver's refund comes back and can be repeated. */
+function returnedRefund(spanMs: number, random: Random): Operation[] {
+  const [sender, receiver] = ["refund-sender", "refund-receiver"];
+  const refund = (amountMinor: bigint | undefined): Step[2] => ({
+    type: "reversal",
+    amountMinor,
+    refersTo: { userId: sender, key: "refund3", isCredit: true },
+  });
+  return scenario("refund", random.next() * spanMs, [
+    [0, sender, { type: "deposit" }],
+    [0, receiver, { type: "status_change", amountMinor: undefined, newStatus: "active" }],
+    [500, sender, { type: "transfer", to: receiver }],
+    [3000, sender, { type: "status_change", amountMinor: undefined, newStatus: "closed" }],
+    [5000, receiver, refund(60n)],
+    [5000 + random.pick([0, 100, 1000]) * random.next(), receiver, refund(random.pick([40n, 50n, undefined]))],
+    [100_000, sender, { type: "status_change", amountMinor: undefined, newStatus: "active" }],
+    [110_000, receiver, refund(undefined)],
+    [110_000, receiver, refund(1n)],
+  ]);
+}
+
+/** Captures and releases of one hold around each other and around its expiry, and refunds of what was captured. */
+function promisedHold(spanMs: number, random: Random): Operation[] {
+  const [buyer, shop] = ["hold-buyer", "hold-shop"];
+  const startMs = Math.floor(random.next() * spanMs);
+  const lifeMs = random.pick([2000, 60_000, 90_000]);
+  const isPromised = random.chance(0.7);
+  const promise = isPromised ? { to: shop } : {};
+  const closer = { ...(isPromised && { callerId: shop }), refersTo: { userId: buyer, key: "hold3", isCredit: false } };
+  const capture = (amountMinor: bigint | undefined): Step[2] => ({
+    ...closer,
+    type: "capture",
+    amountMinor,
+    final: random.chance(0.4),
+  });
+  const anAmount = () => random.pick([30n, 50n, 100n, 101n, undefined]);
+  const soon = () => 1500 + random.pick([0, 0, 30, 1000]) * random.next();
+  const late = () => 1000 + lifeMs + random.pick([-20, -1, 0, 1, 59_990, 60_000, 60_500, 62_000]);
+  const steps: Step[] = [
+    [0, buyer, { type: "deposit", amountMinor: 150n }],
+    [0, shop, { type: "status_change", amountMinor: undefined, newStatus: "active" }],
+    [1000, buyer, { type: "hold", ...promise, expiresAtMs: startMs + 1000 + lifeMs }],
+    [1300, buyer, { ...capture(random.pick([30n, 50n, 70n])), final: random.chance(0.2) }],
+    [soon(), buyer, random.chance(0.7) ? capture(anAmount()) : { ...closer, type: "release", amountMinor: undefined }],
+    [soon(), buyer, { type: "withdrawal", amountMinor: random.pick([50n, 51n]) }],
+    [late(), buyer, random.chance(0.8) ? capture(anAmount()) : { ...closer, type: "release", amountMinor: undefined }],
+    [late() + 1, buyer, capture(anAmount())],
+  ];
+  const captured = { userId: buyer, key: "hold4", callerId: isPromised ? shop : undefined, isCredit: isPromised };
+  const refund = { type: "reversal", refersTo: captured, asAdmin: !isPromised } as const;
+  const refunder = isPromised ? shop : buyer;
+  for (const atMs of [2500, 2500, 4000]) {
+    if (random.chance(0.6))
+      steps.push([atMs, refunder, { ...refund, amountMinor: random.pick([20n, 30n, undefined]) }]);
+  }
+  if (random.chance(0.3)) {
+    steps.push([soon(), buyer, { type: "status_change", amountMinor: undefined, newStatus: "frozen" }]);
+    steps.push([lifeMs, buyer, { type: "status_change", amountMinor: undefined, newStatus: "active" }]);
+  }
+  const sweeps = [0, 65_000].map((delayMs, index) => ({
+    ...({ kind: "sweep", id: `holdSweep${index}`, userId: buyer } as const),
+    atMs: startMs + 1000 + lifeMs + 60_000 + delayMs + random.pick([-2000, 0, 1, 1500]),
+  }));
+  return [...scenario("hold", startMs, steps), ...sweeps];
 }
 
 function forgeryOf(userId: string, users: readonly string[], random: Random): Forgery {
@@ -181,6 +426,7 @@ function forgeryOf(userId: string, users: readonly string[], random: Random): Fo
     at: random.pick(FORGERY_MOMENTS),
     delayMs: random.pick([0, 0, 5, 100, 10_000]),
     field: random.pick(FORGED_FIELDS),
+    ofCredit: random.chance(0.3),
     groupIds: random.pick([[userId], [userId], users, users.filter((other) => other !== userId)]),
     takesDeduplicationId: random.chance(0.5),
   };
@@ -197,7 +443,12 @@ function reuse(before: Movement, timed: { readonly id: string; readonly atMs: nu
   const { id, atMs } = timed;
   const again = { ...before, id, atMs, retriesAfterMs: [], forgery: undefined, waitSeconds: random.pick([0, 0, 5]) };
   if (random.chance(0.4)) return again;
-  if (random.chance(0.3)) return { ...again, type: before.type === "deposit" ? "withdrawal" : "deposit" };
+  if (before.type === "deposit" || before.type === "withdrawal") {
+    if (random.chance(0.3)) return { ...again, type: before.type === "deposit" ? "withdrawal" : "deposit" };
+  }
+  if (before.type === "status_change") return { ...again, newStatus: "active" };
+  if (before.type === "capture" && random.chance(0.5)) return { ...again, final: !before.final };
+  if (before.type === "exchange" || before.type === "release" || before.amountMinor === undefined) return again;
   return { ...again, amountMinor: before.amountMinor === 1n ? 2n : before.amountMinor - 1n };
 }
 

@@ -15,11 +15,12 @@ const TERM = /^(?:(attribute_not_exists|attribute_exists)\((\S+)\)|(\S+) (=|<|<=
 const BETWEEN = /^(\S+) BETWEEN (:\w+) AND (:\w+)$/;
 /** Separates terms, but not the limits of BETWEEN. */
 const AND = / AND (?!:)/;
+const ALTERNATIVES = /^\((.+)\)$/;
 const ASSIGNMENT = /^(\S+) = (:\w+)$/;
 
 /**
- * Evaluates the expressions that the ledger uses: terms joined by AND, and SET with plain assignments. All others throw, so
- * that a new kind of expression is never evaluated wrongly.
+ * Evaluates the expressions that the ledger uses: terms joined by AND, one level of terms joined by OR in brackets, SET with
+ * plain assignments, and REMOVE. All others throw, so that a new kind of expression is never evaluated wrongly.
  */
 export class Evaluator {
   readonly #expressions: Expressions;
@@ -34,10 +35,15 @@ export class Evaluator {
     return (condition?.split(AND) ?? []).map((term) => this.#termHolds(term, item)).every(Boolean);
   }
 
-  set(update: string | undefined, item: Item): Item {
-    if (!update?.startsWith("SET ")) throw new ExpressionError(`The model knows no update ${update}`);
+  update(update: string | undefined, item: Item): Item {
+    const [, assignments, removals] = /^(?:SET (.+?))?(?:(?:^| )REMOVE (.+))?$/.exec(update ?? "") ?? [];
+    if (!assignments && !removals) throw new ExpressionError(`The model knows no update ${update}`);
     const changed = { ...item };
-    for (const assignment of update.slice("SET ".length).split(", ")) {
+    for (const path of removals?.split(", ") ?? []) {
+      if (!path || /[. ]/.test(path)) throw new ExpressionError(`The model knows no removal ${path}`);
+      delete changed[this.#name(path)];
+    }
+    for (const assignment of assignments?.split(", ") ?? []) {
       const [, path = "", placeholder = ""] = ASSIGNMENT.exec(assignment) ?? [];
       if (!path || path.includes(".")) throw new ExpressionError(`The model knows no assignment ${assignment}`);
       changed[this.#name(path)] = this.#value(placeholder);
@@ -62,6 +68,12 @@ export class Evaluator {
   }
 
   #termHolds(term: string, item: Item | undefined): boolean {
+    const [, alternatives] = ALTERNATIVES.exec(term) ?? [];
+    if (alternatives)
+      return alternatives
+        .split(" OR ")
+        .map((each) => this.#termHolds(each, item))
+        .some(Boolean);
     const [isBetween, between = "", first = "", last = ""] = BETWEEN.exec(term) ?? [];
     if (isBetween) return this.#isBetween(this.#at(between, item), this.#value(first), this.#value(last));
     const [, call, argument = "", path = "", operator, placeholder = ""] = TERM.exec(term) ?? [];

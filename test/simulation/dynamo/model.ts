@@ -5,11 +5,14 @@ import {
   ConditionalCheckFailedException,
   DynamoDBServiceException,
   type GetItemCommandInput,
+  type Put,
   type PutItemCommandInput,
   type QueryCommandInput,
   type ScanCommandInput,
   TransactionCanceledException,
   type TransactWriteItemsCommandInput,
+  type Update,
+  type UpdateItemCommandInput,
 } from "@aws-sdk/client-dynamodb";
 import { compareTexts, Evaluator, ExpressionError, type Item } from "./expressions.ts";
 import { normalizeNumber } from "./numbers.ts";
@@ -19,7 +22,7 @@ export type { Item } from "./expressions.ts";
 export interface TableDefinition {
   readonly name: string;
   readonly key: KeySchema;
-  readonly index?: { readonly name: string; readonly key: KeySchema };
+  readonly indexes?: readonly { readonly name: string; readonly key: KeySchema }[];
 }
 
 interface KeySchema {
@@ -55,7 +58,15 @@ interface Version {
 interface Table {
   readonly definition: TableDefinition;
   readonly items: Map<string, Version[]>;
-  readonly index: Map<string, Item>;
+  /** By the index's name, then by the item's key in the table. */
+  readonly indexes: ReadonlyMap<string, Map<string, IndexEntry>>;
+}
+
+interface IndexEntry {
+  /** Which write it is of: an older one never replaces a newer one. */
+  readonly write: number;
+  /** Absent if the write took the item out of the index. */
+  readonly item: Item | undefined;
 }
 
 const VERSIONS_KEPT = 6;
@@ -71,10 +82,14 @@ export class DynamoModel {
   readonly #tables: Map<string, Table>;
   readonly #environment: DynamoEnvironment;
   readonly #tokens = new Map<string, { readonly atMs: number; readonly request: string }>();
+  #writes = 0;
 
   constructor(definitions: readonly TableDefinition[], environment: DynamoEnvironment) {
     this.#tables = new Map(
-      definitions.map((definition) => [definition.name, { definition, items: new Map(), index: new Map() }]),
+      definitions.map((definition) => {
+        const indexes = new Map((definition.indexes ?? []).map(({ name }) => [name, new Map()]));
+        return [definition.name, { definition, items: new Map(), indexes }];
+      }),
     );
     this.#environment = environment;
   }
@@ -99,6 +114,15 @@ export class DynamoModel {
       });
     }
     this.#write([{ table, key, before, after: item }]);
+    return {};
+  }
+
+  update(input: UpdateItemCommandInput): object {
+    const { table, key, before, after, holds } = this.#checkUpdate(input);
+    if (!holds) {
+      throw new ConditionalCheckFailedException({ message: "The conditional request failed", ...METADATA });
+    }
+    this.#write([{ table, key, before, after }]);
     return {};
   }
 
@@ -140,19 +164,10 @@ export class DynamoModel {
     if (TransactItems.length > TRANSACTION_ITEMS_MAX)
       throw validation("Member must have length less than or equal to 100");
 
-    const checked = TransactItems.map(({ Update }) => {
-      if (!Update) throw new Error("The model knows only updates in a transaction");
-      const table = this.#table(Update.TableName);
-      const key = keyOf(table.definition.key, Update.Key ?? {});
-      const before = latest(table, key);
-      const evaluator = evaluatorOf(Update);
-      return validated(() => {
-        const holds = evaluator.holds(Update.ConditionExpression, before);
-        const after = evaluator.set(Update.UpdateExpression, before ?? { ...Update.Key });
-        evaluator.checkAllUsed();
-        const returned = !holds && Update.ReturnValuesOnConditionCheckFailure === "ALL_OLD" ? before : undefined;
-        return { table, key, before, after: normalize(after), holds, returned };
-      });
+    const checked = TransactItems.map(({ Update, Put }) => {
+      if (Update) return this.#checkUpdate(Update);
+      if (Put) return this.#checkPut(Put);
+      throw new Error("The model knows only updates and puts in a transaction");
     });
     const touched = new Set(checked.map(({ table, key }) => `${table.definition.name} ${key}`));
     if (touched.size < checked.length) {
@@ -178,8 +193,10 @@ export class DynamoModel {
 
   query(input: QueryCommandInput): { Items: Item[]; LastEvaluatedKey?: Item } {
     const table = this.#table(input.TableName);
-    const { index, key: tableKey } = table.definition;
-    if (!index || input.IndexName !== index.name) throw new Error("The model knows only queries of the index");
+    const { indexes = [], key: tableKey } = table.definition;
+    const index = indexes.find(({ name }) => name === input.IndexName);
+    if (!index) throw new Error("The model knows only queries of an index");
+    const start = input.ExclusiveStartKey;
     if (input.ConsistentRead) throw validation("Consistent reads are not supported on global secondary indexes");
     const range = index.key.range ?? "";
     const evaluator = evaluatorOf(input);
@@ -187,9 +204,14 @@ export class DynamoModel {
       const owner = evaluator.equals(input.KeyConditionExpression, index.key.hash);
       if (!owner) throw new ExpressionError("Query condition missed key schema element");
       const direction = input.ScanIndexForward === false ? -1 : 1;
-      const matching = [...table.index.values()]
+      const compare = (a: Item, b: Item) =>
+        direction * compareTexts(a[range]?.S ?? "", b[range]?.S ?? "") ||
+        compareTexts(keyOf(tableKey, a), keyOf(tableKey, b));
+      const matching = [...(table.indexes.get(index.name)?.values() ?? [])]
+        .flatMap(({ item }) => (item ? [item] : []))
         .filter((item) => evaluator.holds(input.KeyConditionExpression, item))
-        .sort((a, b) => direction * compareTexts(a[range]?.S ?? "", b[range]?.S ?? ""));
+        .filter((item) => !start || compare(start, item) < 0)
+        .sort(compare);
       const limit = Math.min(input.Limit ?? Number.POSITIVE_INFINITY, this.#environment.pageItemsMax());
       const page = matching.slice(0, limit);
       const Items = page.filter((item) => evaluator.holds(input.FilterExpression, item));
@@ -250,14 +272,45 @@ export class DynamoModel {
       versions.push({ atMs, item: after });
       if (versions.length > VERSIONS_KEPT) versions.shift();
       table.items.set(key, versions);
-      const { index } = table.definition;
-      if (index && after[index.key.hash] && after[index.key.range ?? index.key.hash]) {
-        this.#environment.later(() => table.index.set(key, after));
+      for (const { name, key: indexKey } of table.definition.indexes ?? []) {
+        const isIn = after[indexKey.hash] && after[indexKey.range ?? indexKey.hash];
+        const entry = { write: ++this.#writes, item: isIn ? after : undefined };
+        const index = table.indexes.get(name);
+        this.#environment.later(() => {
+          if ((index?.get(key)?.write ?? 0) < entry.write) index?.set(key, entry);
+        });
       }
     }
     this.#environment.onWrite(
       writes.map(({ table, before, after }) => ({ table: table.definition.name, before, after })),
     );
+  }
+
+  #checkUpdate(update: Update | UpdateItemCommandInput) {
+    const table = this.#table(update.TableName);
+    const key = keyOf(table.definition.key, update.Key ?? {});
+    const before = latest(table, key);
+    const evaluator = evaluatorOf(update);
+    return validated(() => {
+      const holds = evaluator.holds(update.ConditionExpression, before);
+      const after = evaluator.update(update.UpdateExpression, before ?? { ...update.Key });
+      evaluator.checkAllUsed();
+      const returned = holds ? undefined : returnedBy(update, before);
+      return { table, key, before, after: normalize(after), holds, returned };
+    });
+  }
+
+  #checkPut(put: Put) {
+    const table = this.#table(put.TableName);
+    const after = normalize(put.Item ?? {});
+    const key = keyOf(table.definition.key, after);
+    const before = latest(table, key);
+    const evaluator = evaluatorOf(put);
+    return validated(() => {
+      const holds = evaluator.holds(put.ConditionExpression, before);
+      evaluator.checkAllUsed();
+      return { table, key, before, after, holds, returned: holds ? undefined : returnedBy(put, before) };
+    });
   }
 
   #stale(table: Table, key: string): Item | undefined {
@@ -305,6 +358,13 @@ function evaluatorOf(input: {
   });
 }
 
+function returnedBy(
+  { ReturnValuesOnConditionCheckFailure: returned }: Pick<Put, "ReturnValuesOnConditionCheckFailure">,
+  before: Item | undefined,
+): Item | undefined {
+  return returned === "ALL_OLD" ? before : undefined;
+}
+
 function latest(table: Table, key: string): Item | undefined {
   return table.items.get(key)?.at(-1)?.item;
 }
@@ -339,6 +399,7 @@ function normalizeValue(value: AttributeValue): AttributeValue {
       throw error instanceof RangeError ? validation(error.message) : error;
     }
   }
+  if (value.L !== undefined) return { L: value.L.map(normalizeValue) };
   if (value.M !== undefined) {
     return { M: Object.fromEntries(Object.entries(value.M).map(([name, inner]) => [name, normalizeValue(inner)])) };
   }

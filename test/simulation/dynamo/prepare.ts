@@ -4,6 +4,7 @@ import {
   GetItemCommand,
   PutItemCommand,
   TransactWriteItemsCommand,
+  UpdateItemCommand,
 } from "@aws-sdk/client-dynamodb";
 import { QueryCommand, ScanCommand } from "@aws-sdk/lib-dynamodb";
 import { marshall, unmarshall, type unmarshallOptions } from "@aws-sdk/util-dynamodb";
@@ -25,6 +26,7 @@ type Request = (model: DynamoModel, disturbance?: Disturbance) => object;
  */
 export function prepare(command: unknown, unmarshallOptions: unmarshallOptions, token: string): Request {
   if (command instanceof PutItemCommand) return (model) => model.put(command.input);
+  if (command instanceof UpdateItemCommand) return (model) => model.update(command.input);
   if (command instanceof GetItemCommand) return (model) => model.get(command.input);
   if (command instanceof BatchGetItemCommand) {
     return (model, disturbance) => model.batchGet(command.input, disturbance?.unprocessed);
@@ -45,10 +47,14 @@ export function prepare(command: unknown, unmarshallOptions: unmarshallOptions, 
       ExpressionAttributeValues: values,
       KeyConditions: _,
       QueryFilter: __,
-      ExclusiveStartKey: ___,
+      ExclusiveStartKey: start,
       ...input
     } = command.input;
-    const wired = { ...input, ...(values && { ExpressionAttributeValues: marshall(values) }) };
+    const wired = {
+      ...input,
+      ...(values && { ExpressionAttributeValues: marshall(values) }),
+      ...(start && { ExclusiveStartKey: marshall(start) }),
+    };
     return (model) => fromPage(model.query(wired));
   }
   if (command instanceof ScanCommand) {
