@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from "node:util";
 import { refersToOf } from "../domain/command.ts";
 import { earliestDecision, type Fold, fold, initialRemainder } from "../domain/decide.ts";
 import { emittedBy } from "../domain/emitted.ts";
@@ -101,7 +102,7 @@ export function commitOf(
 }
 
 function changeOf(before: Transaction, after: Transaction | undefined): ReferredChange[] {
-  const isChanged = after?.remainder && after.remainder !== before.remainder && isDecided(before);
+  const isChanged = after?.remainder && isDecided(before) && !isDeepStrictEqual(after.remainder, before.remainder);
   return isChanged ? [{ before, after: after.remainder }] : [];
 }
 

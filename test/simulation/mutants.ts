@@ -1,20 +1,5 @@
-import type { Edit } from "./ledger.ts";
-
-/** A version of the ledger with a small bug of the kind that passes a review. */
-export interface Mutant {
-  readonly name: string;
-  readonly edits: readonly Edit[];
-}
-
-type Change = readonly [search: string, replace: string];
-
-function edits(file: string, changes: readonly Change[]): Edit[] {
-  return changes.map(([search, replace]) => ({ file, search, replace }));
-}
-
-function mutant(name: string, file: string, ...changes: readonly Change[]): Mutant {
-  return { name, edits: edits(file, changes) };
-}
+import { MOVEMENT_MUTANTS } from "./movementMutants.ts";
+import { edits, type Mutant, mutant } from "./mutant.ts";
 
 const STORE = "lib/aws/store.ts";
 const BATCH = "lib/ledger/batch.ts";
@@ -32,7 +17,7 @@ const ROUTE = "lib/http/route.ts";
 
 /** What the content hash contains. */
 const CONTENT = [
-  ...["id", "userId", "type", "actor", "createdAt", "currency", "exponent", "amountMinor.toString()", "detailsHash"],
+  ...["id", "userId", "type", "actor", "createdAt", "currency", "exponent", "amountMinor?.toString()", "detailsHash"],
 ];
 
 const WITHOUT_SEQUENCE = [
@@ -42,8 +27,8 @@ const WITHOUT_SEQUENCE = [
 
 const KEPT_WALLET = [
   [
-    "const before = wallets.get(userId);",
-    "const before = readBefore.get(userId) ?? wallets.get(userId);\n    if (before) readBefore.set(userId, before);",
+    "const before = wallets.get(userIdOf(entries));",
+    "const userId = userIdOf(entries);\n      const before = readBefore.get(userId) ?? wallets.get(userId);\n      if (before) readBefore.set(userId, before);",
   ],
   ["export async function commitBatch(", "const readBefore = new Map();\nexport async function commitBatch("],
 ] as const;
@@ -67,7 +52,7 @@ export const MUTANTS: readonly Mutant[] = [
     ['"#status = :pending AND contentHash = :contentHash"', '"#status = :pending"'],
     ['":contentHash": text(contentHash),', ""],
   ),
-  ...["type", "actor", "createdAt", "currency", "exponent", "amountMinor.toString()", "detailsHash"].map((field) =>
+  ...["type", "actor", "createdAt", "currency", "exponent", "amountMinor?.toString()", "detailsHash"].map((field) =>
     mutant(`the content hash leaves out ${field}`, HASH, [
       `[${CONTENT.join(", ")}]`,
       `[${CONTENT.filter((name) => name !== field).join(", ")}]`,
@@ -114,7 +99,10 @@ export const MUTANTS: readonly Mutant[] = [
     name: "an unprocessed wallet counts as new, and the wallet's write does not check the sequence",
     edits: edits(STORE, [
       ...WITHOUT_SEQUENCE,
-      ['if (UnprocessedKeys?.[table]) throw new TransientError("Get wallets: not all of them were read");', ""],
+      [
+        "if (UnprocessedKeys?.[table]) throw new TransientError(`Get items of ${table}: not all of them were read`);",
+        "",
+      ],
     ]),
   },
   mutant("a cancellation reason is read for the wrong write", STORE, ["reasons[index]", "reasons[index + 1]"]),
@@ -171,8 +159,8 @@ export const MUTANTS: readonly Mutant[] = [
     "sequence: wallet.sequence + (code ? 0 : 1),",
   ]),
   mutant("a rejection has the postings that it would have had", DECIDE, [
-    "postings: code ? [] : postingsOf(command, changed),",
-    "postings: postingsOf(command, changed),",
+    "postings: code ? [] : postingsOf(changes, changed),",
+    "postings: postingsOf(changes, changed),",
   ]),
   mutant("a rejection moves the money", DECIDE, ["= code ? wallet : changed;", "= changed;"]),
   mutant("currencies are mixed up", DECIDE, [
@@ -180,8 +168,8 @@ export const MUTANTS: readonly Mutant[] = [
     "const afterMinor = (minor.get(currency) ?? [...minor.values()][0] ?? 0n) + changeMinor;",
   ]),
   mutant("commands of one batch are all decided against its start", DECIDE, [
-    "const decision = decide(wallet, command, now);",
-    "const decision = { ...decide(start, command, now), sequence: wallet.sequence + 1 };",
+    "const decision = decide(state, command, now);",
+    "const decision = { ...decide(start, command, now), sequence: state.wallet.sequence + 1 };",
   ]),
   mutant("a balance of zero stays in the wallet", DECIDE, [
     "if (afterMinor === 0n) after.delete(currency);\n  else after.set(currency, afterMinor);",
@@ -196,8 +184,8 @@ export const MUTANTS: readonly Mutant[] = [
     "balanceAfterMinor: balanceOf(after, change.currency) - change.amountMinor,",
   ]),
   mutant("a rejection is read with postings", ITEMS, [
-    'outcome.status === "posted" ? postingsOf(command, { available, held }) : []',
-    "postingsOf(command, { available, held })",
+    'outcome.status === "posted" ? postingsOf(changes, { available, held }) : []',
+    "postingsOf(changes, { available, held })",
   ]),
 
   // Times and the hash chain
@@ -239,16 +227,16 @@ export const MUTANTS: readonly Mutant[] = [
     "else",
   ]),
   mutant("the chain skips rejections", DECIDE, [
-    "export function evolve({ sequence, available, held, decidedAt, hash }: Decision): Wallet {",
-    'export function evolve({ sequence, available, held, decidedAt, hash: own, outcome, previousHash }: Decision): Wallet {\n  const hash = outcome.status === "posted" ? own : previousHash;',
+    "export function walletAfter({ walletStatus, sequence, available, held, decidedAt, hash }: Decision): Wallet {",
+    'export function walletAfter({ walletStatus, sequence, available, held, decidedAt, hash: own, outcome, previousHash }: Decision): Wallet {\n  const hash = outcome.status === "posted" ? own : previousHash;',
   ]),
   mutant("a decision is not chained to the previous one", DECIDE, [
     "previousHash: wallet.hash,",
     "previousHash: undefined,",
   ]),
   mutant("the commands of a batch are chained to its start", DECIDE, [
-    "const decision = decide(wallet, command, now);",
-    "const decision = decide({ ...wallet, hash: start.hash }, command, now);",
+    "const decision = decide(state, command, now);",
+    "const decision = decide({ ...state, wallet: { ...state.wallet, hash: start.wallet.hash } }, command, now);",
   ]),
   mutant(
     "the hash leaves the balances out",
@@ -264,8 +252,8 @@ export const MUTANTS: readonly Mutant[] = [
     "return [...new Set([...available.keys(), ...held.keys()])];",
   ]),
   mutant("the hash leaves the time of the decision out", HASH, [
-    "createdAt,\n    decidedAt,\n    currency,",
-    "createdAt,\n    currency,",
+    "createdAt,\n    decidedAt,\n    currency: currency ?? null,",
+    "createdAt,\n    currency: currency ?? null,",
   ]),
   mutant("the hash leaves the rejection out", HASH, [
     'rejection: outcome.status === "rejected" ? outcome.code : null,',
@@ -282,10 +270,10 @@ export const MUTANTS: readonly Mutant[] = [
     "type,\n    createdAt,\n    decidedAt,",
   ]),
   mutant("the hash has the amount of a rejection as zero", HASH, [
-    "amount: amountMinor.toString(),",
-    'amount: outcome.status === "rejected" ? "0" : amountMinor.toString(),',
+    "amount: amountMinor?.toString() ?? null,",
+    'amount: outcome.status === "rejected" ? "0" : (amountMinor?.toString() ?? null),',
   ]),
-  mutant("the salt is not stored", ITEMS, ["...(salt !== undefined && { salt: text(salt) }),", ""]),
+  mutant("the salt is not stored", ITEMS, ["attributesOf({ ...command, salt, reference,", "attributesOf({ ...command, reference,"]),
   mutant("the details are hashed without the salt", HASH, [
     "canonicalHash({ salt, reference:",
     "canonicalHash({ reference:",
@@ -473,43 +461,41 @@ export const MUTANTS: readonly Mutant[] = [
   // Accepting
   mutant("the response does not wait for the queue", SUBMIT, ["await ports.queue.send(", "void ports.queue.send("]),
   mutant("the command is sent before it is stored", SUBMIT, [
-    "const existing = currency.enabled",
-    "await ports.queue.send(messageOf(candidate, requestId));\n  const existing = currency.enabled",
+    "const existing = refusal",
+    "if (!refusal) await ports.queue.send(storedMessage(candidate, requestId));\n  const existing = refusal",
   ]),
   mutant("the response does not wait for the store", SUBMIT, [
-    "? await ports.store.putPending(candidate)",
-    "? void ports.store.putPending(candidate).catch(() => {})",
+    ": await ports.store.putPending(candidate);",
+    ": void ports.store.putPending(candidate).catch(() => {});",
   ]),
   mutant("a pending transaction is not sent again", SUBMIT, [
     "if (!transaction.decision) await",
     "if (!existing) await",
   ]),
   mutant("the key's content is not compared", SUBMIT, [
-    'if (!isReplayOf(transaction, candidate)) return { accepted: false, problem: "idempotency_key_reused" };',
-    "",
+    "if (!isReplayOf(transaction, withDefaultsOf(transaction, candidate, request)))",
+    "if (false)",
   ]),
-  mutant(
-    "a disabled currency takes new commands",
-    SUBMIT,
-    ["const existing = currency.enabled\n", "const existing = currency\n"],
-    ["!existing && !currency.enabled", "!existing && !currency"],
-  ),
+  mutant("a disabled currency takes new commands", SUBMIT, [
+    "return { money, refusal: enabled ? undefined : unknown };",
+    "return { money };",
+  ]),
   mutant("a failed send is answered as accepted", "lib/aws/queue.ts", [
     "throw new TransientError(`Send a message:",
     "if (!(error instanceof Error)) throw new TransientError(`Send a message:",
   ]),
   mutant("every command is a group of its own", "lib/aws/queue.ts", ["MessageGroupId: userId,", "MessageGroupId: id,"]),
   mutant("idempotency keys are compared without case", "lib/ledger/idempotency.ts", [
-    "JSON.stringify([userId, idempotencyKey])",
-    "JSON.stringify([userId, idempotencyKey.toLowerCase()])",
+    "[userId, idempotencyKey] : [userId",
+    "[userId, idempotencyKey.toLowerCase()] : [userId",
   ]),
   mutant("a transaction's id is a new one every time", "lib/ledger/idempotency.ts", [
-    "JSON.stringify([userId, idempotencyKey])",
-    "JSON.stringify([userId, idempotencyKey, Math.random()])",
+    "sha256(JSON.stringify(parts))",
+    "sha256(JSON.stringify([...parts, Math.random()]))",
   ]),
   mutant("a replay may have another amount", "lib/ledger/idempotency.ts", [
-    "JSON.stringify([type, currency, amountMinor.toString(), reference ?? null, pairs])",
-    "JSON.stringify([type, currency, reference ?? null, pairs])",
+    "JSON.stringify([type, currency, amountMinor?.toString(), reference ?? null, pairs, own])",
+    "JSON.stringify([type, currency, reference ?? null, pairs, own])",
   ]),
   mutant("an amount is parsed as a float", "lib/domain/money.ts", [
     'BigInt(whole + fraction.padEnd(exponent, "0"))',
@@ -517,10 +503,12 @@ export const MUTANTS: readonly Mutant[] = [
   ]),
   mutant("the fraction is not padded", "lib/domain/money.ts", ['fraction.padEnd(exponent, "0")', "fraction"]),
 
+  ...MOVEMENT_MUTANTS,
+
   // The redrive
   mutant("a redrive resends the message's own body", REDRIVE, [
-    'return stored ? encodeMessage(messageOf(stored, "redrive")) : body;',
-    'return stored && false ? encodeMessage(messageOf(stored, "redrive")) : body;',
+    'return stored ? encodeMessage(storedMessage(stored, "redrive")) : body;',
+    'return stored && false ? encodeMessage(storedMessage(stored, "redrive")) : body;',
   ]),
   mutant("a redrive removes before it resends", REDRIVE, [
     "await queue.resend(message, await bodyToResend(message, store));",
@@ -546,7 +534,7 @@ export const MUTANTS: readonly Mutant[] = [
     'new Set(typeof scope === "string" ? scope.split(" ") : [])',
     'new Set(typeof scope === "string" && scope.includes("wallets") ? [ADMIN_SCOPE] : [])',
   ]),
-  mutant("one route does not authenticate", "functions/transaction.ts", [
+  mutant("one route does not authenticate", "functions/balances.ts", [
     'import { userRoute } from "../lib/http/route.ts"',
     'import { publicRoute as userRoute } from "../lib/http/route.ts"',
   ]),
@@ -572,15 +560,15 @@ export const MUTANTS: readonly Mutant[] = [
   return { wallet: transactions[0] ? { ...emptyWallet, ...transactions[0].decision } : emptyWallet, isFinal: true };`,
   ]),
   mutant("an operator's command counts as the owner's", "lib/http/movement.ts", [
-    "actor: callerOf(event),",
-    'actor: "owner",',
+    "userId,\n    actor,\n    ...(actor",
+    'userId,\n    actor: actor === "admin" ? "owner" : actor,\n    ...(actor',
   ]),
   mutant("a replay has no Idempotency-Replayed header", "lib/http/movement.ts", [
     '...(submitted.replayed && { "idempotency-replayed": "true" }),',
     "",
   ]),
   mutant("a rejection that was waited for is answered as posted", "lib/http/movement.ts", [
-    "if (waitSeconds && view.rejection) {",
-    "if (!waitSeconds && view.rejection) {",
+    "if (view.rejection) throw",
+    "if (!view) throw",
   ]),
 ];
