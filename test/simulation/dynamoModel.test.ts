@@ -7,6 +7,7 @@ import {
   GetItemCommand,
   PutItemCommand,
   TransactWriteItemsCommand,
+  UpdateItemCommand,
 } from "@aws-sdk/client-dynamodb";
 import { DynamoDBDocumentClient, QueryCommand, ScanCommand } from "@aws-sdk/lib-dynamodb";
 import { marshall, unmarshall } from "@aws-sdk/util-dynamodb";
@@ -24,8 +25,13 @@ const WALLETS: TableDefinition = { name: "wallets", key: { hash: "userId" } };
 const TRANSACTIONS: TableDefinition = {
   name: "transactions",
   key: { hash: "userId", range: "id" },
-  indexes: [{ name: "history", key: { hash: "userId", range: "position" } }],
+  indexes: [
+    { name: "history", key: { hash: "userId", range: "position" } },
+    { name: "due", key: { hash: "dueShard", range: "dueAt" } },
+  ],
 };
+/** Key attributes that are numbers. */
+const NUMBERS = new Set(["dueShard"]);
 
 const PENDING = "pending";
 const user = fc.constantFrom("alice", "bob");
@@ -57,6 +63,33 @@ const put = fc.record({ user, id, contentHash, minor, guarded: fc.boolean() }).m
         ConditionExpression: "attribute_not_exists(id)",
         ReturnValuesOnConditionCheckFailure: "ALL_OLD" as const,
       }),
+    }),
+}));
+
+/** The runs of a test have shards of their own. */
+const shardOf = (run: string) => Number(/[0-9]+/.exec(run)?.[0]);
+
+const postpone = fc.record({ user, id: fc.constantFrom("tx_1", "tx_6", "tx_7"), dueAt: position }).map((at) => ({
+  what: `postpone ${JSON.stringify(at)}`,
+  command: (run: string) =>
+    new UpdateItemCommand({
+      TableName: TRANSACTIONS.name,
+      Key: marshall({ userId: run + at.user, id: at.id }),
+      UpdateExpression: "SET dueAt = :dueAt",
+      ConditionExpression: "attribute_exists(dueAt)",
+      ExpressionAttributeValues: marshall({ ":dueAt": at.dueAt }),
+    }),
+}));
+
+const due = fc.record({ before: position, limit: fc.integer({ min: 1, max: 4 }) }).map((at) => ({
+  what: `due ${JSON.stringify(at)}`,
+  command: (run: string) =>
+    new QueryCommand({
+      TableName: TRANSACTIONS.name,
+      IndexName: "due",
+      Limit: at.limit,
+      KeyConditionExpression: "dueShard = :shard AND dueAt < :before",
+      ExpressionAttributeValues: { ":shard": shardOf(run), ":before": at.before },
     }),
 }));
 
@@ -94,10 +127,11 @@ const transaction = fc
     after: sequence,
     balance: minor,
     need: fc.option(fc.bigInt(0n, 5n), { nil: undefined, freq: 1 }),
-    decisions: fc.uniqueArray(fc.record({ id, position, contentHash }), {
+    decisions: fc.uniqueArray(fc.record({ id, position, contentHash, removes: fc.boolean() }), {
       maxLength: 3,
       selector: (decision) => decision.id,
     }),
+    emitted: fc.option(fc.record({ id: fc.constantFrom("tx_6", "tx_7"), dueAt: position }), { nil: undefined }),
     token: fc.option(fc.constantFrom("a", "b"), { nil: undefined }),
     flaw: fc.oneof(
       { weight: 9, arbitrary: fc.constant("none") },
@@ -108,7 +142,15 @@ const transaction = fc
   .map((at) =>
     at.flaw === "none"
       ? at
-      : { ...at, user: "unused", before: undefined, need: undefined, decisions: [], token: undefined },
+      : {
+          ...at,
+          user: "unused",
+          before: undefined,
+          need: undefined,
+          decisions: [],
+          emitted: undefined,
+          token: undefined,
+        },
   )
   .map((at) => ({
     what: `transaction ${JSON.stringify(at, plain)}`,
@@ -151,7 +193,7 @@ const transaction = fc
             Update: {
               TableName: TRANSACTIONS.name,
               Key: marshall({ userId: run + at.user, id: decision.id }),
-              UpdateExpression: "SET #status = :status, #position = :position",
+              UpdateExpression: `SET #status = :status, #position = :position${decision.removes ? " REMOVE metadata, dueShard" : ""}`,
               ConditionExpression: "#status = :pending AND contentHash = :contentHash",
               ExpressionAttributeNames: { "#status": "status", "#position": "position" },
               ExpressionAttributeValues: marshall({
@@ -163,6 +205,24 @@ const transaction = fc
               ReturnValuesOnConditionCheckFailure: "ALL_OLD" as const,
             },
           })),
+          ...(at.emitted
+            ? [
+                {
+                  Put: {
+                    TableName: TRANSACTIONS.name,
+                    Item: marshall({
+                      userId: run + at.user,
+                      id: at.emitted.id,
+                      contentHash: "right",
+                      status: PENDING,
+                      dueShard: shardOf(run),
+                      dueAt: at.emitted.dueAt,
+                    }),
+                    ConditionExpression: "attribute_not_exists(id)",
+                  },
+                },
+              ]
+            : []),
         ],
       }),
   }));
@@ -189,7 +249,7 @@ const query = fc
         ScanIndexForward: at.forward,
         Limit: at.limit,
         KeyConditionExpression: `userId = :userId${at.range ? " AND #position BETWEEN :first AND :last" : ""}`,
-        ...(at.filter && { FilterExpression: "contentHash = :contentHash" }),
+        ...(at.filter && { FilterExpression: "(contentHash = :contentHash OR metadata.note = :contentHash)" }),
         ...(at.range && { ExpressionAttributeNames: { "#position": "position" } }),
         ExpressionAttributeValues: {
           ":userId": run + at.user,
@@ -207,6 +267,8 @@ const operations = fc.array(
     { weight: 1, arbitrary: wallets },
     { weight: 5, arbitrary: transaction },
     { weight: 2, arbitrary: query },
+    { weight: 1, arbitrary: postpone },
+    { weight: 2, arbitrary: due },
   ),
   { minLength: 5, maxLength: 25 },
 );
@@ -330,7 +392,7 @@ function createTable({ name, key, indexes = [] }: TableDefinition): CreateTableC
     BillingMode: "PAY_PER_REQUEST",
     AttributeDefinitions: [...names].map((part) => ({
       AttributeName: part,
-      AttributeType: "S",
+      AttributeType: NUMBERS.has(part) ? ("N" as const) : ("S" as const),
     })),
     KeySchema: schema(key),
     ...(indexes.length > 0 && {

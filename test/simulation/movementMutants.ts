@@ -152,7 +152,7 @@ export const MOVEMENT_MUTANTS: readonly Mutant[] = [
   ]),
   mutant("an expiry has a new id at every sweep", SWEEP, [
     'derivedId("expiry", userId, id)',
-    'derivedId("expiry", userId, `${id} ${nowMs}`)',
+    'derivedId("expiry", userId, id + nowMs)',
   ]),
   mutant("the sweep stores an expiry again", SWEEP, [
     "return (await store.putPending(expiry)) ?? expiry;",
