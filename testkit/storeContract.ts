@@ -20,16 +20,17 @@ export function commandWith(change?: Partial<CommandOf<"deposit">>): CommandOf<"
 export function commandWith<Type extends CommandType>(
   change: { readonly type: Type } & Partial<CommandOf<Type>> & OwnMembers<CommandOf<Type>>,
 ): CommandOf<Type>;
-export function commandWith(change: object = {}): object {
+export function commandWith(change: { readonly type?: CommandType } = {}): object {
+  const { type = "deposit" } = change;
+  const hasNoAmount = type === "release" || type === "expiry";
   return {
-    type: "deposit",
+    type,
     id: `tx_${randomUUID()}`,
     userId: "alice",
     actor: "owner",
     createdAt: DECIDED_AT,
-    currency: "USD",
-    exponent: 2,
-    amountMinor: 100n,
+    ...(type !== "status_change" && { currency: "USD", exponent: 2 }),
+    ...(type !== "status_change" && !hasNoAmount && { amountMinor: 100n }),
     detailsHash: detailsHashOf(NO_DETAILS),
     ...change,
   };

@@ -1,9 +1,9 @@
 import { unmarshall } from "@aws-sdk/util-dynamodb";
 import { describe, expect, it } from "vitest";
-import { commandWith, transactionOf } from "../../testkit/storeContract.ts";
-import { decide } from "../domain/decide.ts";
+import { commandWith, stateOf, transactionOf } from "../../testkit/storeContract.ts";
+import { decide, initialRemainder } from "../domain/decide.ts";
 import { NO_DETAILS_HASH } from "../domain/hash.ts";
-import { emptyWallet } from "../domain/state.ts";
+import { emptyWallet, type Wallet } from "../domain/state.ts";
 import type { Transaction } from "../domain/transaction.ts";
 import {
   toDecisionAttributes,
@@ -16,8 +16,8 @@ import {
 } from "./items.ts";
 
 const NOW = "2026-11-23T09:30:00.250Z";
-const deposit: Transaction = { ...transactionOf(commandWith({ id: "tx_1" })), reference: "invoice 1" };
-const withoutDetails: Transaction = {
+const deposit = { ...transactionOf(commandWith({ id: "tx_1" })), reference: "invoice 1" };
+const withoutDetails = {
   ...transactionOf(commandWith({ id: "tx_1", detailsHash: NO_DETAILS_HASH })),
   salt: undefined,
 };
@@ -31,9 +31,15 @@ const wallet = {
   hash: "previous",
 };
 
+/** A transaction once it is decided, the first of a wallet if none is given. */
+function decidedOf(transaction: Transaction, before: Wallet = emptyWallet): Transaction {
+  const decision = decide(stateOf(before), transaction, NOW);
+  return { ...transaction, decision, remainder: initialRemainder(transaction, decision) };
+}
+
 function storedItem(transaction: Transaction) {
   const { decision } = transaction;
-  const item = { ...toPendingItem(transaction), ...(decision && toDecisionAttributes(decision)) };
+  const item = { ...toPendingItem(transaction), ...(decision && toDecisionAttributes(transaction, decision)) };
   return unmarshall(item, { wrapNumbers: toInteger });
 }
 
@@ -42,12 +48,9 @@ describe("an item", () => {
     ["a pending transaction", deposit],
     ["a transaction without details", withoutDetails],
     ["a transaction with metadata", { ...deposit, metadata: { a: "1", "a.b": "" } }],
-    ["a user's first decision", { ...deposit, decision: decide(emptyWallet, deposit, NOW) }],
-    ["a later decision, with money held", { ...deposit, decision: decide(wallet, deposit, NOW) }],
-    [
-      "a rejection",
-      { ...deposit, type: "withdrawal", decision: decide(wallet, { ...deposit, type: "withdrawal" }, NOW) },
-    ],
+    ["a user's first decision", decidedOf(deposit)],
+    ["a later decision, with money held", decidedOf(deposit, wallet)],
+    ["a rejection", decidedOf({ ...deposit, type: "withdrawal" }, wallet)],
   ])("of %s is read as it was written", (_what, transaction) => {
     expect(toTransaction(storedItem(transaction))).toEqual(transaction);
   });
@@ -58,9 +61,8 @@ describe("an item", () => {
   });
 
   it("leaves out what follows from the rest", () => {
-    const decided = { ...withoutDetails, decision: decide(emptyWallet, withoutDetails, NOW) };
     const optional = ["salt", "reference", "metadata", "detailsHash", "held", "previousHash", "rejectionCode"];
-    const item = storedItem(decided);
+    const item = storedItem(decidedOf(withoutDetails));
     for (const absent of [...optional, "sequence", "decidedAt", "postings"]) expect(item).not.toHaveProperty(absent);
   });
 
@@ -76,12 +78,12 @@ describe("an item", () => {
       { id: "tx_1", status: "lost" },
       'transaction tx_1: status: Invalid option: expected one of "pending"|"posted"|"rejected"',
     ],
-    [toTransaction, { id: "tx_1" }, "transaction tx_1: type: Invalid option: expected one of "],
+    [toTransaction, { id: "tx_1" }, "transaction tx_1: type: Invalid discriminator value. Expected 'deposit' | "],
   ])("that %o can't read is reported by its first invalid field", (read, fields, message) => {
     expect(() => read({ userId: "alice", ...fields })).toThrow(`has an unreadable item, ${message}`);
   });
 
-  const posted = storedItem({ ...deposit, decision: decide(emptyWallet, deposit, NOW) });
+  const posted = storedItem(decidedOf(deposit));
   const lacks = "it is posted and lacks what the decision wrote";
   it.each<[string, Record<string, unknown>, string]>([
     ["without a hash", { hash: undefined }, lacks],

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { describe, expect, it } from "vitest";
-import { commandWith } from "../../testkit/storeContract.ts";
-import type { Command } from "./command.ts";
+import { commandWith, stateOf } from "../../testkit/storeContract.ts";
+import type { CommandOf } from "./command.ts";
 import { decide } from "./decide.ts";
 import { contentHashOf, detailsHashOf, hashOf, NO_DETAILS_HASH } from "./hash.ts";
 import { emptyWallet } from "./state.ts";
@@ -10,7 +10,7 @@ import type { Decision, Details, Posting } from "./transaction.ts";
 const HASH = /^[A-Za-z0-9_-]{43}$/;
 const command = commandWith({ id: "tx_1" });
 
-const COMMAND_CHANGES: readonly Partial<Command>[] = [
+const COMMAND_CHANGES = [
   { id: "tx_2" },
   { userId: "bob" },
   { type: "withdrawal" },
@@ -20,7 +20,7 @@ const COMMAND_CHANGES: readonly Partial<Command>[] = [
   { exponent: 3 },
   { amountMinor: 101n },
   { detailsHash: "another" },
-];
+] as const satisfies readonly Partial<CommandOf<"deposit"> | CommandOf<"withdrawal">>[];
 
 describe("the content hash", () => {
   it.each(COMMAND_CHANGES)("is another with %o", (change) => {
@@ -41,7 +41,7 @@ describe("the content hash", () => {
 describe("the hash of a decision", () => {
   const held = new Map([["EUR", 5n]]);
   const previous = { ...emptyWallet, available: new Map([["EUR", 7n]]), held, sequence: 7, hash: "previous" };
-  const decision = decide(previous, command, "2026-11-23T09:30:00.250Z");
+  const decision = decide(stateOf(previous), command, "2026-11-23T09:30:00.250Z");
   const posting = (change: Partial<Posting>): Partial<Decision> => ({
     postings: decision.postings.map((each) => ({ ...each, ...change })),
   });
@@ -51,7 +51,7 @@ describe("the hash of a decision", () => {
   });
 
   it.each(COMMAND_CHANGES)("is another for a command with %o", (change) => {
-    expect(hashOf({ ...command, ...change }, decision)).not.toBe(decision.hash);
+    expect(hashOf({ ...command, ...change }, decision, undefined)).not.toBe(decision.hash);
   });
 
   it.each<[string, Partial<Decision>]>([
@@ -76,19 +76,19 @@ describe("the hash of a decision", () => {
     ["posting's held balance after", posting({ heldAfterMinor: 1n })],
     ["number of postings", { postings: [] }],
   ])("is another with another %s", (_what, change) => {
-    expect(hashOf(command, { ...decision, ...change })).not.toBe(decision.hash);
+    expect(hashOf(command, { ...decision, ...change }, undefined)).not.toBe(decision.hash);
   });
 
   it("is another with another code of the rejection", () => {
     const hashes = (["insufficient_funds", "currency_limit", "balance_limit"] as const).map((code) =>
-      hashOf(command, { ...decision, outcome: { status: "rejected", code } }),
+      hashOf(command, { ...decision, outcome: { status: "rejected", code } }, undefined),
     );
     expect(new Set(hashes).size).toBe(3);
   });
 
   it("is the same in whatever order the balances are stored", () => {
     const available = new Map([...decision.available].reverse());
-    expect(hashOf(command, { ...decision, available })).toBe(decision.hash);
+    expect(hashOf(command, { ...decision, available }, undefined)).toBe(decision.hash);
   });
 });
 
