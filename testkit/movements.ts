@@ -1,12 +1,15 @@
 import type { Command, CommandOf, CommandType } from "../lib/domain/command.ts";
 import { fold } from "../lib/domain/decide.ts";
-import { emptyWallet, type Wallet } from "../lib/domain/state.ts";
+import { emittedBy } from "../lib/domain/emitted.ts";
+import type { WalletStatus } from "../lib/domain/state.ts";
+import { emptyWallet } from "../lib/domain/state.ts";
 import type { Decision, Transaction } from "../lib/domain/transaction.ts";
 import { commandWith, stateOf, transactionOf } from "./storeContract.ts";
 
 /** For tests of single movements: commands of alice's, and what they end with. */
 
 export const EXPIRES_AT = "2026-11-30T09:30:00.000Z";
+export const DECIDED_AT = "2026-11-23T09:30:00.250Z";
 
 /** One command of each type, with every field that its type can have. */
 export const COMMANDS: { readonly [Type in CommandType]: CommandOf<Type> } = {
@@ -28,15 +31,66 @@ export const COMMANDS: { readonly [Type in CommandType]: CommandOf<Type> } = {
   status_change: commandWith({ type: "status_change", actor: "admin", newStatus: "frozen" }),
 };
 
-/** Decides commands in one fold. Each can refer to the earlier ones. */
-export function decided(
-  commands: readonly Command[],
-  wallet: Wallet = emptyWallet,
-  earlier: readonly Transaction[] = [],
+export function deposit(amountMinor: bigint, change: Partial<CommandOf<"deposit">> = {}) {
+  return commandWith({ amountMinor, ...change });
+}
+
+export function withdrawal(amountMinor: bigint, change: Partial<CommandOf<"withdrawal">> = {}) {
+  return commandWith({ type: "withdrawal", amountMinor, ...change });
+}
+
+export function hold(amountMinor: bigint, change: Partial<CommandOf<"hold">> = {}) {
+  return commandWith({ type: "hold", amountMinor, expiresAt: EXPIRES_AT, ...change });
+}
+
+/** The final capture of all that remains, unless something is changed. */
+export function captureOf({ id }: Command, change: Partial<CommandOf<"capture">> = {}) {
+  return commandWith({ type: "capture", refersTo: id, final: true, amountMinor: undefined, ...change });
+}
+
+export function releaseOf({ id }: Command) {
+  return commandWith({ type: "release", refersTo: id });
+}
+
+export function expiryOf({ id }: Command) {
+  return commandWith({ type: "expiry", actor: "ledger", refersTo: id });
+}
+
+/** The reversal of all that remains, unless something is changed. */
+export function reversalOf({ id }: Command, change: Partial<CommandOf<"reversal">> = {}) {
+  return commandWith({ type: "reversal", actor: "admin", refersTo: id, amountMinor: undefined, ...change });
+}
+
+/** Money from bob. */
+export function credit(
+  amountMinor: bigint,
+  type: CommandOf<"credit">["source"]["type"],
+  change: Partial<CommandOf<"credit">> = {},
 ) {
-  const start = stateOf(wallet, [...commands.map((command) => transactionOf(command)), ...earlier]);
-  const { state, decisions } = fold(start, commands, "2026-11-23T09:30:00.250Z");
-  return { ...state, decisions, results: decisions.map(resultOf) };
+  const source = { type, userId: "bob", transactionId: "tx_of_bob" };
+  return commandWith({ type: "credit", actor: "ledger", amountMinor, source, ...change });
+}
+
+export function statusChange(newStatus: WalletStatus) {
+  return commandWith({ type: "status_change", actor: "admin", newStatus });
+}
+
+/** Decides commands in one fold. Each can refer to the others, and to earlier transactions. */
+export function decided(commands: readonly Command[], wallet = emptyWallet, earlier: readonly Transaction[] = []) {
+  const start = stateOf(wallet, [...earlier, ...commands.map((command) => transactionOf(command))]);
+  const { state, decisions } = fold(start, commands, DECIDED_AT);
+  const emitted = decisions.flatMap((decision, index) => {
+    const command = commands[index];
+    return (command && emittedBy(command, decision)) ?? [];
+  });
+  return {
+    wallet: state.wallet,
+    transactions: [...state.referred.values()],
+    decisions,
+    emitted,
+    results: decisions.map(resultOf),
+    remainderOf: ({ id }: Command) => state.referred.get(id)?.remainder,
+  };
 }
 
 function resultOf({ outcome }: Decision) {

@@ -43,7 +43,7 @@ describe.each(COMMAND_TYPES)("a %s", (type) => {
       for (const referred of REFERRED) {
         const funds = commandWith({ amountMinor: 1000n });
         const renamed = referred.map((each) => ({ ...each, id: refersToOf(command) ?? each.id }));
-        const earlier = [...decided([funds, ...renamed]).referred.values()];
+        const earlier = decided([funds, ...renamed]).transactions;
         for (const wallet of WALLETS) {
           const [result = ""] = decided([command], { ...emptyWallet, ...wallet }, earlier).results;
           codes.add(result);
