@@ -1,7 +1,8 @@
 import { createHash } from "node:crypto";
 import { describe, expect, it } from "vitest";
+import { COMMANDS, decided } from "../../testkit/movements.ts";
 import { commandWith, stateOf } from "../../testkit/storeContract.ts";
-import type { CommandOf } from "./command.ts";
+import type { Command, CommandOf } from "./command.ts";
 import { decide } from "./decide.ts";
 import { contentHashOf, detailsHashOf, hashOf, NO_DETAILS_HASH } from "./hash.ts";
 import { emptyWallet } from "./state.ts";
@@ -35,6 +36,65 @@ describe("the content hash", () => {
   it("differs where the texts of two fields differ only in where one ends", () => {
     const split = { ...command, id: 'tx_1","x', userId: "alice" };
     expect(contentHashOf(split)).not.toBe(contentHashOf({ ...command, id: "tx_1", userId: 'x","alice' }));
+  });
+});
+
+/** A value with one of its parts changed, for each part. */
+function variantsOf(value: unknown): unknown[] {
+  if (typeof value === "string") return [`${value}x`];
+  if (typeof value === "number") return [value + 1];
+  if (typeof value === "bigint") return [value + 1n];
+  if (typeof value === "boolean") return [!value];
+  return Object.entries(value ?? {}).flatMap(([name, part]) =>
+    variantsOf(part).map((changed) => ({ ...Object(value), [name]: changed })),
+  );
+}
+
+describe("both hashes", () => {
+  const { credit, hold, capture, reversal, release } = COMMANDS;
+  const ownFields = Object.values(COMMANDS).flatMap((command) =>
+    Object.keys(command)
+      .filter((name) => !(name in COMMANDS.deposit))
+      .map((name) => ({ type: command.type, name, command })),
+  );
+  /** Of the command and of a decision on it that is always the same. */
+  const hashesOf = (command: Command) => [
+    contentHashOf(command),
+    hashOf(command, decide(stateOf(), release, "2026-11-23T09:30:00.250Z"), "tx_emitted"),
+  ];
+
+  function expectToDiffer(one: Command, other: Command) {
+    const [content, hash] = hashesOf(one);
+    const [otherContent, otherHash] = hashesOf(other);
+    expect(otherContent).not.toBe(content);
+    expect(otherHash).not.toBe(hash);
+  }
+
+  it.each(ownFields)("of a $type are others with another $name", ({ name, command }) => {
+    const variants = variantsOf(Object.entries(command).find(([field]) => field === name)?.[1]);
+    expect(variants).not.toEqual([]);
+    for (const changed of variants) expectToDiffer(command, { ...command, [name]: changed });
+  });
+
+  it.each<[string, Command, Command]>([
+    ["a hold", hold, { ...hold, to: undefined }],
+    ["a capture", capture, { ...capture, to: undefined }],
+    ["a capture of all that remains", capture, { ...capture, amountMinor: undefined }],
+    ["a reversal", reversal, { ...reversal, to: undefined }],
+    ["a reversal of all that remains", reversal, { ...reversal, amountMinor: undefined }],
+    ["a credit", credit, { ...credit, refersTo: undefined }],
+    ["a credit's source", credit, { ...credit, source: { ...credit.source, refersTo: undefined } }],
+  ])("of %s are others without an optional field", (_what, command, without) => {
+    expectToDiffer(command, without);
+  });
+
+  it("of two types with the same fields are others", () => {
+    expectToDiffer(release, { ...release, type: "expiry" });
+  });
+
+  it("of a field that is absent and one that is undefined are the same", () => {
+    const { to: _, ...rest } = hold;
+    expect(hashesOf(rest)).toEqual(hashesOf({ ...hold, to: undefined }));
   });
 });
 
@@ -75,8 +135,22 @@ describe("the hash of a decision", () => {
     ["posting's balance after", posting({ balanceAfterMinor: 101n })],
     ["posting's held balance after", posting({ heldAfterMinor: 1n })],
     ["number of postings", { postings: [] }],
+    ["status of the wallet", { walletStatus: "frozen" }],
   ])("is another with another %s", (_what, change) => {
     expect(hashOf(command, { ...decision, ...change }, undefined)).not.toBe(decision.hash);
+  });
+
+  it("is another with another emitted credit, and without one", () => {
+    const hashes = ["tx_2", "tx_3", undefined].map((emits) => hashOf(command, decision, emits));
+    expect(new Set(hashes).size).toBe(3);
+  });
+
+  it("of a transfer contains the id of its credit", () => {
+    const { transfer } = COMMANDS;
+    const { decisions, emitted } = decided([commandWith(), transfer]);
+    const [, posted] = decisions;
+    expect(posted && hashOf(transfer, posted, emitted[0]?.id)).toBe(posted?.hash);
+    expect(posted && hashOf(transfer, posted, undefined)).not.toBe(posted?.hash);
   });
 
   it("is another with another code of the rejection", () => {
