@@ -1,7 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { commandWith, stateOf } from "../../testkit/storeContract.ts";
-import type { CommandOf } from "./command.ts";
+import { captureOf, decided, expiryOf, hold, releaseOf, reversalOf } from "../../testkit/movements.ts";
+import { commandWith, stateOf, transactionOf } from "../../testkit/storeContract.ts";
+import type { Command, CommandOf } from "./command.ts";
 import { CURRENCIES_MAX, decide, evolve, fold } from "./decide.ts";
 import { hashOf } from "./hash.ts";
 import { MINOR_UNITS_MAX } from "./money.ts";
@@ -169,6 +170,26 @@ describe("fold", () => {
     expect(requiredAvailableMinor).toEqual(new Map(Object.entries(required)));
   });
 
+  it.each<[string, (held: Command, more: Command) => readonly Command[], Balances]>([
+    ["nothing for a capture after its hold", (_, more) => [more, captureOf(more)], {}],
+    ["what captures free, also if they do not take it", (held) => [captureOf(held, { amountMinor: 1n })], { USD: 7n }],
+    ["what releases free", (held) => [releaseOf(held)], { USD: 7n }],
+    ["the largest difference, not the sum", (held, more) => [more, captureOf(held), releaseOf(more)], { USD: 7n }],
+    ["nothing for what is rejected", (held) => [captureOf(held, { amountMinor: 8n })], {}],
+  ])("requires of the held balance %s", (_what, commandsOf, required) => {
+    const [held, more] = [hold(7n), hold(3n)];
+    const { wallet, transactions } = decided([deposit(10n), held]);
+    const commands = commandsOf(held, more);
+    const start = stateOf(wallet, [...transactions, ...commands.map((command) => transactionOf(command))]);
+    expect(fold(start, commands, NOW).requiredHeldMinor).toEqual(new Map(Object.entries(required)));
+  });
+
+  it("requires the available balance that a hold keeps back", () => {
+    const commands = [hold(7n), hold(2n)];
+    const { requiredAvailableMinor } = fold(stateOf(walletWith({ USD: 10n })), commands, NOW);
+    expect(requiredAvailableMinor).toEqual(new Map([["USD", 9n]]));
+  });
+
   it("of no commands returns the state unchanged", () => {
     const state = stateOf(walletWith({ USD: 5n }));
     const required = { requiredAvailableMinor: new Map(), requiredHeldMinor: new Map() };
@@ -247,6 +268,75 @@ describe("for any commands", () => {
         }
       }),
       { numRuns: 500 },
+    );
+  });
+
+  /** Movements of dollars, each of which can refer to any other one by its index. */
+  const movements = fc
+    .array(
+      fc.record({
+        type: fc.constantFrom("deposit", "withdrawal", "hold", "capture", "release", "expiry", "reversal", "status"),
+        amountMinor: fc.bigInt({ min: 1n, max: 9n }),
+        index: fc.nat(20),
+        isFinal: fc.boolean(),
+        isWhole: fc.boolean(),
+      }),
+      { maxLength: 30 },
+    )
+    .map((steps) => {
+      const ids = steps.map((_, index) => `tx_${index}`);
+      return steps.map(({ type, amountMinor, index, isFinal, isWhole }, own): Command => {
+        const id = `tx_${own}`;
+        const referred = { ...deposit(1n), id: ids[index % ids.length] ?? "" };
+        const part = { amountMinor: isWhole ? undefined : amountMinor, actor: "owner" } as const;
+        if (type === "deposit") return { ...deposit(amountMinor), id };
+        if (type === "withdrawal") return { ...withdrawal(amountMinor), id };
+        if (type === "hold") return { ...hold(amountMinor), id };
+        if (type === "capture") return { ...captureOf(referred, { ...part, final: isFinal }), id };
+        if (type === "release") return { ...releaseOf(referred), id };
+        if (type === "expiry") return { ...expiryOf(referred), id };
+        if (type === "reversal") return { ...reversalOf(referred, part), id };
+        return commandWith({ type: "status_change", id, newStatus: isFinal ? "frozen" : "active" });
+      });
+    });
+
+  it("what is held is what the open holds have left, and nothing goes below zero or above its original", () => {
+    fc.assert(
+      fc.property(movements, (commands) => {
+        const { decisions, wallet, transactions } = decided(commands);
+        for (const { available, held } of decisions) {
+          for (const minor of [...available.values(), ...held.values()]) expect(minor > 0n).toBe(true);
+        }
+        const remainders = transactions.flatMap(({ remainder, amountMinor, type, decision }) => {
+          if (!remainder) return [];
+          const original = decision?.postings[0];
+          const wholeMinor = type === "hold" ? (amountMinor ?? 0n) : (original?.amountMinor ?? 0n);
+          expect(remainder.remainingMinor >= 0n).toBe(true);
+          expect(remainder.remainingMinor ** 2n <= wholeMinor ** 2n).toBe(true);
+          return [remainder];
+        });
+        const open = remainders.filter(({ holdStatus }) => holdStatus === "open");
+        expect(wallet.held.get("USD") ?? 0n).toBe(open.reduce((sum, { remainingMinor }) => sum + remainingMinor, 0n));
+        for (const { remainingMinor, holdStatus } of remainders) {
+          if (holdStatus !== undefined) expect(remainingMinor > 0n).toBe(holdStatus === "open");
+        }
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  it("one fold and folds of one command each leave the same of every transaction", () => {
+    fc.assert(
+      fc.property(movements, (commands) => {
+        const start = stateOf(
+          emptyWallet,
+          commands.map((command) => transactionOf(command)),
+        );
+        let state = start;
+        for (const command of commands) state = fold(state, [command], NOW).state;
+        expect(state).toEqual(fold(start, commands, NOW).state);
+      }),
+      { numRuns: 200 },
     );
   });
 
