@@ -1,6 +1,9 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { COMMANDS } from "../../testkit/movements.ts";
 import { commandWith, transactionOf } from "../../testkit/storeContract.ts";
+import type { Command } from "../domain/command.ts";
+import { derivedId } from "../domain/id.ts";
 import { isReplayOf, transactionId } from "./idempotency.ts";
 
 describe("transactionId", () => {
@@ -36,6 +39,35 @@ describe("transactionId", () => {
   });
 });
 
+describe("the transactionId of a counterparty's command", () => {
+  it("is that of no command of the owner, of another caller or of another key", () => {
+    const own = transactionId("alice", "key", "bob");
+    const others = [
+      transactionId("alice", "key"),
+      transactionId("alice", "bob"),
+      transactionId("bob", "key"),
+      transactionId("alice", "key", "carol"),
+      transactionId("alice", "other", "bob"),
+      transactionId("bob", "key", "alice"),
+    ];
+    expect(others).not.toContain(own);
+  });
+});
+
+describe("the id of a derived command", () => {
+  it("is that of no client's key, and another for each type, user and transaction", () => {
+    const ids = new Set([
+      ...(["credit", "return", "expiry"] as const).map((type) => derivedId(type, "alice", "tx_1")),
+      derivedId("credit", "bob", "tx_1"),
+      derivedId("credit", "alice", "tx_2"),
+      transactionId("credit", "alice", "tx_1"),
+      transactionId("alice", "tx_1", "credit"),
+      transactionId("alice", "tx_1"),
+    ]);
+    expect(ids.size).toBe(8);
+  });
+});
+
 describe("isReplayOf", () => {
   const content = {
     ...transactionOf(commandWith()),
@@ -64,6 +96,25 @@ describe("isReplayOf", () => {
     ["missing metadata", { metadata: undefined }],
   ] as const)("is false for another %s", (_field, change) => {
     expect(isReplayOf(content, { ...content, ...change })).toBe(false);
+  });
+
+  const { hold, capture, exchange, reversal, release, status_change, transfer } = COMMANDS;
+  it.each<[string, Command, object]>([
+    ["receiver of a transfer", transfer, { to: "carol" }],
+    ["receiver of a hold", hold, { to: undefined }],
+    ["time of expiry", hold, { expiresAt: "2026-12-01T09:30:00.000Z" }],
+    ["hold to capture", capture, { refersTo: "tx_other" }],
+    ["end of the hold", capture, { final: true }],
+    ["amount, which is all that remains", capture, { amountMinor: undefined }],
+    ["hold to release", release, { refersTo: "tx_other" }],
+    ["bought amount", exchange, { bought: { currency: "JPY", exponent: 0, amountMinor: 151n } }],
+    ["bought currency", exchange, { bought: { currency: "XOF", exponent: 0, amountMinor: 150n } }],
+    ["original", reversal, { refersTo: "tx_other" }],
+    ["status", status_change, { newStatus: "closed" }],
+  ])("is false for another %s, and true for the same", (_field, command, change) => {
+    const stored = transactionOf(command);
+    expect(isReplayOf(stored, { ...stored, id: "tx_later" })).toBe(true);
+    expect(isReplayOf(stored, { ...stored, ...change })).toBe(false);
   });
 
   it('is false for an absent reference and the reference "null"', () => {
