@@ -614,14 +614,29 @@ describe("movements that refer to others", () => {
     expect(ports.observed.retryCauses).toEqual(["conflict"]);
   });
 
+  it("a hold that is delivered again with a new capture of it is not decided again", async () => {
+    await decide(deposit(100n), held);
+    const records = await accepted(captureOf(held, { amountMinor: 2n, final: false }));
+    const again = recordOf(messageOf(held, "request-1"), "record-again");
+    ports.calls.length = 0;
+
+    expect(await consume([again, ...records], ports)).toEqual([]);
+    expect(stored(held)?.remainder).toEqual({ remainingMinor: 5n, holdStatus: "open" });
+    expect(ports.wallets.get("alice")?.sequence).toBe(3);
+    expect(callsOf("commit")).toHaveLength(2);
+  });
+
   it("a transaction of another user under the same id is not what they refer to", async () => {
     const bobs = hold(7n, { userId: "bob" });
     await decide(deposit(10n, { userId: "bob" }), bobs, deposit(10n));
-    const capture = captureOf(bobs);
+    const [alices, own] = [captureOf(bobs), captureOf(bobs, { userId: "bob", amountMinor: 2n, final: false })];
 
-    await decide(capture);
-    expect(resultOf(capture)).toBe("hold_closed");
-    expect(heldDollars("bob")).toBe(7n);
+    ports.calls.length = 0;
+
+    await decide(alices, own);
+    expect(callsOf("commit")).toEqual(["commit alice bob"]);
+    expect([alices, own].map(resultOf)).toEqual(["hold_closed", "posted"]);
+    expect(heldDollars("bob")).toBe(5n);
   });
 });
 
