@@ -1,9 +1,9 @@
 import type { Command, CommandOf, CommandType } from "../lib/domain/command.ts";
 import { fold } from "../lib/domain/decide.ts";
 import { emittedBy } from "../lib/domain/emitted.ts";
-import type { WalletStatus } from "../lib/domain/state.ts";
-import { emptyWallet } from "../lib/domain/state.ts";
+import { emptyWallet, type WalletStatus } from "../lib/domain/state.ts";
 import type { Decision, Transaction } from "../lib/domain/transaction.ts";
+import type { InMemoryPorts } from "./inMemoryPorts.ts";
 import { commandWith, stateOf, transactionOf } from "./storeContract.ts";
 
 /** For tests of single movements: commands of alice's, and what they end with. */
@@ -91,6 +91,14 @@ export function decided(commands: readonly Command[], wallet = emptyWallet, earl
     results: decisions.map(resultOf),
     remainderOf: ({ id }: Command) => state.referred.get(id)?.remainder,
   };
+}
+
+/** Decides commands of alice's in a ledger in memory. */
+export function decideIn(ports: InMemoryPorts, ...commands: readonly Command[]): void {
+  const { wallet, transactions } = decided(commands, ports.wallets.get("alice"));
+  for (const transaction of transactions)
+    ports.transactions.set(JSON.stringify(["alice", transaction.id]), transaction);
+  ports.wallets.set("alice", wallet);
 }
 
 function resultOf({ outcome }: Decision) {

@@ -439,11 +439,9 @@ export function describeStoreContract(store: LedgerStore, due: DueIndex): void {
       });
 
       test("lists a hold, newest first, until it closes, and with what captures left", async () => {
-        const holds = [1, 2, 3, 4].map(() => holdOf("lister"));
-        const [first, second, third, fourth] = holds;
-        if (!first || !second || !third || !fourth) throw new Error("There are four holds");
+        const [first, second, third, fourth] = [holdOf("lister"), holdOf("lister"), holdOf("lister"), holdOf("lister")];
         const rejected = { ...holdOf("lister"), amountMinor: 10_000n };
-        await decide(fundsOf("lister"), ...holds, rejected, capture(fourth, undefined, true));
+        await decide(fundsOf("lister"), first, second, third, fourth, rejected, capture(fourth, undefined, true));
         const read = async (limit: number, after?: Position) => {
           const { transactions, end } = await store.readOpenHolds("lister", { limit, after });
           return [transactions.map(({ id, remainder }) => [id, remainder?.remainingMinor]), end?.sequence];
