@@ -1,7 +1,7 @@
 import type { AttributeValue } from "@aws-sdk/client-dynamodb";
 import { unmarshall } from "@aws-sdk/util-dynamodb";
 import { describe, expect, it } from "vitest";
-import { COMMANDS, decided } from "../../testkit/movements.ts";
+import { COMMANDS, decided } from "../../testkit/commands.ts";
 import { commandWith, stateOf, transactionOf } from "../../testkit/storeContract.ts";
 import type { Command } from "../domain/command.ts";
 import { decide, initialRemainder } from "../domain/decide.ts";

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { captureOf, decided, expiryOf, hold, releaseOf, reversalOf } from "../../testkit/movements.ts";
+import { captureOf, decided, expiryOf, hold, releaseOf, reversalOf } from "../../testkit/commands.ts";
 import { commandWith, stateOf, transactionOf } from "../../testkit/storeContract.ts";
 import type { Command, CommandOf } from "./command.ts";
 import { CURRENCIES_MAX, decide, evolve, fold } from "./decide.ts";

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { describe, expect, it } from "vitest";
-import { COMMANDS, decided } from "../../testkit/movements.ts";
+import { COMMANDS, decided } from "../../testkit/commands.ts";
 import { commandWith, stateOf } from "../../testkit/storeContract.ts";
 import type { Command, CommandOf } from "./command.ts";
 import { decide } from "./decide.ts";

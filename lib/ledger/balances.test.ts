@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from "vitest";
+import { DECIDED_AT, decideIn, hold, statusChange } from "../../testkit/commands.ts";
 import { decideAt, timeAt } from "../../testkit/histories.ts";
 import { type InMemoryPorts, inMemoryPorts } from "../../testkit/inMemoryPorts.ts";
-import { DECIDED_AT, decideIn, hold, statusChange } from "../../testkit/movements.ts";
 import { emptyWallet, type Wallet } from "../domain/state.ts";
 import { readBalances } from "./balances.ts";
 

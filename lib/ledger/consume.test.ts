@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, it } from "vitest";
+import { captureOf, credit, deposit, hold, reversalOf, statusChange } from "../../testkit/commands.ts";
 import { timeAt } from "../../testkit/histories.ts";
 import {
   consumeSent,
@@ -7,7 +8,6 @@ import {
   recordOf,
   submissionWith,
 } from "../../testkit/inMemoryPorts.ts";
-import { captureOf, credit, deposit, hold, reversalOf, statusChange } from "../../testkit/movements.ts";
 import { commandWith, transactionOf } from "../../testkit/storeContract.ts";
 import type { Command } from "../domain/command.ts";
 import { MINOR_UNITS_MAX } from "../domain/money.ts";

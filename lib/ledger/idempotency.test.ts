@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { COMMANDS } from "../../testkit/movements.ts";
+import { COMMANDS } from "../../testkit/commands.ts";
 import { commandWith, transactionOf } from "../../testkit/storeContract.ts";
 import type { Command } from "../domain/command.ts";
 import { derivedId } from "../domain/id.ts";

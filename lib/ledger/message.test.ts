@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { COMMANDS } from "../../testkit/movements.ts";
+import { COMMANDS } from "../../testkit/commands.ts";
 import { commandWith } from "../../testkit/storeContract.ts";
 import { ACTORS, type Command, type CommandType } from "../domain/command.ts";
 import { contentHashOf } from "../domain/hash.ts";

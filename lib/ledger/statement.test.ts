@@ -1,8 +1,8 @@
 import fc from "fast-check";
 import { beforeEach, describe, expect, it } from "vitest";
+import { COMMANDS, captureOf, decideIn, deposit, hold } from "../../testkit/commands.ts";
 import { decideAt, timeAt } from "../../testkit/histories.ts";
 import { type InMemoryPorts, inMemoryPorts } from "../../testkit/inMemoryPorts.ts";
-import { COMMANDS, captureOf, decideIn, deposit, hold } from "../../testkit/movements.ts";
 import type { DecidedTransaction } from "../domain/transaction.ts";
 import { TransientError } from "./ports.ts";
 import { readStatement, type Statement, type StatementQuery } from "./statement.ts";

@@ -10,7 +10,7 @@ import {
   releaseOf,
   statusChange,
   withdrawal,
-} from "../../../testkit/movements.ts";
+} from "../../../testkit/commands.ts";
 import { derivedId } from "../id.ts";
 
 const held = hold(7n);

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { credit, DECIDED_AT, decided, deposit, reversalOf, statusChange } from "../../../testkit/movements.ts";
+import { credit, DECIDED_AT, decided, deposit, reversalOf, statusChange } from "../../../testkit/commands.ts";
 import { CURRENCIES_MAX } from "../decide.ts";
 import { derivedId } from "../id.ts";
 import { MINOR_UNITS_MAX } from "../money.ts";

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { decided, deposit, reversalOf, statusChange } from "../../../testkit/movements.ts";
+import { decided, deposit, reversalOf, statusChange } from "../../../testkit/commands.ts";
 
 describe("a deposit", () => {
   it("adds its amount to the balance of its currency and holds nothing", () => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { decided, deposit, hold, statusChange } from "../../../testkit/movements.ts";
+import { decided, deposit, hold, statusChange } from "../../../testkit/commands.ts";
 import { commandWith } from "../../../testkit/storeContract.ts";
 import { MINOR_UNITS_MAX } from "../money.ts";
 

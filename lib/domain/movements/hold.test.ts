@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { decided, deposit, hold, statusChange } from "../../../testkit/movements.ts";
+import { decided, deposit, hold, statusChange } from "../../../testkit/commands.ts";
 
 describe("a hold", () => {
   it("keeps its amount back and leaves the balance as it is", () => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { COMMANDS, decided, EXPIRES_AT } from "../../../testkit/movements.ts";
+import { COMMANDS, decided, EXPIRES_AT } from "../../../testkit/commands.ts";
 import { commandWith } from "../../../testkit/storeContract.ts";
 import { COMMAND_TYPES, type Command, refersToOf } from "../command.ts";
 import { MINOR_UNITS_MAX } from "../money.ts";

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { captureOf, decided, deposit, hold, releaseOf, statusChange } from "../../../testkit/movements.ts";
+import { captureOf, decided, deposit, hold, releaseOf, statusChange } from "../../../testkit/commands.ts";
 
 const held = hold(7n);
 const given = [deposit(10n), held];

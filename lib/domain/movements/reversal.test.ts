@@ -11,7 +11,7 @@ import {
   reversalOf,
   statusChange,
   withdrawal,
-} from "../../../testkit/movements.ts";
+} from "../../../testkit/commands.ts";
 import { commandWith } from "../../../testkit/storeContract.ts";
 import type { Command } from "../command.ts";
 import { derivedId } from "../id.ts";

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { COMMANDS, credit, decided, deposit, hold, statusChange } from "../../../testkit/movements.ts";
+import { COMMANDS, credit, decided, deposit, hold, statusChange } from "../../../testkit/commands.ts";
 import { emptyWallet, WALLET_STATUSES } from "../state.ts";
 
 describe("a status change", () => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { DECIDED_AT, decided, deposit, hold, reversalOf, statusChange } from "../../../testkit/movements.ts";
+import { DECIDED_AT, decided, deposit, hold, reversalOf, statusChange } from "../../../testkit/commands.ts";
 import { commandWith } from "../../../testkit/storeContract.ts";
 import { NO_DETAILS_HASH } from "../hash.ts";
 import { derivedId } from "../id.ts";

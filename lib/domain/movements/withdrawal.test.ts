@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { decided, deposit, hold, statusChange, withdrawal } from "../../../testkit/movements.ts";
+import { decided, deposit, hold, statusChange, withdrawal } from "../../../testkit/commands.ts";
 
 describe("a withdrawal", () => {
   it("takes its amount from the balance of its currency and frees nothing", () => {

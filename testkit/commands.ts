@@ -6,7 +6,7 @@ import type { Decision, Transaction } from "../lib/domain/transaction.ts";
 import type { InMemoryPorts } from "./inMemoryPorts.ts";
 import { commandWith, stateOf, transactionOf } from "./storeContract.ts";
 
-/** For tests of single movements: commands of alice's, and what they end with. */
+/** Commands of alice's, and what they end with. */
 
 export const EXPIRES_AT = "2026-11-30T09:30:00.000Z";
 export const DECIDED_AT = "2026-11-23T09:30:00.250Z";
