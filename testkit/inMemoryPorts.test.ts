@@ -2,4 +2,6 @@ import { describe } from "vitest";
 import { inMemoryPorts } from "./inMemoryPorts.ts";
 import { describeStoreContract } from "./storeContract.ts";
 
-describe("the store in memory", () => describeStoreContract(inMemoryPorts().store));
+const { store, due } = inMemoryPorts();
+
+describe("the store in memory", () => describeStoreContract(store, due));

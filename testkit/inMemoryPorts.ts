@@ -1,7 +1,14 @@
 import { isDeepStrictEqual } from "node:util";
 import type { Currency } from "../lib/domain/currency.ts";
 import { availableOf, emptyWallet, heldOf, type Wallet } from "../lib/domain/state.ts";
-import { type Decision, isDecided, pendingTransaction, statusOf, type Transaction } from "../lib/domain/transaction.ts";
+import {
+  type DecidedTransaction,
+  type Decision,
+  isDecided,
+  pendingTransaction,
+  statusOf,
+  type Transaction,
+} from "../lib/domain/transaction.ts";
 import { consume } from "../lib/ledger/consume.ts";
 import { encodeMessage, type Message } from "../lib/ledger/message.ts";
 import {
@@ -171,6 +178,12 @@ export function inMemoryPorts() {
     due.set(emittedKey, dueAfter(emitted.createdAt));
   }
 
+  const currenciesIn = (transaction: DecidedTransaction) => [
+    transaction.currency,
+    ...(transaction.type === "exchange" ? [transaction.bought.currency] : []),
+    ...transaction.decision.postings.map((posting) => posting.currency),
+  ];
+
   const dueAfter = (time: string) => new Date(Date.parse(time) + DUE_AFTER_MS).toISOString();
 
   const store: LedgerStore = {
@@ -216,7 +229,7 @@ export function inMemoryPorts() {
           .filter(({ decision }) => !after || (decision.sequence - after.sequence) * direction > 0)
           .filter(({ decision }) => decision.decidedAt >= (from ?? "") && decision.decidedAt < (to ?? "~"))
           .filter((transaction) => type === undefined || transaction.type === type)
-          .filter((transaction) => currency === undefined || transaction.currency === currency)
+          .filter((transaction) => currency === undefined || currenciesIn(transaction).includes(currency))
           .filter((transaction) => status === undefined || statusOf(transaction) === status)
           .filter(({ id }) => !hiddenIds.has(id))
           .sort((a, b) => (positionText(a.decision) < positionText(b.decision) ? -direction : direction));

@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { describe, expect, test } from "vitest";
-import type { Command, CommandBase, CommandOf, CommandType } from "../lib/domain/command.ts";
+import { type Command, type CommandBase, type CommandOf, type CommandType, refersToOf } from "../lib/domain/command.ts";
 import { fold } from "../lib/domain/decide.ts";
 import { detailsHashOf } from "../lib/domain/hash.ts";
 import { MINOR_UNITS_MAX } from "../lib/domain/money.ts";
@@ -8,10 +8,12 @@ import { emptyWallet, type State, type Wallet } from "../lib/domain/state.ts";
 import { pendingTransaction as pending, type Transaction, type TransactionOf } from "../lib/domain/transaction.ts";
 import { commitOf as commitOfEntries } from "../lib/ledger/commitBatch.ts";
 import { storedMessage } from "../lib/ledger/message.ts";
-import type { Commit, CommitResult, HistoryQuery, LedgerStore } from "../lib/ledger/ports.ts";
+import type { Commit, CommitResult, Decided, DueIndex, HistoryQuery, LedgerStore } from "../lib/ledger/ports.ts";
+import type { Position } from "../lib/ledger/position.ts";
 
 /** The newest transactions of a history. */
 export const NEWEST: HistoryQuery = { limit: 100, order: "newest first" };
+const EXPIRES_AT = "2026-11-30T09:30:00.000Z";
 const DECIDED_AT = "2026-11-23T09:30:00.000Z";
 
 /** An accepted deposit of alice's, with something changed. */
@@ -20,16 +22,17 @@ export function commandWith(change?: Partial<CommandOf<"deposit">>): CommandOf<"
 export function commandWith<Type extends CommandType>(
   change: { readonly type: Type } & Partial<CommandOf<Type>> & OwnMembers<CommandOf<Type>>,
 ): CommandOf<Type>;
-export function commandWith(change: object = {}): object {
+export function commandWith(change: { readonly type?: CommandType } = {}): object {
+  const { type = "deposit" } = change;
+  const hasNoAmount = type === "release" || type === "expiry";
   return {
-    type: "deposit",
+    type,
     id: `tx_${randomUUID()}`,
     userId: "alice",
     actor: "owner",
     createdAt: DECIDED_AT,
-    currency: "USD",
-    exponent: 2,
-    amountMinor: 100n,
+    ...(type !== "status_change" && { currency: "USD", exponent: 2 }),
+    ...(type !== "status_change" && !hasNoAmount && { amountMinor: 100n }),
     detailsHash: detailsHashOf(NO_DETAILS),
     ...change,
   };
@@ -73,12 +76,24 @@ export function stateOf(wallet: Wallet = emptyWallet, referred: readonly Transac
 
 /** Accepts transactions and commits what was decided on them. */
 function writerOf(store: LedgerStore) {
+  /** Accepts commands of one user and decides them on what is stored now. */
+  async function prepare(...commands: readonly Command[]): Promise<Commit> {
+    const transactions = commands.map((command) => transactionOf(command));
+    for (const transaction of transactions) await store.putPending(transaction);
+    const userId = commands[0]?.userId ?? "";
+    const ids = new Set(commands.flatMap((command) => refersToOf(command) ?? []));
+    const referred = await store.findTransactions([...ids].map((id) => ({ userId, id })));
+    return commitOf(userId, await store.readWallet(userId), transactions, DECIDED_AT, referred);
+  }
+
   return {
     async accepted(...given: Parameters<typeof pendingTransaction>) {
       const transaction = pendingTransaction(...given);
       expect(await store.putPending(transaction)).toBeUndefined();
       return transaction;
     },
+    prepare,
+    decide: async (...commands: readonly Command[]) => store.commit([await prepare(...commands)]),
     commit(...given: Parameters<typeof commitOf>): Promise<CommitResult> {
       return store.commit([commitOf(...given)]);
     },
@@ -86,8 +101,9 @@ function writerOf(store: LedgerStore) {
 }
 
 /** What every {@link LedgerStore} must do, the one in memory too, which the unit tests rely on. */
-export function describeStoreContract(store: LedgerStore): void {
-  const { accepted, commit } = writerOf(store);
+export function describeStoreContract(store: LedgerStore, due: DueIndex): void {
+  const { accepted, prepare, decide, commit } = writerOf(store);
+  const stored = ({ userId, id }: Command) => store.findTransaction(userId, id);
 
   describe("the store's contract", () => {
     test("keeps the first transaction with an id and returns it to the second", async () => {
@@ -243,5 +259,245 @@ export function describeStoreContract(store: LedgerStore): void {
       expect(await read({ ...period, after: { decidedAt: first, sequence: 1 } })).toEqual([2]);
       expect(await read({ ...period, order: "newest first", after: { decidedAt: last, sequence: 9 } })).toEqual([2]);
     });
+
+    test("finds transactions of several users, pending or decided, and leaves out those that do not exist", async () => {
+      const one = await accepted("finder", "deposit", 100n);
+      const other = await accepted("finder-2", "deposit", 100n);
+      await commit("finder-2", undefined, [other]);
+      const unknown = Array.from({ length: 120 }, () => ({ userId: "finder", id: `tx_${randomUUID()}` }));
+      // One user's id is not another's.
+      const keys = [...unknown, { userId: "finder", id: other.id }, other, one];
+      const found = await store.findTransactions(keys);
+      expect(found.toSorted((a, b) => (a.userId < b.userId ? -1 : 1))).toEqual([one, await stored(other)]);
+      expect(await store.findTransactions([])).toEqual([]);
+    });
+
+    describe("of a decision that emits a credit", () => {
+      const transferOf = (userId: string) => commandWith({ type: "transfer", userId, to: `${userId}-2` });
+      const emittedOf = ({ decided }: Commit) => decided[0]?.emitted ?? commandWith();
+
+      test("puts the credit as pending in the same write, due a minute after the decision until it is decided", async () => {
+        await decide(commandWith({ userId: "payer" }));
+        const write = await prepare(transferOf("payer"));
+        const credit = emittedOf(write);
+        expect(await store.commit([write])).toEqual({ kind: "committed" });
+        expect(await stored(credit)).toEqual(pending(credit));
+        expect(await isDueBefore(credit, "2026-11-23T09:31:00.000Z")).toBe(false);
+        expect(await isDueBefore(credit, "2026-11-23T09:31:00.001Z")).toBe(true);
+
+        expect(await commit("payer-2", undefined, [pending(credit)])).toEqual({ kind: "committed" });
+        expect(await store.readWallet("payer-2")).toMatchObject({ available: new Map([["USD", 100n]]) });
+        expect(await isDueBefore(credit, "9999")).toBe(false);
+      });
+
+      test.each([
+        ["the wallet is not as read", "conflict", (write: Commit) => ({ ...write, before: undefined })],
+        [
+          "the balance does not cover the debit",
+          "conflict",
+          (write: Commit) => ({ ...write, requiredAvailableMinor: new Map([["USD", 101n]]) }),
+        ],
+        [
+          "a transaction beside it was not accepted",
+          "precondition_failed",
+          (write: Commit) => ({ ...write, decided: write.decided.flatMap((each) => [each, notAccepted(each)]) }),
+        ],
+      ])("puts nothing if %s", async (what, kind, change) => {
+        const userId = `broke ${what}`;
+        await decide(commandWith({ userId }));
+        const write = await prepare(transferOf(userId));
+        expect(await store.commit([change(write)])).toMatchObject({ kind });
+        expect(await stored(emittedOf(write))).toBeUndefined();
+        expect(await store.readWallet(userId)).toMatchObject({ sequence: 1, available: new Map([["USD", 100n]]) });
+      });
+
+      test("reports a conflict and writes nothing if the credit's id is taken", async () => {
+        await decide(commandWith({ userId: "robbed" }));
+        const write = await prepare(transferOf("robbed"));
+        const credit = emittedOf(write);
+        const taken = transactionOf(commandWith({ userId: credit.userId, id: credit.id, amountMinor: 1n }));
+        await store.putPending(taken);
+        expect(await store.commit([write])).toMatchObject({ kind: "conflict" });
+        expect(await stored(credit)).toEqual(taken);
+        expect(await store.readWallet("robbed")).toMatchObject({ sequence: 1 });
+      });
+
+      test("puts no second credit for a decided transaction", async () => {
+        await decide(commandWith({ userId: "twice" }));
+        const transfer = transferOf("twice");
+        const write = await prepare(transfer);
+        await store.commit([write]);
+        await commit("twice-2", undefined, [pending(emittedOf(write))]);
+        expect(await store.commit([await prepare(transfer)])).toMatchObject({ alreadyDecided: new Set([transfer.id]) });
+        expect(await stored(emittedOf(write))).toMatchObject({ decision: { outcome: { status: "posted" } } });
+      });
+
+      function notAccepted({ message, ...each }: Decided): Decided {
+        const transaction = pendingTransaction(message.command.userId, "deposit", 1n);
+        return { ...each, message: storedMessage(transaction, "request-1"), emitted: undefined };
+      }
+    });
+
+    describe("of a transaction that others refer to", () => {
+      const holdOf = (userId: string) => commandWith({ type: "hold", userId, expiresAt: EXPIRES_AT });
+      const capture = ({ userId, id }: Command, amountMinor: bigint | undefined, final: boolean) =>
+        commandWith({ type: "capture", userId, refersTo: id, amountMinor, final });
+      const reversal = ({ userId, id }: Command, amountMinor: bigint) =>
+        commandWith({ type: "reversal", userId, refersTo: id, amountMinor });
+      const fundsOf = (userId: string) => commandWith({ userId, amountMinor: 1000n });
+
+      test("writes what all decisions of a write leave of it, decided before or in the same write", async () => {
+        const [funds, first, second] = [fundsOf("holder"), holdOf("holder"), holdOf("holder")];
+        await decide(funds, first);
+        await decide(capture(first, 10n, false), second, capture(first, 20n, false), capture(second, 40n, false));
+        expect((await stored(first))?.remainder).toEqual({ remainingMinor: 70n, holdStatus: "open" });
+        expect((await stored(second))?.remainder).toEqual({ remainingMinor: 60n, holdStatus: "open" });
+        const wallet = await store.readWallet("holder");
+        expect(wallet).toMatchObject({ available: new Map([["USD", 800n]]), held: new Map([["USD", 130n]]) });
+
+        await decide(
+          capture(first, undefined, true),
+          commandWith({ type: "release", userId: "holder", refersTo: second.id }),
+        );
+        expect((await stored(first))?.remainder).toEqual({ remainingMinor: 0n, holdStatus: "captured" });
+        expect((await stored(second))?.remainder).toEqual({ remainingMinor: 0n, holdStatus: "released" });
+        expect(await store.readWallet("holder")).toMatchObject({
+          available: new Map([["USD", 860n]]),
+          held: new Map(),
+        });
+      });
+
+      test.each<[string, (hold: Command) => readonly Command[], (hold: Command) => Command]>([
+        ["untouched and is partly captured", () => [], (hold) => capture(hold, 10n, false)],
+        [
+          "partly captured and is captured further",
+          (hold) => [capture(hold, 5n, false)],
+          (hold) => capture(hold, 10n, false),
+        ],
+        ["untouched and is captured as a whole", () => [], (hold) => capture(hold, undefined, true)],
+        [
+          "partly captured and is captured as a whole",
+          (hold) => [capture(hold, 5n, false)],
+          (hold) => capture(hold, 10n, true),
+        ],
+      ])("reports a conflict and writes nothing if it was read as %s", async (what, before, meanwhile) => {
+        const userId = `reread ${what}`;
+        const hold = holdOf(userId);
+        // Another hold keeps back enough that only the condition of the first one can fail.
+        await decide(fundsOf(userId), hold, holdOf(userId), ...before(hold));
+        const late = capture(hold, 20n, false);
+        const stale = await prepare(late);
+        expect(await decide(meanwhile(hold))).toEqual({ kind: "committed" });
+        const [left, wallet] = [(await stored(hold))?.remainder, await store.readWallet(userId)];
+
+        const write = { ...(await prepare(late)), referred: stale.referred };
+        expect(write.referred).toHaveLength(1);
+        expect(await store.commit([write])).toMatchObject({ kind: "conflict" });
+        expect((await stored(hold))?.remainder).toEqual(left);
+        expect(await store.readWallet(userId)).toEqual(wallet);
+        expect((await stored(late))?.decision).toBeUndefined();
+      });
+
+      test("reports a conflict if the stored held balance does not cover what is freed", async () => {
+        const hold = holdOf("uncovered");
+        await decide(fundsOf("uncovered"), hold);
+        const write = await prepare(capture(hold, undefined, true));
+        const requiredHeldMinor = new Map([["USD", 101n]]);
+        expect(await store.commit([{ ...write, requiredHeldMinor }])).toMatchObject({ kind: "conflict" });
+        expect(await store.commit([write])).toEqual({ kind: "committed" });
+      });
+
+      test("reports a conflict if reversals took of an original since it was read, also if a return restored it", async () => {
+        const original = commandWith({
+          type: "credit",
+          userId: "refunder",
+          source: { type: "transfer", userId: "refunded", transactionId: "tx_transfer" },
+        });
+        const back = (amountMinor: bigint) =>
+          commandWith({
+            type: "credit",
+            userId: "refunder",
+            amountMinor,
+            source: { type: "return", userId: "refunded", transactionId: "tx_refund" },
+            refersTo: original.id,
+          });
+        await decide(original);
+        const whole = await stored(original);
+        const late = reversal(original, 100n);
+        const stale = await prepare(late);
+        await decide(reversal(original, 60n));
+        expect((await stored(original))?.remainder?.remainingMinor).toBe(40n);
+        const write = { ...(await prepare(late)), referred: stale.referred };
+        expect(await store.commit([write])).toMatchObject({ kind: "conflict" });
+
+        await decide(back(50n));
+        expect((await stored(original))?.remainder?.remainingMinor).toBe(90n);
+        await decide(back(10n));
+        expect(await stored(original)).toEqual(whole);
+        expect(await decide(late)).toEqual({ kind: "committed" });
+        expect((await stored(original))?.remainder?.remainingMinor).toBe(0n);
+      });
+
+      test("lists a hold, newest first, until it closes, and with what captures left", async () => {
+        const [first, second, third, fourth] = [holdOf("lister"), holdOf("lister"), holdOf("lister"), holdOf("lister")];
+        const rejected = { ...holdOf("lister"), amountMinor: 10_000n };
+        await decide(fundsOf("lister"), first, second, third, fourth, rejected, capture(fourth, undefined, true));
+        const read = async (limit: number, after?: Position) => {
+          const { transactions, end } = await store.readOpenHolds("lister", { limit, after });
+          return [transactions.map(({ id, remainder }) => [id, remainder?.remainingMinor]), end?.sequence];
+        };
+        const all = [third, second, first].map(({ id }) => [id, 100n]);
+        expect(await read(100)).toEqual([all, undefined]);
+        expect(await read(3)).toEqual([all, undefined]);
+        expect(await read(2)).toEqual([all.slice(0, 2), 3]);
+        expect(await read(2, { decidedAt: DECIDED_AT, sequence: 3 })).toEqual([all.slice(2), undefined]);
+
+        await decide(capture(third, 30n, false));
+        await decide(commandWith({ type: "release", userId: "lister", refersTo: second.id }));
+        expect(await read(100)).toEqual([[[third.id, 70n], all[2]], undefined]);
+        await decide(capture(third, 20n, true), commandWith({ type: "expiry", userId: "lister", refersTo: first.id }));
+        expect(await read(100)).toEqual([[], undefined]);
+      });
+
+      test("makes a hold due a minute after it expires, until it closes", async () => {
+        const [hold, captured] = [holdOf("late"), holdOf("late")];
+        await decide(fundsOf("late"), hold, captured, capture(captured, undefined, true));
+        const [atDue, afterDue] = ["2026-11-30T09:31:00.000Z", "2026-11-30T09:31:00.001Z"];
+        expect([await isDueBefore(hold, atDue), await isDueBefore(hold, afterDue)]).toEqual([false, true]);
+        expect(await isDueBefore(captured, "9999")).toBe(false);
+
+        await decide(capture(hold, 10n, false));
+        expect([await isDueBefore(hold, atDue), await isDueBefore(hold, afterDue)]).toEqual([false, true]);
+        await due.postpone(hold, afterDue);
+        expect(await isDueBefore(hold, afterDue)).toBe(false);
+
+        await decide(commandWith({ type: "expiry", userId: "late", refersTo: hold.id }));
+        await due.postpone(hold, atDue);
+        expect(await isDueBefore(hold, "9999")).toBe(false);
+      });
+    });
+
+    test("finds an exchange and its reversal by both currencies, and by no other", async () => {
+      const userId = "trader";
+      const exchange = commandWith({
+        type: "exchange",
+        userId,
+        bought: { currency: "JPY", exponent: 0, amountMinor: 5n },
+      });
+      await decide(commandWith({ userId }), exchange);
+      await decide(commandWith({ type: "reversal", userId, refersTo: exchange.id, amountMinor: undefined }));
+      const read = async (currency: string) => {
+        const { transactions } = await store.readHistory(userId, { ...NEWEST, currency });
+        return transactions.map(({ type }) => type);
+      };
+      expect(await read("USD")).toEqual(["reversal", "exchange", "deposit"]);
+      expect(await read("JPY")).toEqual(["reversal", "exchange"]);
+      expect(await read("EUR")).toEqual([]);
+    });
+
+    async function isDueBefore({ id }: Command, time: string): Promise<boolean> {
+      for await (const key of due.dueBefore(time)) if (key.id === id) return true;
+      return false;
+    }
   });
 }

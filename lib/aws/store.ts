@@ -428,7 +428,8 @@ async function readOpenHolds(
 function filtersOf({ type, currency, status }: HistoryQuery) {
   return Object.entries({ type, currency, status }).flatMap(([name, value]) => {
     const equals = `#${name} = :${name}`;
-    const term = name === "currency" ? `(${equals} OR bought.${equals})` : equals;
+    // An exchange has two currencies, and its reversal has the second one only in its changes.
+    const term = name === "currency" ? `(${equals} OR bought.${equals} OR changes[1].${equals})` : equals;
     return value ? [{ name, value, term }] : [];
   });
 }

@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, it } from "vitest";
+import { DECIDED_AT, decideIn, hold, statusChange } from "../../testkit/commands.ts";
 import { decideAt, timeAt } from "../../testkit/histories.ts";
 import { type InMemoryPorts, inMemoryPorts } from "../../testkit/inMemoryPorts.ts";
 import { emptyWallet, type Wallet } from "../domain/state.ts";
@@ -59,6 +60,25 @@ describe("the balances now", () => {
       balances: ["EUR 0", "JPY 0", "USD 1234"],
       unknownCurrencies: ["DOGE"],
     });
+  });
+});
+
+describe("the status of the wallet", () => {
+  it("is active for a user without a wallet", async () => {
+    expect(await readBalances("alice", undefined, ports)).toMatchObject({ status: "active" });
+  });
+
+  it("is that of the last decision, now and as of a moment", async () => {
+    decideAt(ports, [100, "+5 USD"]);
+    decideIn(ports, hold(2n), statusChange("frozen"));
+    decideAt(ports, [300, "+1 USD"]);
+    const at = async (moment?: string) => {
+      const { status, balances } = await readBalances("alice", moment, ports);
+      return [status, balances.find(({ currency }) => currency.code === "USD")?.heldMinor];
+    };
+    expect(await at()).toEqual(["frozen", 2n]);
+    expect(await at(DECIDED_AT)).toEqual(["frozen", 2n]);
+    expect(await at(timeAt(100))).toEqual(["active", 0n]);
   });
 });
 

@@ -1,9 +1,19 @@
 import { beforeEach, describe, expect, it } from "vitest";
+import { captureOf, credit, deposit, hold, reversalOf, statusChange } from "../../testkit/commands.ts";
 import { timeAt } from "../../testkit/histories.ts";
-import { type InMemoryPorts, inMemoryPorts, recordOf, submissionWith } from "../../testkit/inMemoryPorts.ts";
+import {
+  consumeSent,
+  type InMemoryPorts,
+  inMemoryPorts,
+  recordOf,
+  submissionWith,
+} from "../../testkit/inMemoryPorts.ts";
+import { commandWith, transactionOf } from "../../testkit/storeContract.ts";
+import type { Command } from "../domain/command.ts";
 import { MINOR_UNITS_MAX } from "../domain/money.ts";
 import { emptyWallet, type Wallet } from "../domain/state.ts";
 import { consume } from "./consume.ts";
+import { messageOf } from "./message.ts";
 import { type DeadLetterReason, type QueueRecord, TransientError, UnsupportedMessage } from "./ports.ts";
 import { submit } from "./submit.ts";
 
@@ -512,6 +522,279 @@ describe("a message of another version or type", () => {
     expect(ports.deadLetters).toEqual([]);
     expect(yen("alice")).toBe(10n);
     expect(yen("bob")).toBe(1n);
+  });
+});
+
+/** Accepts commands of any type, and returns their records of the queue. */
+async function accepted(...given: readonly Command[]): Promise<QueueRecord[]> {
+  for (const command of given) await ports.store.putPending(transactionOf(command));
+  return given.map((command) => recordOf(messageOf(command, "request-1"), command.id));
+}
+
+/** Decides commands of any type, in one batch. */
+async function decide(...given: readonly Command[]): Promise<void> {
+  expect(await consume(await accepted(...given), ports)).toEqual([]);
+}
+
+const stored = ({ userId, id }: Pick<Command, "userId" | "id">) => ports.transactions.get(JSON.stringify([userId, id]));
+const resultOf = (command: Command) => {
+  const { outcome } = stored(command)?.decision ?? {};
+  return outcome?.status === "rejected" ? outcome.code : (outcome?.status ?? "pending");
+};
+const dollars = (userId: string) => ports.wallets.get(userId)?.available.get("USD") ?? 0n;
+const heldDollars = (userId: string) => ports.wallets.get(userId)?.held.get("USD") ?? 0n;
+const transfer = (userId: string, to: string, amountMinor: bigint) =>
+  commandWith({ type: "transfer", userId, to, amountMinor });
+const credits = () => [...ports.transactions.values()].filter(({ type }) => type === "credit");
+async function due(): Promise<string[]> {
+  const ids: string[] = [];
+  for await (const { id } of ports.due.dueBefore("9999")) ids.push(id);
+  return ids;
+}
+
+describe("movements that refer to others", () => {
+  const held = hold(7n);
+
+  it("a hold and its capture in one batch take one read of what they refer to, and one write", async () => {
+    const capture = captureOf(held);
+    const records = await accepted(deposit(10n), held, capture);
+    ports.calls.length = 0;
+
+    expect(await consume(records, ports)).toEqual([]);
+    expect(ports.calls).toEqual(["readWallets alice", "findTransactions alice", "commit alice"]);
+    expect(resultOf(capture)).toBe("posted");
+    expect(stored(held)?.remainder).toEqual({ remainingMinor: 0n, holdStatus: "captured" });
+    expect([dollars("alice"), heldDollars("alice")]).toEqual([3n, 0n]);
+    expect(await due()).toEqual([]);
+  });
+
+  it.each([
+    ["final ones: the second is rejected", {}, ["posted", "hold_closed"], [3n, 0n, 0n]],
+    ["parts: both are posted", { amountMinor: 2n, final: false }, ["posted", "posted"], [3n, 3n, 3n]],
+    ["parts that exceed it", { amountMinor: 5n, final: false }, ["posted", "capture_exceeds_hold"], [3n, 2n, 2n]],
+  ] as const)("two captures of one hold in one batch, %s", async (_what, change, results, balances) => {
+    await decide(deposit(10n), held);
+    const [first, second] = [captureOf(held, change), captureOf(held, change)];
+
+    await decide(first, second);
+    expect([first, second].map(resultOf)).toEqual(results);
+    const remainingMinor = stored(held)?.remainder?.remainingMinor;
+    expect([dollars("alice"), heldDollars("alice"), remainingMinor]).toEqual(balances);
+  });
+
+  it("a capture whose hold another writer changes before the write is decided again on what it has left", async () => {
+    await decide(deposit(10n), held);
+    const capture = captureOf(held, { amountMinor: 5n });
+    const act = () => {
+      const before = stored(held);
+      const remainder = { remainingMinor: 4n, holdStatus: "open" } as const;
+      if (before) ports.transactions.set(JSON.stringify(["alice", held.id]), { ...before, remainder });
+    };
+    ports.intervene({ operation: "commit", at: "before", act });
+
+    await decide(capture);
+    expect(resultOf(capture)).toBe("capture_exceeds_hold");
+    expect(ports.observed.retryCauses).toEqual(["conflict"]);
+    expect(stored(held)?.remainder?.remainingMinor).toBe(4n);
+  });
+
+  it("a capture whose hold another writer decides between the reads is decided again", async () => {
+    await decide(deposit(10n));
+    const [heldRecord = malformed("alice"), captureRecord = malformed("alice")] = await accepted(held, captureOf(held));
+    let interleaved: Promise<string[]> | undefined;
+    const act = () => {
+      interleaved = consume([heldRecord], ports);
+    };
+    ports.intervene({ operation: "readWallets", at: "after", act });
+
+    expect(await consume([captureRecord], ports)).toEqual([]);
+    expect(await interleaved).toEqual([]);
+    expect(stored(held)?.remainder).toEqual({ remainingMinor: 0n, holdStatus: "captured" });
+    expect(ports.wallets.get("alice")?.sequence).toBe(3);
+    expect(ports.observed.retryCauses).toEqual(["conflict"]);
+  });
+
+  it("a hold that is delivered again with a new capture of it is not decided again", async () => {
+    await decide(deposit(100n), held);
+    const records = await accepted(captureOf(held, { amountMinor: 2n, final: false }));
+    const again = recordOf(messageOf(held, "request-1"), "record-again");
+    ports.calls.length = 0;
+
+    expect(await consume([again, ...records], ports)).toEqual([]);
+    expect(stored(held)?.remainder).toEqual({ remainingMinor: 5n, holdStatus: "open" });
+    expect(ports.wallets.get("alice")?.sequence).toBe(3);
+    expect(callsOf("commit")).toHaveLength(2);
+  });
+
+  it("a transaction of another user under the same id is not what they refer to", async () => {
+    const bobs = hold(7n, { userId: "bob" });
+    await decide(deposit(10n, { userId: "bob" }), bobs, deposit(10n));
+    const [alices, own] = [captureOf(bobs), captureOf(bobs, { userId: "bob", amountMinor: 2n, final: false })];
+
+    ports.calls.length = 0;
+
+    await decide(alices, own);
+    expect(callsOf("commit")).toEqual(["commit alice bob"]);
+    expect([alices, own].map(resultOf)).toEqual(["hold_closed", "posted"]);
+    expect(heldDollars("bob")).toBe(5n);
+  });
+});
+
+describe("movements that send money to another wallet", () => {
+  it("a chain of transfers through five users in one batch takes one write, and every credit arrives once", async () => {
+    const users = ["alice", "bob", "carol", "dave", "erin"];
+    await decide(...users.map((userId) => deposit(10n, { userId })));
+    const transfers = users.map((userId, index) => transfer(userId, users[(index + 1) % 5] ?? "", BigInt(index + 1)));
+    const records = await accepted(...transfers);
+    ports.calls.length = 0;
+
+    expect(await consume(records, ports)).toEqual([]);
+    const all = users.join(" ");
+    expect(ports.calls.slice(0, 2)).toEqual([`readWallets ${all}`, `commit ${all}`]);
+    expect(callsOf("commit")).toHaveLength(1);
+    expect(users.map(dollars)).toEqual([9n, 8n, 7n, 6n, 5n]);
+    expect(credits().map(({ userId, amountMinor }) => [userId, amountMinor])).toEqual([
+      ["bob", 1n],
+      ["carol", 2n],
+      ["dave", 3n],
+      ["erin", 4n],
+      ["alice", 5n],
+    ]);
+
+    await consumeSent(ports);
+    expect(users.map(dollars)).toEqual([14n, 9n, 9n, 9n, 9n]);
+    expect(await consume(records, ports)).toEqual([]);
+    expect(ports.sent).toEqual([]);
+    expect(credits()).toHaveLength(5);
+    expect(await due()).toEqual([]);
+  });
+
+  it("a chain of which each user passes on what arrives in the same batch moves all the money", async () => {
+    const users = ["alice", "bob", "carol", "dave", "erin"];
+    await decide(deposit(10n));
+    for (const [index, to] of users.slice(1).entries()) {
+      const arrived = ports.sent.splice(0).map((message, at) => recordOf(message, `credit-${at}`));
+      const onward = await accepted(transfer(users[index] ?? "", to, 10n));
+      expect(await consume([...arrived, ...onward], ports)).toEqual([]);
+    }
+    await consumeSent(ports);
+    expect(users.map(dollars)).toEqual([0n, 0n, 0n, 0n, 10n]);
+  });
+
+  it("a transfer to a user of the same batch waits for its credit", async () => {
+    await decide(deposit(10n));
+    const [first, onward] = [transfer("alice", "bob", 10n), transfer("bob", "carol", 10n)];
+
+    await decide(first, onward);
+    expect([first, onward].map(resultOf)).toEqual(["posted", "insufficient_funds"]);
+  });
+
+  it.each([
+    ["before it has an effect", "before", []],
+    ["without a response", "after", [expect.objectContaining({ requestId: "request-1" })]],
+  ] as const)("a send of the credit that fails %s does not fail the sender's record", async (_when, at, sent) => {
+    await decide(deposit(10n));
+    ports.fail("send", at, { userId: "bob" });
+    const command = transfer("alice", "bob", 4n);
+
+    await decide(command);
+    const ids = credits().map(({ id }) => id);
+    expect(ids).toHaveLength(1);
+    expect(ports.observed.unsent).toEqual(ids);
+    expect(ports.sent).toEqual(sent);
+    expect(ports.observed.failed).toEqual([]);
+    expect(dollars("alice")).toBe(6n);
+    expect(await due()).toEqual(ids);
+  });
+
+  it("a send that fails because of a bug does not fail the record either, nor the other credits", async () => {
+    await decide(deposit(10n));
+    ports.fail("send", "before", { userId: "bob", ...BUG });
+
+    await decide(transfer("alice", "bob", 4n), transfer("alice", "carol", 4n));
+    expect(ports.observed.unsent).toHaveLength(1);
+    expect(ports.sent.map(({ command }) => command.userId)).toEqual(["carol"]);
+  });
+
+  it("a write that fails leaves neither debit nor credit, and its next delivery makes both once", async () => {
+    await decide(deposit(10n));
+    const records = await accepted(transfer("alice", "bob", 4n));
+    ports.fail("commit", "before", { times: 6 });
+
+    expect(await consume(records, ports)).toEqual(records.map(({ recordId }) => recordId));
+    expect([dollars("alice"), credits(), ports.sent, await due()]).toEqual([10n, [], [], []]);
+
+    expect(await consume(records, ports)).toEqual([]);
+    expect([dollars("alice"), credits().length, ports.sent.length]).toEqual([6n, 1, 1]);
+  });
+
+  it("a write whose response is lost makes both once, and leaves the credit to the sweep", async () => {
+    await decide(deposit(10n));
+    ports.fail("commit", "after");
+
+    await decide(transfer("alice", "bob", 4n));
+    expect([dollars("alice"), credits().length, ports.sent.length]).toEqual([6n, 1, 0]);
+    expect(await due()).toEqual(credits().map(({ id }) => id));
+  });
+
+  it("a receiver whose data can't be read does not affect the sender", async () => {
+    await decide(deposit(10n));
+    const command = transfer("alice", "bob", 4n);
+    ports.fail("readWallets", "before", { userId: "bob", times: 100 });
+
+    await decide(command);
+    expect(resultOf(command)).toBe("posted");
+    await expect(consumeSent(ports)).rejects.toThrow();
+    expect(credits().map(resultOf)).toEqual(["pending"]);
+  });
+
+  it("a credit that the receiver rejects returns to the sender, also if the sender's wallet is closed then", async () => {
+    await decide(deposit(10n), commandWith({ type: "status_change", userId: "bob", newStatus: "closed" }));
+    await decide(transfer("alice", "bob", 10n));
+    await decide(statusChange("closed"));
+    await consumeSent(ports);
+    await consumeSent(ports);
+
+    expect(credits().map((each) => [each.userId, resultOf(each)])).toEqual([
+      ["bob", "wallet_closed"],
+      ["alice", "posted"],
+    ]);
+    expect([dollars("alice"), dollars("bob"), ports.wallets.get("alice")?.status]).toEqual([10n, 0n, "closed"]);
+    expect([ports.sent, await due()]).toEqual([[], []]);
+  });
+
+  it("a refund whose credit is rejected restores what remains of the refunded credit", async () => {
+    await decide(deposit(10n, { userId: "bob" }), transfer("bob", "alice", 10n));
+    await consumeSent(ports);
+    const [original = deposit(1n)] = credits();
+    await decide(commandWith({ type: "status_change", userId: "bob", newStatus: "closed" }));
+    await decide(reversalOf(original, { to: "bob", amountMinor: 8n }));
+    expect(stored(original)?.remainder?.remainingMinor).toBe(2n);
+
+    await consumeSent(ports);
+    await consumeSent(ports);
+    expect(stored(original)?.remainder?.remainingMinor).toBe(10n);
+    expect([dollars("alice"), dollars("bob")]).toEqual([10n, 0n]);
+  });
+
+  it("a credit that no decision emitted is dead-lettered and moves nothing", async () => {
+    const forgery = credit(5n, "transfer");
+    const record = recordOf(messageOf(forgery, "request-1"), "record-forged");
+
+    expect(await consume([record], ports)).toEqual([]);
+    expect(deadLetters()).toEqual([["record-forged", "unknown_transaction"]]);
+    expect(ports.wallets.size).toBe(0);
+  });
+
+  it("a credit with another amount than was emitted is dead-lettered, and the emitted one is decided", async () => {
+    await decide(deposit(10n), transfer("alice", "bob", 4n));
+    const [emitted] = ports.sent.splice(0).map((message) => recordOf(message, "record-credit"));
+    if (!emitted) throw new Error("No credit was sent");
+
+    const poison = forged(emitted, { amountMinor: "400" });
+    expect(await consume([poison, emitted], ports)).toEqual([]);
+    expect(deadLetters()).toEqual([[poison.recordId, "content_mismatch"]]);
+    expect(dollars("bob")).toBe(4n);
   });
 });
 

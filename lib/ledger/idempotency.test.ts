@@ -1,5 +1,9 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { COMMANDS } from "../../testkit/commands.ts";
+import { commandWith, transactionOf } from "../../testkit/storeContract.ts";
+import type { Command } from "../domain/command.ts";
+import { derivedId } from "../domain/id.ts";
 import { isReplayOf, transactionId } from "./idempotency.ts";
 
 describe("transactionId", () => {
@@ -35,14 +39,41 @@ describe("transactionId", () => {
   });
 });
 
+describe("the transactionId of a counterparty's command", () => {
+  it("is that of no command of the owner, of another caller or of another key", () => {
+    const own = transactionId("alice", "key", "bob");
+    const others = [
+      transactionId("alice", "key"),
+      transactionId("alice", "bob"),
+      transactionId("bob", "key"),
+      transactionId("alice", "key", "carol"),
+      transactionId("alice", "other", "bob"),
+      transactionId("bob", "key", "alice"),
+    ];
+    expect(others).not.toContain(own);
+  });
+});
+
+describe("the id of a derived command", () => {
+  it("is that of no client's key, and another for each type, user and transaction", () => {
+    const ids = new Set([
+      ...(["credit", "return", "expiry"] as const).map((type) => derivedId(type, "alice", "tx_1")),
+      derivedId("credit", "bob", "tx_1"),
+      derivedId("credit", "alice", "tx_2"),
+      transactionId("credit", "alice", "tx_1"),
+      transactionId("alice", "tx_1", "credit"),
+      transactionId("alice", "tx_1"),
+    ]);
+    expect(ids.size).toBe(8);
+  });
+});
+
 describe("isReplayOf", () => {
   const content = {
-    type: "deposit",
-    currency: "USD",
-    amountMinor: 1234n,
+    ...transactionOf(commandWith()),
     reference: "invoice 1",
     metadata: { a: "1", b: "2" },
-  } as const;
+  };
 
   it("is true for the same content, in whatever order the metadata are", () => {
     expect(isReplayOf(content, { ...content, metadata: { b: "2", a: "1" } })).toBe(true);
@@ -55,7 +86,7 @@ describe("isReplayOf", () => {
   it.each([
     ["type", { type: "withdrawal" }],
     ["currency", { currency: "EUR" }],
-    ["amount", { amountMinor: 1235n }],
+    ["amount", { amountMinor: 101n }],
     ["reference", { reference: "invoice 2" }],
     ["missing reference", { reference: undefined }],
     ["metadata value", { metadata: { a: "1", b: "3" } }],
@@ -67,13 +98,32 @@ describe("isReplayOf", () => {
     expect(isReplayOf(content, { ...content, ...change })).toBe(false);
   });
 
+  const { hold, capture, exchange, reversal, release, status_change, transfer } = COMMANDS;
+  it.each<[string, Command, object]>([
+    ["receiver of a transfer", transfer, { to: "carol" }],
+    ["receiver of a hold", hold, { to: undefined }],
+    ["time of expiry", hold, { expiresAt: "2026-12-01T09:30:00.000Z" }],
+    ["hold to capture", capture, { refersTo: "tx_other" }],
+    ["end of the hold", capture, { final: true }],
+    ["amount, which is all that remains", capture, { amountMinor: undefined }],
+    ["hold to release", release, { refersTo: "tx_other" }],
+    ["bought amount", exchange, { bought: { currency: "JPY", exponent: 0, amountMinor: 151n } }],
+    ["bought currency", exchange, { bought: { currency: "XOF", exponent: 0, amountMinor: 150n } }],
+    ["original", reversal, { refersTo: "tx_other" }],
+    ["status", status_change, { newStatus: "closed" }],
+  ])("is false for another %s, and true for the same", (_field, command, change) => {
+    const stored = transactionOf(command);
+    expect(isReplayOf(stored, { ...stored, id: "tx_later" })).toBe(true);
+    expect(isReplayOf(stored, { ...stored, ...change })).toBe(false);
+  });
+
   it('is false for an absent reference and the reference "null"', () => {
     expect(isReplayOf({ ...content, reference: undefined }, { ...content, reference: "null" })).toBe(false);
   });
 
   it("is true whatever differs only from request to request: salt, time, actor", () => {
-    const stored = { ...content, salt: "a", createdAt: "2026-11-23T09:30:00.000Z", actor: "owner" };
-    const candidate = { ...content, salt: "b", createdAt: "2026-11-24T09:30:00.000Z", actor: "admin" };
+    const stored = { ...content, salt: "a", createdAt: "2026-11-23T09:30:00.000Z", actor: "owner" as const };
+    const candidate = { ...content, salt: "b", createdAt: "2026-11-24T09:30:00.000Z", actor: "admin" as const };
     expect(isReplayOf(stored, candidate)).toBe(true);
   });
 });

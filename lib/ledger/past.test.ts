@@ -34,11 +34,11 @@ describe("a wallet as of a moment", () => {
     expect(await readAt(milliseconds)).toEqual(expected);
   });
 
-  it("has the time, the hash and all balances of that decision", async () => {
+  it("has the status, the time, the hash and all balances of that decision", async () => {
     const [first] = decideAt(ports, [1000, "+5 USD"], [2000, "+2 EUR"]);
     const { wallet } = await readAsOf("alice", timeAt(1999), ports);
     const { sequence, available, held, decidedAt, hash } = first?.decision ?? {};
-    expect(wallet).toEqual({ sequence, available, held, decidedAt, hash });
+    expect(wallet).toEqual({ status: "active", sequence, available, held, decidedAt, hash });
   });
 
   it("of a user without a wallet is empty", async () => {

@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { beforeEach, describe, expect, it } from "vitest";
+import { COMMANDS, captureOf, decideIn, deposit, hold } from "../../testkit/commands.ts";
 import { decideAt, timeAt } from "../../testkit/histories.ts";
 import { type InMemoryPorts, inMemoryPorts } from "../../testkit/inMemoryPorts.ts";
 import type { DecidedTransaction } from "../domain/transaction.ts";
@@ -88,6 +89,35 @@ describe("a statement", () => {
     ["after the user's last decision", { after: { decidedAt: timeAt(6000), sequence: 6 } }],
   ])("does not exist behind a cursor %s", async (_where, query) => {
     expect(await read(query)).toBeUndefined();
+  });
+});
+
+describe("a statement with holds and exchanges", () => {
+  const held = hold(7n);
+  beforeEach(() => {
+    const exchange = { ...COMMANDS.exchange, amountMinor: 2n };
+    decideIn(ports, deposit(20n), held, captureOf(held, { amountMinor: 3n }), hold(1n), exchange);
+    ports.clock.advance(3_600_000);
+  });
+
+  it("has lines only for what changes the balance: a capture, not its hold", async () => {
+    const statement = await read();
+    expect(statement?.lines.map(({ transaction }) => transaction.type)).toEqual(["deposit", "capture", "exchange"]);
+    expect([amountsOf(statement), sumsOf(statement)]).toEqual([
+      [20n, -3n, -2n],
+      [0n, 20n, 5n, 15n],
+    ]);
+  });
+
+  it("has an exchange in the statement of each of its currencies", async () => {
+    const statement = await read({ currency: "JPY" });
+    expect([amountsOf(statement), sumsOf(statement)]).toEqual([[150n], [0n, 150n, 0n, 150n]]);
+  });
+
+  it("follows from page to page, also where a page has no line", async () => {
+    const pages = await pagesOf(queryWith({ limit: 1 }), ports);
+    expect(pages.map(amountsOf)).toEqual([[20n], [], [-3n], [], [-2n]]);
+    expect(pages.map(({ closingMinor }) => closingMinor)).toEqual([20n, 20n, 17n, 17n, 15n]);
   });
 });
 

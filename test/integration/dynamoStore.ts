@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { seedCurrencies } from "../../infra/seed.ts";
 import { ports } from "../../lib/aws/adapters.ts";
 import { dynamoDocuments } from "../../lib/aws/clients.ts";
+import { dynamoDueIndex } from "../../lib/aws/dueIndex.ts";
 import { type DynamoEngine, type Engines, startEngines } from "../../testkit/engines.ts";
 import { describeStoreContract } from "../../testkit/storeContract.ts";
 
@@ -15,7 +16,7 @@ export function describeStoreOn(engine: DynamoEngine): void {
     });
     afterAll(() => engines.stop());
 
-    describeStoreContract(ports.store);
+    describeStoreContract(ports.store, dynamoDueIndex);
 
     test("a deploy does not overwrite what an operator changed in a currency", async () => {
       const table = process.env.CURRENCIES_TABLE ?? "";
