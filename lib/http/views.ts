@@ -24,6 +24,7 @@ export function transactionView(transaction: Transaction, transferStatus: Transf
   const base = {
     id,
     userId,
+    type: transaction.type,
     status: statusOf(transaction),
     sequence: decision?.sequence ?? null,
     actor,
