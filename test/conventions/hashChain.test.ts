@@ -190,13 +190,17 @@ describe("the stand-alone verifier", () => {
     expect(runVerifier(JSON.stringify(edited))).toEqual(isWrong(expect.stringContaining(message)));
   });
 
-  test("finds a decision that is missing, doubled or in another place", () => {
-    const [first, second, third, ...others] = history;
-    const verdictOf = (transactions: unknown[]) => runVerifier(JSON.stringify(transactions)).stderr;
-    expect(verdictOf([first, third, ...others])).toContain("GAP at sequence 2");
-    expect(verdictOf([...history, third])).toContain("GAP at sequence 4");
-    const swapped = [first, { ...third, sequence: 2 }, { ...second, sequence: 3 }, ...others];
-    expect(verdictOf(swapped)).toContain("PREVIOUS_MISMATCH at sequence 2");
+  const [first, second, third, ...others] = history;
+  test.each([
+    ["missing", [first, third, ...others], "GAP at sequence 2"],
+    ["doubled", [...history, third], "GAP at sequence 4"],
+    [
+      "in another place",
+      [first, { ...third, sequence: 2 }, { ...second, sequence: 3 }, ...others],
+      "PREVIOUS_MISMATCH at sequence 2",
+    ],
+  ])("finds a decision that is %s", (_how, transactions, message) => {
+    expect(runVerifier(JSON.stringify(transactions)).stderr).toContain(message);
   });
 
   const [decided, usd] = [decideAll(), { currency: "USD", exponent: 2 }];
