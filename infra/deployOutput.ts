@@ -13,7 +13,10 @@ const NAMED = [
 ];
 
 /** The resources that a deploy is about to create or update. */
-export function announcement(resources: readonly Resource[], stage: string, region: string): string {
+export function announcement(
+  resources: readonly Resource[],
+  { stage, region, selfService }: { readonly stage: string; readonly region: string; readonly selfService: string },
+): string {
   const prefix = `antler-${stage}-`;
   const line = (count: number, title: string, names: string) =>
     `  ${String(count).padStart(3)} ${title.padEnd(11)}${names}\n`;
@@ -27,6 +30,7 @@ Creating or updating the stage ${stage} in ${region}. All names start with ${pre
 
 ${named.join("")}${line(others, "others", "roles, log groups, routes, permissions, the deployment bucket")}
 Accepted tokens: issuer ${process.env.JWT_ISSUER}, audience ${process.env.JWT_AUDIENCE}, keys ${process.env.JWT_JWKS_URL}
+A user's own token may ask for: ${selfService.replaceAll(",", ", ") || "nothing that moves money, except captures, releases and refunds"}
 `;
 }
 
@@ -37,7 +41,7 @@ The API's address is ${address}
 
   curl -s ${address}${HEALTH_PATH}
 
-  # TOKEN is a token from your identity provider, WALLET its subject:
+  # TOKEN is a token from your identity provider with the scope wallets:admin, WALLET any user:
   curl -s ${address}/v1/users/$WALLET/deposits -H "Authorization: Bearer $TOKEN" \\
     -H "Content-Type: application/json" -H "Idempotency-Key: first-deposit" -H "Prefer: wait=5" \\
     -d '{"currency":"USD","amount":"100.00"}'

@@ -43,7 +43,8 @@ export default class DeployPlugin {
     const { compiledCloudFormationTemplate } = this.#serverless.service.provider;
     const aws = this.#serverless.getProvider("aws");
     const resources = Object.values(compiledCloudFormationTemplate?.Resources ?? {});
-    console.log(announcement(resources, aws.getStage(), aws.getRegion()));
+    const selfService = String(this.#serverless.service.functions.commands?.environment?.SELF_SERVICE);
+    console.log(announcement(resources, { stage: aws.getStage(), region: aws.getRegion(), selfService }));
   }
 
   #printNextSteps(): void {

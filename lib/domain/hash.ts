@@ -57,7 +57,8 @@ export function hashOf(command: Command, decision: Omit<Decision, "hash">, emits
     createdAt,
     decidedAt,
     currency: currency ?? null,
-    exponent: exponent ?? null,
+    // That of the amount. The postings have their own, and without both no answer of the API shows it.
+    exponent: amountMinor === undefined ? null : (exponent ?? null),
     amount: amountMinor?.toString() ?? null,
     ...movementOf(command).ownFields(command),
     ...(emits !== undefined && { emits }),

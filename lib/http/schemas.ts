@@ -167,6 +167,9 @@ const base = {
 const decidedAmount = z.nullable(decimal).register(openApi, {
   description: "The requested amount; if none was requested, what the decision took, and null before it",
 });
+const requestedAmount = z.nullable(decimal).register(openApi, {
+  description: "null if the request had none, and the decision takes all that remains",
+});
 const referringTo = (what: string) => transactionId.register(openApi, { description: `The \`id\` of ${what}` });
 const reversed = z.nullable(decimal).register(openApi, {
   description: "How much of it is reversed; null if it can't be reversed",
@@ -223,6 +226,7 @@ export const transactionSchema = z
     ofType("Capture", "capture", {
       currency: currencyCode,
       amount: decidedAmount,
+      requestedAmount,
       refersTo: referringTo("the hold"),
       final: z.boolean(),
       transfer: z.nullable(transfer),
@@ -242,6 +246,7 @@ export const transactionSchema = z
     ofType("Reversal", "reversal", {
       currency: currencyCode,
       amount: decidedAmount,
+      requestedAmount,
       refersTo: referringTo("the original"),
       transfer: z.nullable(transfer),
     }),

@@ -1,3 +1,4 @@
+import type { MoneyCommand } from "../domain/command.ts";
 import { emittedBy } from "../domain/emitted.ts";
 import { formatAmount } from "../domain/money.ts";
 import { isDecided, type Posting, type Remainder, statusOf, type Transaction } from "../domain/transaction.ts";
@@ -23,6 +24,7 @@ export function transactionView(transaction: Transaction, transferStatus: Transf
   const base = {
     id,
     userId,
+    type: transaction.type,
     status: statusOf(transaction),
     sequence: decision?.sequence ?? null,
     actor,
@@ -58,7 +60,8 @@ export function transactionView(transaction: Transaction, transferStatus: Transf
       const { type, currency, refersTo, final, to } = transaction;
       const transfer = to === undefined ? null : transferView(transaction, to, transferStatus);
       const [amount, reversed] = [amountView(transaction), reversedView(transaction)];
-      return { ...base, type, currency, amount, refersTo, final, transfer, reversed };
+      const requestedAmount = requestedAmountView(transaction);
+      return { ...base, type, currency, amount, requestedAmount, refersTo, final, transfer, reversed };
     }
     case "release":
     case "expiry": {
@@ -72,7 +75,8 @@ export function transactionView(transaction: Transaction, transferStatus: Transf
     case "reversal": {
       const { type, currency, refersTo, to } = transaction;
       const transfer = to === undefined ? null : transferView(transaction, to, transferStatus);
-      return { ...base, type, currency, amount: amountView(transaction), refersTo, transfer };
+      const [amount, requestedAmount] = [amountView(transaction), requestedAmountView(transaction)];
+      return { ...base, type, currency, amount, requestedAmount, refersTo, transfer };
     }
     case "status_change":
       return { ...base, type: transaction.type, currency: null, amount: null, newStatus: transaction.newStatus };
@@ -120,6 +124,10 @@ function amountView({ exponent, amountMinor, decision }: Transaction): string | 
   const movedMinor = posting && (posting.amountMinor || posting.heldMinor);
   const minor = amountMinor ?? movedMinor;
   return minor === undefined || exponent === undefined ? null : formatAmount(minor < 0n ? -minor : minor, exponent);
+}
+
+function requestedAmountView({ exponent, amountMinor }: MoneyCommand): string | null {
+  return amountMinor === undefined ? null : formatAmount(amountMinor, exponent);
 }
 
 function reversedView({ exponent, amountMinor, decision, remainder }: Transaction): string | null {

@@ -4,13 +4,16 @@ import { join } from "node:path";
 import canonicalize from "canonicalize";
 import { describe, expect, test } from "vitest";
 import * as z from "zod/mini";
-import type { Command } from "../../lib/domain/command.ts";
+import { COMMAND_TYPES } from "../../lib/domain/command.ts";
 import { decide, evolve } from "../../lib/domain/decide.ts";
-import { contentHashOf, detailsHashOf, hashOf, sha256 } from "../../lib/domain/hash.ts";
-import { emptyWallet, type Wallet } from "../../lib/domain/state.ts";
-import type { Decision } from "../../lib/domain/transaction.ts";
+import { emittedBy } from "../../lib/domain/emitted.ts";
+import { detailsHashOf, hashOf } from "../../lib/domain/hash.ts";
+import { sha256 } from "../../lib/domain/sha256.ts";
+import { emptyWallet, type State } from "../../lib/domain/state.ts";
+import { type DecidedTransaction, type Decision, isDecided, pendingTransaction } from "../../lib/domain/transaction.ts";
 import { type TransactionView, transactionSchema } from "../../lib/http/schemas.ts";
 import { transactionView } from "../../lib/http/views.ts";
+import { commandSchema } from "../../lib/ledger/commandSchema.ts";
 
 /** docs/reference/hash-chain.md: its test vectors, its stand-alone verifier, and the ledger agree. */
 const REFERENCE = join(import.meta.dirname, "../../docs/reference");
@@ -21,17 +24,53 @@ const vectorsSchema = z.strictObject({
   decisions: z.array(
     z.strictObject({
       transaction: transactionSchema,
-      salt: z.string(),
+      salt: z.nullable(z.string()),
       detailsText: z.string(),
       hashedText: z.string(),
     }),
   ),
 });
+type Vector = z.output<typeof vectorsSchema>["decisions"][number];
 const { decisions: vectors } = vectorsSchema.parse(
   JSON.parse(readFileSync(join(REFERENCE, "hash-chain-vectors.json"), "utf8")),
 );
 const history = vectors.map(({ transaction }) => transaction);
 const head = history.at(-1)?.hash;
+
+const hashedCommand = commandSchema(
+  { object: z.object, text: () => z.string(), time: z.string(), minor: z.bigint(), digits: z.int() },
+  { detailsHash: z.string() },
+);
+
+/** The command that a vector's hashed text is about. */
+function commandIn({ hashedText }: Vector) {
+  const { currency, amount, bought, ...hashed } = JSON.parse(hashedText);
+  return hashedCommand.parse({
+    ...hashed,
+    currency: currency ?? undefined,
+    exponent: EXPONENTS[currency],
+    amountMinor: amount === null ? undefined : BigInt(amount),
+    bought: bought && { ...bought, amountMinor: BigInt(bought.amount) },
+  });
+}
+
+function detailsIn({ salt, transaction: { reference, metadata } }: Vector) {
+  return { salt: salt ?? undefined, reference: reference ?? undefined, metadata };
+}
+
+/** The vectors' commands, decided by the ledger. */
+function decideAll(): DecidedTransaction[] {
+  const pending = vectors.map((vector) => pendingTransaction(commandIn(vector), detailsIn(vector)));
+  let state: State = { wallet: emptyWallet, referred: new Map(pending.map((each) => [each.id, each])) };
+  for (const [index, command] of pending.entries()) {
+    state = evolve(state, command, decide(state, command, history[index]?.decidedAt ?? ""));
+  }
+  return [...state.referred.values()].filter(isDecided);
+}
+
+function transferStatusIn(view: TransactionView | undefined) {
+  return (view && "transfer" in view && view.transfer?.status) || undefined;
+}
 
 function runVerifier(input: string, ...args: string[]) {
   const script = join(REFERENCE, "verify-history.mjs");
@@ -39,30 +78,17 @@ function runVerifier(input: string, ...args: string[]) {
   return { status, stdout, stderr };
 }
 
-const isVerified = { status: 0, stdout: `OK: 5 decisions, head ${head}\n`, stderr: "" };
+const isVerified = { status: 0, stdout: `OK: ${history.length} decisions, head ${head}\n`, stderr: "" };
 const isWrong = (message: unknown) => ({ status: 1, stdout: "", stderr: message });
-
-function commandOf({ id, userId, type, actor, createdAt, currency, amount, detailsHash }: TransactionView): Command {
-  const exponent = EXPONENTS[currency] ?? Number.NaN;
-  const amountMinor = BigInt(amount.replace(".", ""));
-  return { id, userId, type, actor, createdAt, currency, exponent, amountMinor, detailsHash };
-}
-
-function viewOf(command: Command, decision: Decision, vector: (typeof vectors)[number]): TransactionView {
-  const { salt, transaction } = vector;
-  const details = { salt, reference: transaction.reference ?? undefined, metadata: transaction.metadata };
-  return transactionView({ ...command, ...details, contentHash: contentHashOf(command), decision });
-}
 
 describe("the test vectors", () => {
   test("are what the ledger decides", () => {
-    let wallet: Wallet = emptyWallet;
-    for (const vector of vectors) {
-      const command = commandOf(vector.transaction);
-      const decision = decide(wallet, command, vector.transaction.decidedAt ?? "");
-      expect(viewOf(command, decision, vector)).toEqual(vector.transaction);
-      wallet = evolve(decision);
-    }
+    const views = decideAll().map((transaction, at) => transactionView(transaction, transferStatusIn(history[at])));
+    expect(views).toEqual(history);
+  });
+
+  test("have every type", () => {
+    expect([...new Set(history.map(({ type }) => type))].sort()).toEqual([...COMMAND_TYPES].sort());
   });
 
   test.each(vectors)("have the text of $transaction.hash in canonical JSON", ({ transaction, hashedText }) => {
@@ -73,10 +99,10 @@ describe("the test vectors", () => {
   test.each(vectors)("have the details' text of $transaction.hash in canonical JSON", (vector) => {
     const { transaction, salt, detailsText } = vector;
     const { reference, metadata, detailsHash } = transaction;
-    expect(JSON.parse(detailsText)).toEqual({ salt, reference, metadata });
+    expect(JSON.parse(detailsText)).toEqual({ ...(salt !== null && { salt }), reference, metadata });
     expect(canonicalize(JSON.parse(detailsText))).toBe(detailsText);
     expect(sha256(detailsText)).toBe(detailsHash);
-    expect(detailsHashOf({ salt, reference: reference ?? undefined, metadata })).toBe(detailsHash);
+    expect(detailsHashOf(detailsIn(vector))).toBe(detailsHash);
   });
 });
 
@@ -116,19 +142,34 @@ describe("the stand-alone verifier", () => {
     return Object.assign(Object(copy), { [name]: editedAt(Object(value)[name], path) });
   }
 
+  /** What later transactions change, and what the chain has only a hash of. */
   const isCovered = ([name, inner]: readonly string[]) =>
-    name !== "reference" && name !== "metadata" && !(name === "rejection" && inner === "detail");
+    !["reference", "metadata", "reversed"].includes(name ?? "") &&
+    !["rejection.detail", "transfer.status", "hold.remaining", "hold.status"].includes(`${name}.${inner}`);
 
-  const edits = [1, 2, 3].flatMap((index) =>
-    pathsIn(history[index])
-      .filter(isCovered)
-      .map((path) => ({ index, path, name: `${history[index]?.type}.${path.join(".")}` })),
+  /** Fields that each type has in its own way. */
+  const isOwn = (name = "") => ["amount", "currency"].includes(name) || !(name in Object(history[19]));
+
+  /** Each field once, and the types' own once for each type. */
+  const edits = new Map(
+    history.flatMap((transaction, index) =>
+      pathsIn(transaction)
+        .filter(isCovered)
+        .map((path) => {
+          const name = path.join(".");
+          return [isOwn(path[0]) ? `${transaction.type}.${name}` : name, { index, path }] as const;
+        }),
+    ),
   );
 
-  test.each(edits)("finds another $name in decision $index", ({ index, path }) => {
+  test.each([...edits])("finds another %s", (_name, { index, path }) => {
     const edited = history.map((transaction, at) => (at === index ? editedAt(transaction, path) : transaction));
     expect(runVerifier(JSON.stringify(edited))).toEqual(
-      isWrong(expect.stringMatching(/^(UNREADABLE|GAP|PREVIOUS_MISMATCH|HASH_MISMATCH) at sequence \d: .+\n$/)),
+      isWrong(
+        expect.stringMatching(
+          /^(UNREADABLE|GAP|PREVIOUS_MISMATCH|HASH_MISMATCH|WRONG_DECISION) at sequence \d+: .+\n$/,
+        ),
+      ),
     );
   });
 
@@ -149,67 +190,117 @@ describe("the stand-alone verifier", () => {
     expect(runVerifier(JSON.stringify(edited))).toEqual(isWrong(expect.stringContaining(message)));
   });
 
-  test("finds a decision that is missing, doubled or in another place", () => {
-    const [first, second, third, ...others] = history;
-    const verdictOf = (transactions: unknown[]) => runVerifier(JSON.stringify(transactions)).stderr;
-    expect(verdictOf([first, third, ...others])).toContain("GAP at sequence 2");
-    expect(verdictOf([...history, third])).toContain("GAP at sequence 4");
-    const swapped = [first, { ...third, sequence: 2 }, { ...second, sequence: 3 }, ...others];
-    expect(verdictOf(swapped)).toContain("PREVIOUS_MISMATCH at sequence 2");
+  const [first, second, third, ...others] = history;
+  test.each([
+    ["missing", [first, third, ...others], "GAP at sequence 2"],
+    ["doubled", [...history, third], "GAP at sequence 4"],
+    [
+      "in another place",
+      [first, { ...third, sequence: 2 }, { ...second, sequence: 3 }, ...others],
+      "PREVIOUS_MISMATCH at sequence 2",
+    ],
+  ])("finds a decision that is %s", (_how, transactions, message) => {
+    expect(runVerifier(JSON.stringify(transactions)).stderr).toContain(message);
   });
 
-  const posting = { currency: "USD", exponent: 2, amountMinor: -6950n, heldMinor: 0n };
-  const emptied = { ...posting, balanceAfterMinor: 0n, heldAfterMinor: 0n };
-  const usd = (minor: bigint) => new Map([["JPY", 500n] as const, ["USD", minor] as const]);
+  const [decided, usd] = [decideAll(), { currency: "USD", exponent: 2 }];
+  const posting = (amountMinor: bigint, heldMinor: bigint, balanceAfterMinor: bigint, heldAfterMinor: bigint) => ({
+    ...usd,
+    ...{ amountMinor, heldMinor, balanceAfterMinor, heldAfterMinor },
+  });
+  const inUsd = (minor: bigint) => new Map([["USD", minor] as const]);
+  const withJpy = (minor: bigint) => new Map([["JPY", 500n] as const, ["USD", minor] as const]);
+  const unknown = `tx_${"x".repeat(43)}`;
 
-  test.each<[string, Partial<Command>, Partial<Decision>, string]>([
+  test.each<[string, number, Readonly<Record<string, unknown>>, Partial<Decision>, string]>([
     [
       "moves another amount than the command's",
+      23,
       {},
-      { postings: [{ ...emptied, amountMinor: -6000n, balanceAfterMinor: 950n }], available: usd(950n) },
-      "WRONG_BALANCE at sequence 5: the postings are not those of the movement",
+      { postings: [posting(-5200n, 0n, 100n, 0n)], available: withJpy(100n) },
+      "WRONG_BALANCE at sequence 23: the postings are not those of the movement",
     ],
     [
       "moves money although it is rejected",
+      23,
       {},
       { outcome: { status: "rejected", code: "balance_limit" } },
-      "WRONG_BALANCE at sequence 5: the postings are not those of the movement",
+      "WRONG_BALANCE at sequence 23: the postings are not those of the movement",
     ],
     [
       "has a balance after it that is not the sum",
+      23,
       {},
-      { postings: [{ ...emptied, balanceAfterMinor: 1n }] },
-      "WRONG_BALANCE at sequence 5: the balance is not the sum of the postings",
+      { postings: [posting(-5300n, 0n, 1n, 0n)] },
+      "WRONG_BALANCE at sequence 23: the balance is not the sum of the postings",
     ],
     [
       "takes the balance below zero",
-      { amountMinor: 7000n },
-      { postings: [{ ...emptied, amountMinor: -7000n, balanceAfterMinor: -50n }], available: usd(-50n) },
-      "WRONG_BALANCE at sequence 5: the balance is below zero",
+      23,
+      { amountMinor: 5350n },
+      { postings: [posting(-5350n, 0n, -50n, 0n)], available: withJpy(-50n) },
+      "WRONG_BALANCE at sequence 23: the balance is below zero",
     ],
     [
       "is earlier than the previous decision",
+      23,
       { createdAt: "2026-11-27T10:00:00.000Z" },
       { decidedAt: "2026-11-27T10:00:00.000Z" },
-      "WRONG_DECISION at sequence 5: the decision is earlier than its command or the previous decision",
+      "WRONG_DECISION at sequence 23: the decision is earlier than its command or the previous decision",
     ],
-    ["is another user's", { userId: "bob" }, {}, "WRONG_DECISION at sequence 5: the decision is another user's"],
-  ])("finds a decision with the right hash that %s", (_what, commandEdit, decisionEdit, message) => {
-    const [vector] = vectors.slice(-1);
-    if (!vector) throw new Error("There are no vectors");
-    const { sequence, decidedAt, previousHash } = vector.transaction;
-    const command = { ...commandOf(vector.transaction), ...commandEdit };
-    const decision = {
-      sequence: sequence ?? Number.NaN,
-      decidedAt: decidedAt ?? "",
-      outcome: { status: "posted" },
-      postings: [emptied],
-      available: new Map([["JPY", 500n]]),
-      held: new Map(),
-      previousHash: previousHash ?? undefined,
-      ...decisionEdit,
-    } as const;
-    const last = (edited: typeof decision) => viewOf(command, { ...edited, hash: hashOf(command, edited) }, vector);
-    expect(runVerifier(JSON.stringify([...history.slice(0, -1), last(decision)]))).toEqual(isWrong(`${message}\n`));
+    ["is another user's", 23, { userId: "bob" }, {}, "WRONG_DECISION at sequence 23: the decision is another user's"],
+    [
+      "captures more than the hold has",
+      6,
+      { amountMinor: 2001n },
+      { postings: [posting(-2001n, -2001n, 4949n, -1n)], available: withJpy(4950n), held: inUsd(-1n) },
+      "WRONG_DECISION at sequence 6: it takes more than remains of what it refers to",
+    ],
+    [
+      "captures a hold that is not there",
+      6,
+      { refersTo: unknown },
+      {},
+      "WRONG_DECISION at sequence 6: it refers to no earlier transaction that allows it",
+    ],
+    [
+      "releases less than remains of the hold",
+      7,
+      {},
+      { postings: [posting(0n, -400n, 5450n, 100n)], available: withJpy(5350n), held: inUsd(100n) },
+      "WRONG_BALANCE at sequence 7: the postings are not those of the movement",
+    ],
+    [
+      "refunds more than the credit",
+      14,
+      { amountMinor: 801n },
+      { postings: [posting(-801n, 0n, 4449n, 0n)], available: withJpy(4449n) },
+      "WRONG_DECISION at sequence 14: it takes more than remains of what it refers to",
+    ],
+    [
+      "reverses a hold",
+      17,
+      { refersTo: history[7]?.id },
+      {},
+      "WRONG_DECISION at sequence 17: it refers to no earlier transaction that allows it",
+    ],
+  ])("finds a decision with the right hash that %s", (_what, sequence, commandEdit, decisionEdit, message) => {
+    const original = decided[sequence - 1];
+    if (!original) throw new Error("There is no such vector");
+    const decision = { ...original.decision, ...decisionEdit };
+    const edited = Object.assign({}, original, commandEdit, { decision });
+    const hash = hashOf(edited, decision, emittedBy(edited, decision)?.id);
+    const last = transactionView(Object.assign(edited, { decision: { ...decision, hash } }), undefined);
+    expect(runVerifier(JSON.stringify([...history.slice(0, sequence - 1), last]))).toEqual(isWrong(`${message}\n`));
+  });
+
+  test("finds a credit in the other wallet that has another id than the ledger derives", () => {
+    const transfer = decided[10];
+    if (!transfer) throw new Error("There is no transfer");
+    const hash = hashOf(transfer, transfer.decision, unknown);
+    const view = { ...history[10], transfer: { to: "bob", creditId: unknown, status: "in_transit" }, hash };
+    expect(runVerifier(JSON.stringify([...history.slice(0, 10), view]))).toEqual(
+      isWrong(expect.stringContaining("WRONG_DECISION at sequence 11: the credit in the other wallet has another id")),
+    );
   });
 });

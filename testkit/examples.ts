@@ -1,0 +1,79 @@
+import { execFile } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { newUser } from "./client.ts";
+
+const ROOT = join(import.meta.dirname, "..");
+const EXAMPLES_API_URL = "http://localhost:4000";
+const SEPARATOR = "--- end of an example ---";
+
+/** A fenced block of a Markdown page. */
+export interface Block {
+  readonly language: string;
+  readonly text: string;
+}
+
+/** A `bash` block of a page. */
+export interface Example {
+  readonly commands: string;
+  /** The block after it, if that shows the output. */
+  readonly shown: Block | undefined;
+}
+
+/** @param page path of a Markdown file in this repository */
+export function blocksIn(page: string): Block[] {
+  const text = readFileSync(join(ROOT, page), "utf8");
+  return [...text.matchAll(/^```(\w+)\n(.*?)^```$/gms)].map(([, language = "", text = ""]) => ({ language, text }));
+}
+
+export function examplesIn(blocks: readonly Block[]): Example[] {
+  return blocks.flatMap(({ language, text }, index) => {
+    const next = blocks[index + 1];
+    const shown = next?.language === "bash" ? undefined : next;
+    return language === "bash" ? [{ commands: text, shown }] : [];
+  });
+}
+
+/** What the examples show, in the form of {@link runExamples}. */
+export function shownBy(examples: readonly Example[]): unknown[] {
+  return examples.map(({ shown }) => comparable(shown?.text ?? "", shown?.language, new Map()));
+}
+
+/**
+ * Runs examples in order in one shell, for fresh users in the place of the named ones.
+ *
+ * @returns what each prints, made comparable
+ */
+export async function runExamples(
+  examples: readonly Example[],
+  apiUrl: string,
+  names: readonly string[],
+): Promise<unknown[]> {
+  const users = new Map(names.map((name) => [name, newUser(name)]));
+  const script = [...users].reduce(
+    (text, [name, user]) => text.replace(new RegExp(`\\b${name}\\b`, "g"), user),
+    examples
+      .map(({ commands }) => `${commands}\necho; echo "${SEPARATOR}"`)
+      .join("\n")
+      .replaceAll(EXAMPLES_API_URL, apiUrl),
+  );
+  const { stdout } = await promisify(execFile)("bash", ["-c", script], { cwd: ROOT, encoding: "utf8" });
+  const outputs = stdout.split(SEPARATOR).slice(0, -1);
+  return outputs.map((output, index) => comparable(output, examples[index]?.shown?.language, users));
+}
+
+/**
+ * The output, parsed if it is JSON and made comparable: a fresh user has the name in the page; an id is derived from the
+ * user's name, so every transaction id becomes `tx_…`; every hash becomes `HASH`, every time `TIME` and every request id
+ * `REQUEST`.
+ */
+function comparable(output: string, language: string | undefined, users: ReadonlyMap<string, string>): unknown {
+  const named = [...users].reduce((text, [name, user]) => text.replaceAll(user, name), output.trim());
+  const text = named
+    .replace(/tx_[\w-]{43}/g, "tx_…")
+    .replace(/(?<![\w-])[\w-]{43}(?![\w-])/g, "HASH")
+    .replace(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, "TIME")
+    .replace(/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/g, "REQUEST");
+  return language === "json" ? JSON.parse(text) : text;
+}
