@@ -1,7 +1,10 @@
 import { readFileSync } from "node:fs";
+import { createServer } from "node:net";
 import { expect, test } from "vitest";
 import * as z from "zod";
-import { dynoxideFile } from "./engines.ts";
+import { listenForTest } from "../testkit/perTest.ts";
+import { dynoxideFile, startSqs } from "./engines.ts";
+import { readSettings, SettingError } from "./settings.ts";
 
 const lockSchema = z.object({
   packages: z.record(
@@ -27,4 +30,11 @@ test.each([
   const name = `@dynoxide/${os}-${cpu}`;
   expect(packages[`node_modules/${name}`]).toMatchObject({ os: [os], cpu: [cpu], optional: true });
   expect(dynoxideFile(os, cpu)).toBe(`${name}/${file}`);
+});
+
+test("the queue's port that another stack takes during the start is reported as taken", async () => {
+  const AWS_PORT = String(await listenForTest(createServer()));
+  await expect(startSqs(readSettings({ AWS_PORT }))).rejects.toThrow(
+    new SettingError(`Port ${AWS_PORT} is taken: set AWS_PORT to a free one`),
+  );
 });

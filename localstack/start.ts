@@ -1,7 +1,7 @@
 import { openSync, readFileSync, rmSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join, relative } from "node:path";
-import { CommandError, readArguments } from "../scripts/command.ts";
+import { CommandError, isClear, readArguments } from "../scripts/command.ts";
 import { dynamoAnswers, launchDynamo, startSqs } from "./engines.ts";
 import { lockFolder } from "./folder.ts";
 import { serveKeySet } from "./identityProvider.ts";
@@ -143,10 +143,7 @@ Ctrl-C stops everything.
 /** Prints why the stack can't run, and ends it. */
 async function stopWithError(error: unknown): Promise<void> {
   if (stopping) return;
-  // The system's own errors name the call and the file.
-  const isClear =
-    error instanceof SettingError || error instanceof CommandError || (error instanceof Error && "syscall" in error);
-  console.error(isClear ? error.message : error);
+  console.error(isClear(error) ? error.message : error);
   await stopAll(1);
 }
 

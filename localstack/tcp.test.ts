@@ -1,6 +1,7 @@
 import { createServer as createHttpServer } from "node:http";
 import { createServer } from "node:net";
 import { afterEach, describe, expect, onTestFinished, test, vi } from "vitest";
+import { listenForTest } from "../testkit/perTest.ts";
 import { freePorts } from "../testkit/stack.ts";
 import { readSettings } from "./settings.ts";
 import { describePortProblem, findPortProblem, listen, statusOf, untilReady } from "./tcp.ts";
@@ -87,3 +88,11 @@ test("a server that responds with any status is distinguished from one that does
   server.closeAllConnections();
   expect(await statusOf(url)).toBeUndefined();
 });
+
+test("a server that accepts connections and sends nothing counts as one that does not listen, within 5 s", async () => {
+  const server = createServer((socket) => void socket.resume());
+  const url = `http://127.0.0.1:${await listenForTest(server)}`;
+  const startMs = performance.now();
+  expect(await statusOf(url)).toBeUndefined();
+  expect(performance.now() - startMs).toBeLessThan(5000);
+}, 10_000);

@@ -1,3 +1,4 @@
+import { spawnSync } from "node:child_process";
 import { afterEach, expect, test, vi } from "vitest";
 import * as z from "zod";
 import { SettingError } from "../localstack/settings.ts";
@@ -72,9 +73,29 @@ test.each([
   "when a command fails with %o, it prints no stack trace and the exit code is %i",
   async (error, exitCode, printed) => {
     vi.spyOn(process, "argv", "get").mockReturnValue(["node", "try.ts", "alice"]);
+    vi.spyOn(process, "on").mockReturnThis();
     const print = vi.spyOn(console, "error").mockImplementation(() => {});
     await command(definition, () => Promise.reject(error));
     expect(print.mock.calls).toEqual([[printed]]);
     expect(process.exitCode).toBe(exitCode);
+  },
+);
+
+test.each([
+  ["of the system", 'readFileSync("/no/file")', /^Error: ENOENT: no such file or directory, open '\/no\/file'\n$/],
+  ["that the command explains", 'throw new CommandError("There is no Python")', /^There is no Python\n$/],
+  ["that can be a bug", "throw new TypeError()", /^TypeError.*\n +at /],
+])(
+  "an error %s that nothing catches is printed, with a stack trace only if it can be a bug",
+  (_which, code, printed) => {
+    const script = `
+    import { readFileSync } from "node:fs";
+    import { CommandError, readArguments } from ${JSON.stringify(new URL("command.ts", import.meta.url).href)};
+    readArguments({ usage: "" });
+    ${code};
+  `;
+    const { status, stderr } = spawnSync(process.execPath, ["--input-type=module", "-e", script], { encoding: "utf8" });
+    expect(status).toBe(1);
+    expect(stderr).toMatch(printed);
   },
 );

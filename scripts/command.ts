@@ -100,7 +100,8 @@ function isAboutArguments(error: unknown): error is Error {
 
 /**
  * Reads the arguments of this process. `--help` prints the usage and ends the process with exit code 0; an invalid
- * argument or setting is reported in one sentence, with exit code 2.
+ * argument or setting is reported in one sentence, with exit code 2. An error that nothing catches later ends the process
+ * with exit code 1, and has a stack trace only if it can be a bug.
  */
 export function readArguments<
   Options extends Schemas = Record<never, never>,
@@ -109,7 +110,13 @@ export function readArguments<
   try {
     const values = parseArguments(definition, process.argv.slice(2));
     if (values && definition.usesLocalSettings) readSettings(process.env);
-    if (values) return values;
+    if (values) {
+      process.on("uncaughtException", (error) => {
+        console.error(isClear(error) ? printable(oneLine(error)) : error);
+        process.exit(1);
+      });
+      return values;
+    }
     console.log(definition.usage);
   } catch (error) {
     report(error, definition.usage);
@@ -137,6 +144,13 @@ function report(error: unknown, usage: string): void {
   const isUsage = error instanceof UsageError;
   console.error(isUsage ? `${error.message}\n${usage.split("\n")[0]}` : printable(oneLine(error)));
   process.exitCode = isUsage || error instanceof SettingError ? 2 : 1;
+}
+
+/** Whether the message of an error says enough. The system's errors name the call and the file. */
+export function isClear(error: unknown): error is Error {
+  return (
+    error instanceof SettingError || error instanceof CommandError || (error instanceof Error && "syscall" in error)
+  );
 }
 
 function oneLine(error: unknown): string {

@@ -6,7 +6,7 @@ import { ADMIN_SCOPE } from "../lib/http/authenticate.ts";
 import { issueToken } from "../localstack/identityProvider.ts";
 import { KILL_WITH_PARENT } from "../localstack/process.ts";
 import { startStack } from "../testkit/stack.ts";
-import { readArguments } from "./command.ts";
+import { CommandError, readArguments } from "./command.ts";
 
 const USAGE = `Usage: npm run fuzz
 
@@ -46,7 +46,7 @@ function textOf(file: string): string | undefined {
 
 function run(program: string, args: readonly string[]): void {
   const { status, error } = spawnSync(program, args, { stdio: "inherit" });
-  if (status !== 0) throw new Error(`${program} ${args.join(" ")}: ${error?.message ?? `exit code ${status}`}`);
+  if (status !== 0) throw new CommandError(`${program} ${args.join(" ")}: ${error?.message ?? `exit code ${status}`}`);
 }
 
 /** @returns whether every response was as documented */

@@ -84,12 +84,13 @@ describe("a checkpoint", () => {
   });
 
   const root = "The root is not that of the other lines";
+  const fieldsOf = (line: number) => `Line ${line} does not have the fields of a checkpoint of version 1`;
   it.each<[string, (lines: readonly string[]) => readonly string[], string]>([
     ["without lines", () => [], "The file has no lines"],
     ["without a line", (lines) => lines.toSpliced(2, 1), root],
     ["with a line more", (lines) => lines.toSpliced(1, 0, '{"userId":"aaron","sequence":1,"hash":"x"}'), root],
     ["with a line twice", (lines) => lines.toSpliced(1, 0, lines[1] ?? ""), root],
-    ["with a line behind the root", (lines) => [...lines, '{"userId":"dave","sequence":1,"hash":"x"}'], "root"],
+    ["with a line behind the root", (lines) => [...lines, '{"userId":"dave","sequence":1,"hash":"x"}'], fieldsOf(6)],
     ["with another total", (lines) => lines.map((line) => line.replace('"USD":"6"', '"USD":"7"')), root],
     ["with another time", (lines) => lines.map((line) => line.replace('createdAt":"2', 'createdAt":"3')), root],
     ["with two lines in another order", ([first = "", a = "", b = "", ...rest]) => [first, b, a, ...rest], root],
@@ -98,9 +99,9 @@ describe("a checkpoint", () => {
     ["with another user", (lines) => lines.map((line) => line.replace("carol", "clara")), root],
     ["with another root", (lines) => lines.map((line) => line.replace(/"root":"./, '"root":".')), root],
     ["with another count", (lines) => lines.map((line) => line.replace('"wallets":3', '"wallets":2')), root],
-    ["of another version", (lines) => lines.map((line) => line.replace('"version":1', '"version":2')), "version"],
-    ["without its first line", (lines) => lines.slice(1), "version"],
-    ["with a further field", (lines) => lines.map((line) => line.replace("}\n", ',"x":1}\n')), "x"],
+    ["of another version", (lines) => lines.map((line) => line.replace('"version":1', '"version":2')), fieldsOf(1)],
+    ["without its first line", (lines) => lines.slice(1), fieldsOf(1)],
+    ["with a further field", (lines) => lines.map((line) => line.replace("}\n", ',"x":1}\n')), fieldsOf(1)],
     ["that is no JSON", () => ["hello", "hello"], "JSON"],
   ])("%s is an error", async (_what, change, message) => {
     await expect(read(change(await linesOf()))).rejects.toThrow(message);

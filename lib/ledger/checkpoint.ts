@@ -75,16 +75,23 @@ export async function readCheckpoint(text: AsyncIterable<string>): Promise<Check
   for await (const line of text) lines.push(line);
   const [first, ...others] = lines.slice(0, -1);
   if (first === undefined) throw new Error("The file has no lines of a checkpoint");
-  const { createdAt, wallets, totalsMinor } = firstLine.parse(JSON.parse(first));
-  const { root } = rootLine.parse(JSON.parse(lines.at(-1) ?? ""));
+  const { createdAt, wallets, totalsMinor } = parseLine(firstLine, first, 1);
+  const { root } = parseLine(rootLine, lines.at(-1) ?? "", lines.length);
   if (wallets !== others.length || root !== rootOf(lines.slice(0, -1))) {
     throw new Error("The root is not that of the other lines");
   }
-  const heads = others.map((line): [string, Head] => {
-    const { userId, ...head } = headLine.parse(JSON.parse(line));
+  const heads = others.map((line, index): [string, Head] => {
+    const { userId, ...head } = parseLine(headLine, line, index + 2);
     return [userId, head];
   });
   return { createdAt, heads: new Map(heads), totalsMinor: new Map(Object.entries(totalsMinor)), root };
+}
+
+/** The message of zod's own error is a JSON array of several lines. */
+function parseLine<T>(schema: z.ZodMiniType<T>, line: string, number: number): T {
+  const parsed = schema.safeParse(JSON.parse(line));
+  if (parsed.success) return parsed.data;
+  throw new Error(`Line ${number} does not have the fields of a checkpoint of version ${VERSION}`);
 }
 
 function rootOf(lines: Iterable<string>): string {
