@@ -13,6 +13,8 @@ vi.mock(import("../lib/http/authenticate.ts"), async (original) => ({
   authenticate: async (authorization) => ({ subject: authorization ?? "", scopes: new Set<string>() }),
 }));
 
+vi.stubEnv("SELF_SERVICE", "deposits,withdrawals");
+
 const send = vi.spyOn(ports.queue, "send");
 beforeEach(() => void send.mockClear());
 

@@ -14,7 +14,7 @@ import { problemSchema, transactionSchema } from "./schemas.ts";
 vi.mock(import("./route.ts"), async (original) => ({ ...(await original()), callerOf: vi.fn() }));
 
 const deposit = submissionWith({ userId: "auth0|alice" });
-const withdrawal: Submission = { ...deposit, type: "withdrawal" };
+const withdrawal = submissionWith({ userId: "auth0|alice", type: "withdrawal" });
 
 let ports: InMemoryPorts;
 beforeEach(() => {
@@ -29,7 +29,7 @@ async function respond(submission: Submission, prefer?: string) {
     statusCode: status = 0,
     headers,
     body,
-  } = await respondToSubmission(event, submitted, ports).catch((error) => {
+  } = await respondToSubmission(event, submission, submitted, ports).catch((error) => {
     if (error instanceof HttpProblem) return problemResponse(error, "request-1");
     throw error;
   });
@@ -50,31 +50,37 @@ describe("readSubmission", () => {
     body: '{"currency":"USD","amount":"1.50","reference":"invoice 1","metadata":{"a":"b"}}',
   };
 
-  const read = (event: HttpEvent) => readSubmission(event, lambdaContext, depositSpecification);
+  const read = (event: HttpEvent) => readSubmission(event, lambdaContext, depositSpecification, ports.store);
 
-  it.each(["owner", "admin"] as const)("reads the submission of a deposit by the %s", (actor) => {
-    vi.mocked(callerOf).mockReturnValueOnce(actor);
-    expect(read(httpEvent(request))).toEqual({
-      type: "deposit",
+  beforeEach(() => {
+    vi.stubEnv("SELF_SERVICE", "deposits");
+    vi.mocked(callerOf).mockReturnValue({ userId: "alice", isOwner: true, isAdmin: false });
+  });
+
+  it.each([
+    ["owner", { userId: "alice", isOwner: true, isAdmin: false }],
+    ["admin", { userId: "service", isOwner: false, isAdmin: true }],
+  ] as const)("reads the submission of a deposit by the %s", async (actor, caller) => {
+    vi.mocked(callerOf).mockReturnValue(caller);
+    expect(await read(httpEvent(request))).toEqual({
       userId: "alice",
       actor,
       idempotencyKey: "key-1",
-      currency: "USD",
-      amount: "1.50",
+      request: { type: "deposit", currency: "USD", amount: "1.50" },
       reference: "invoice 1",
       metadata: { a: "b" },
       requestId: "request-1",
     });
   });
 
-  it("refuses two waits before the command is stored", () => {
+  it("refuses two waits before the command is stored", async () => {
     const event = httpEvent({ ...request, headers: { ...request.headers, prefer: "wait=5,wait=5" } });
-    expect(() => read(event)).toThrow(expect.objectContaining({ code: "prefer_invalid" }));
+    await expect(read(event)).rejects.toThrow(expect.objectContaining({ code: "prefer_invalid" }));
   });
 
-  it("checks the Idempotency-Key before the body", () => {
+  it("checks the Idempotency-Key before the body", async () => {
     const event = httpEvent({ ...request, headers: {}, body: "{" });
-    expect(() => read(event)).toThrow(expect.objectContaining({ code: "idempotency_key_required" }));
+    await expect(read(event)).rejects.toThrow(expect.objectContaining({ code: "idempotency_key_required" }));
   });
 });
 
@@ -101,6 +107,7 @@ describe("without Prefer: wait", () => {
         detailsHash: NO_DETAILS_HASH,
         previousHash: null,
         hash: null,
+        reversed: null,
       },
     });
     expect(ports.clock.sleeps).toEqual([]);
@@ -148,7 +155,7 @@ describe("with Prefer: wait", () => {
         type: "urn:antler:problem:insufficient_funds",
         status: 422,
         code: "insufficient_funds",
-        detail: "The available balance does not cover the withdrawal",
+        detail: "The available balance does not cover the amount",
         requestId: "request-1",
         transaction: {
           id,
@@ -196,7 +203,7 @@ describe("a submission that is not accepted", () => {
     ["amount_zero", { amount: "0" }, "/amount"],
     ["amount_limit", { amount: "9".repeat(37) }, "/amount"],
   ] as const)("gets 422 %s for %j, with a pointer to the field", async (code, change, pointer) => {
-    const response = await respond({ ...deposit, ...change }, "wait=5");
+    const response = await respond(submissionWith({ userId: "auth0|alice", ...change }), "wait=5");
 
     const errors = [{ pointer, detail: PROBLEMS[code].title }];
     expect(response).toMatchObject({ status: 422, body: { code, errors } });
@@ -208,7 +215,7 @@ describe("a submission that is not accepted", () => {
   it("gets 422 idempotency_key_reused when the key was used with other content", async () => {
     await respond(deposit);
 
-    const response = await respond({ ...deposit, amount: "99" });
+    const response = await respond(submissionWith({ userId: "auth0|alice", amount: "99" }));
 
     expect(response).toMatchObject({ status: 422, body: { code: "idempotency_key_reused" } });
     expect(JSON.stringify(response)).not.toContain("12.34");

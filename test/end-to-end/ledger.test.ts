@@ -36,6 +36,7 @@ describe("a deposit", () => {
       decidedAt: expect.any(String),
       postings: [{ currency: "USD", amount: "12.34", held: "0.00", balanceAfter: "12.34", heldAfter: "0.00" }],
       hash: expect.any(String),
+      reversed: "0.00",
     });
     expect(await alice.balance("USD")).toBe("12.34");
   });
