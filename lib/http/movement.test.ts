@@ -2,6 +2,7 @@ import { beforeEach, describe, expect, it, vi } from "vitest";
 import { httpEvent, lambdaContext } from "../../testkit/events.ts";
 import { consumeSent, type InMemoryPorts, inMemoryPorts, submissionWith } from "../../testkit/inMemoryPorts.ts";
 import { NO_DETAILS_HASH } from "../domain/hash.ts";
+import { emptyWallet } from "../domain/state.ts";
 import { transactionId } from "../ledger/idempotency.ts";
 import { type Submission, submit } from "../ledger/submit.ts";
 import { deposit as depositSpecification } from "./commands/deposit.ts";
@@ -9,7 +10,7 @@ import { readSubmission, respondToSubmission } from "./movement.ts";
 import { HttpProblem, PROBLEMS } from "./problem.ts";
 import { problemResponse } from "./response.ts";
 import { callerOf, type HttpEvent } from "./route.ts";
-import { problemSchema, transactionSchema } from "./schemas.ts";
+import { problemSchema, promisedSchema, transactionSchema } from "./schemas.ts";
 
 vi.mock(import("./route.ts"), async (original) => ({ ...(await original()), callerOf: vi.fn() }));
 
@@ -33,7 +34,8 @@ async function respond(submission: Submission, prefer?: string) {
     if (error instanceof HttpProblem) return problemResponse(error, "request-1");
     throw error;
   });
-  const schema = status < 300 ? transactionSchema : problemSchema;
+  const schema =
+    status >= 300 ? problemSchema : submission.actor === "counterparty" ? promisedSchema : transactionSchema;
   return { status, headers, body: schema.parse(JSON.parse(body ?? "")) };
 }
 
@@ -191,6 +193,91 @@ describe("with Prefer: wait", () => {
     const replay = await respond(submission, "wait=5");
     expect(replay).toMatchObject({ status, headers: { "idempotency-replayed": "true" } });
     expect(replay.body).toEqual(body);
+  });
+});
+
+describe("a capture by the user to whom a hold is promised", () => {
+  beforeEach(async () => {
+    for (const userId of ["auth0|alice", "bob"])
+      await submit(submissionWith({ userId, idempotencyKey: userId }), ports);
+    await consumeSent(ports);
+  });
+
+  /** The submission of bob's capture of a hold that alice promised to him. */
+  async function capture(amount?: string): Promise<Submission> {
+    const idempotencyKey = "hold";
+    const request = { type: "hold", to: "bob", currency: "USD", amount: "10" } as const;
+    const submitted = await submit({ ...deposit, idempotencyKey, request }, ports);
+    if (!submitted.accepted || submitted.transaction.type !== "hold") throw new Error("The hold is not accepted");
+    await consumeSent(ports);
+    const { transaction: referred } = submitted;
+    const caller = { actor: "counterparty", counterpartyId: "bob" } as const;
+    return { ...deposit, ...caller, request: { type: "capture", referred, amount, final: true } };
+  }
+
+  const captureLocation = `/v1/users/auth0%7Calice/transactions/${transactionId("auth0|alice", "key-1", "bob")}`;
+
+  it("gets the narrow view while it is pending", async () => {
+    const { status, headers, body } = await respond(await capture());
+    expect([status, headers?.location]).toEqual([202, captureLocation]);
+    expect(body).toMatchObject({ type: "capture", status: "pending", amount: null, hold: null });
+  });
+
+  it("gets the narrow view once the money is in its wallet", async () => {
+    const submission = await capture();
+    ports.clock.in(100, () => void consumeSent(ports).then(() => consumeSent(ports)));
+    const { status, body } = await respond(submission, "wait=5");
+    expect(status).toBe(201);
+    expect(body).toMatchObject({ status: "posted", amount: "10.00", transfer: { to: "bob", status: "credited" } });
+  });
+
+  it("gets the narrow view in the problem of a rejection", async () => {
+    const submission = await capture("10.01");
+    ports.clock.in(100, () => void consumeSent(ports));
+    const { status, headers, body } = await respond(submission, "wait=5");
+    expect([status, headers?.location]).toEqual([422, captureLocation]);
+    expect(body).toMatchObject({ code: "capture_exceeds_hold", transaction: { status: "rejected", amount: "10.01" } });
+    promisedSchema.parse(problemSchema.parse(body).transaction);
+  });
+});
+
+describe("a transfer with Prefer: wait", () => {
+  const transfer: Submission = { ...deposit, request: { type: "transfer", to: "bob", currency: "USD", amount: "5" } };
+
+  beforeEach(async () => {
+    for (const userId of ["auth0|alice", "bob"])
+      await submit(submissionWith({ userId, idempotencyKey: userId }), ports);
+    await consumeSent(ports);
+  });
+
+  it("gets 202 and in_transit while the receiver's credit is pending", async () => {
+    ports.clock.in(100, () => void consumeSent(ports));
+    expect(await respond(transfer, "wait=2")).toMatchObject({
+      status: 202,
+      headers: { "preference-applied": "wait=2" },
+      body: { status: "posted", transfer: { to: "bob", status: "in_transit" } },
+    });
+  });
+
+  it("gets 201 once the receiver's credit is posted", async () => {
+    ports.clock.in(100, () => void consumeSent(ports));
+    ports.clock.in(1000, () => void consumeSent(ports));
+    expect(await respond(transfer, "wait=5")).toMatchObject({
+      status: 201,
+      body: { status: "posted", transfer: { to: "bob", status: "credited" } },
+    });
+  });
+
+  it("gets 201 once the money is back, and not the receiver's reason", async () => {
+    ports.wallets.set("bob", { ...emptyWallet, sequence: 1 });
+    for (const atMs of [100, 1000, 2000]) ports.clock.in(atMs, () => void consumeSent(ports));
+    ports.clock.in(500, () => ports.wallets.set("bob", { ...emptyWallet, sequence: 1, status: "closed" }));
+    const { status, body } = await respond(transfer, "wait=5");
+    expect([status, body]).toMatchObject([
+      201,
+      { status: "posted", rejection: null, transfer: { status: "returned" } },
+    ]);
+    expect(JSON.stringify(body)).not.toContain("closed");
   });
 });
 
