@@ -6,7 +6,7 @@ import { emptyWallet } from "../domain/state.ts";
 import { transactionId } from "../ledger/idempotency.ts";
 import { type Submission, submit } from "../ledger/submit.ts";
 import { deposit as depositSpecification } from "./commands/deposit.ts";
-import { readSubmission, respondToSubmission } from "./movement.ts";
+import { findInPath, readSubmission, respondToSubmission } from "./movement.ts";
 import { HttpProblem, PROBLEMS } from "./problem.ts";
 import { problemResponse } from "./response.ts";
 import { callerOf, type HttpEvent } from "./route.ts";
@@ -83,6 +83,17 @@ describe("readSubmission", () => {
   it("checks the Idempotency-Key before the body", async () => {
     const event = httpEvent({ ...request, headers: {}, body: "{" });
     await expect(read(event)).rejects.toThrow(expect.objectContaining({ code: "idempotency_key_required" }));
+  });
+});
+
+describe("findInPath", () => {
+  it.each([
+    ["an invalid user id", "u".repeat(129), id],
+    ["an invalid id", "alice", "tx_x"],
+    ["no id", "alice", ""],
+  ])("finds nothing for %s, and reads nothing", async (_what, userId, id) => {
+    expect(await findInPath(httpEvent({ pathParameters: { userId, id } }), ports.store)).toBeUndefined();
+    expect(ports.calls).toEqual([]);
   });
 });
 
