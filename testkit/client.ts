@@ -6,6 +6,7 @@ import {
   currenciesSchema,
   historySchema,
   problemSchema,
+  promisedSchema,
   statementSchema,
   transactionSchema,
 } from "../lib/http/schemas.ts";
@@ -76,6 +77,10 @@ export class Client {
 
   async history(query: Record<string, string> = {}) {
     return checked(historySchema, await this.get(`transactions?${new URLSearchParams(query)}`), 200);
+  }
+
+  async holds(query: Record<string, string> = {}) {
+    return checked(historySchema, await this.get(`holds?${new URLSearchParams(query)}`), 200);
   }
 
   /** Every page of it, newest first. */
@@ -167,6 +172,11 @@ function checked<T>(schema: z.ZodMiniType<T>, response: ApiResponse, status: num
 
 export function transactionIn(response: ApiResponse, status: number) {
   return checked(transactionSchema, response, status);
+}
+
+/** What the user sees to whom another user's hold is promised. */
+export function promisedIn(response: ApiResponse, status: number) {
+  return checked(promisedSchema, response, status);
 }
 
 export function problemIn(response: ApiResponse, status: number) {
