@@ -332,6 +332,40 @@ describe("a race", () => {
     expect(await alice.balance("USD")).toBe("2.00");
   });
 
+  test("of captures and releases of one hold takes no more than the hold, and ends it once", async () => {
+    const alice = await userWith("USD", "10.00");
+    const hold = transactionIn(await alice.post("holds", { currency: "USD", amount: "7.00" }, WAIT), 201);
+    const outcomesOf = async (path: string, bodies: readonly object[]) => {
+      const sent = await Promise.all(bodies.map((body) => alice.post(`holds/${hold.id}/${path}`, body)));
+      const decided = await Promise.all(sent.map((response) => alice.decided(transactionIn(response, 202).id)));
+      return decided.map(({ rejection }) => rejection?.code ?? "posted").sort();
+    };
+    const parts = await outcomesOf(
+      "captures",
+      Array.from({ length: 5 }, () => ({ amount: "2.00", final: false })),
+    );
+    expect(parts).toEqual(["capture_exceeds_hold", "capture_exceeds_hold", "posted", "posted", "posted"]);
+    const [captures, releases] = await Promise.all([
+      outcomesOf("captures", [{}, {}]),
+      outcomesOf("releases", [{}, {}]),
+    ]);
+    expect([...captures, ...releases].sort()).toEqual(["hold_closed", "hold_closed", "hold_closed", "posted"]);
+    const takenMinor = captures.includes("posted") ? 700 : 600;
+    expect(await alice.balance("USD")).toBe(((1000 - takenMinor) / 100).toFixed(2));
+  });
+
+  test("of transfers around a ring of users neither makes nor loses money", async () => {
+    const users = await Promise.all(Array.from({ length: 5 }, () => userWith("USD", "10.00")));
+    const sent = users.flatMap((user, index) => {
+      const to = users[(index + 1) % users.length]?.user;
+      return Array.from({ length: 5 }, () => user.post("transfers", { to, currency: "USD", amount: "4.00" }, WAIT));
+    });
+    for (const { status } of await Promise.all(sent)) expect([201, 422]).toContain(status);
+    const balances = await Promise.all(users.map((user) => user.balance("USD")));
+    expect(balances.reduce((sum, balance) => sum + Number(balance), 0)).toBe(50);
+    for (const balance of balances) expect(Number(balance)).toBeGreaterThanOrEqual(0);
+  });
+
   test("of one Idempotency-Key 20 times at once has one effect", async () => {
     const alice = aUser();
     const key = randomUUID();
