@@ -32,7 +32,7 @@ async function read(query?: Record<string, string>) {
 
 it("before the first decision the balances are zero, with sequence 0 and without a hash", async () => {
   const balances = [{ currency: "EUR", ...ZERO }, NO_YEN, { currency: "USD", ...ZERO }];
-  expect(await read()).toEqual({ userId: "alice", sequence: 0, hash: null, balances });
+  expect(await read()).toEqual({ userId: "alice", status: "active", sequence: 0, hash: null, balances });
 });
 
 it("a balance is what is available and what is held", async () => {
@@ -50,7 +50,13 @@ it("the balances of a moment are provisional until a later decision or 30 s make
   memory.clock.advance(2000);
   const [transaction] = decideAt(memory, [1000, "+1234 USD"]);
   const balances = [{ currency: "EUR", ...ZERO }, NO_YEN, { currency: "USD", ...ZERO }];
-  expect(await read({ at: timeAt(999) })).toEqual({ userId: "alice", sequence: 0, hash: null, balances });
+  expect(await read({ at: timeAt(999) })).toEqual({
+    userId: "alice",
+    status: "active",
+    sequence: 0,
+    hash: null,
+    balances,
+  });
 
   const { hash } = transaction?.decision ?? {};
   expect(await read({ at: timeAt(1000) })).toMatchObject({ sequence: 1, hash, provisional: true });

@@ -6,6 +6,7 @@ import {
   currenciesSchema,
   historySchema,
   problemSchema,
+  promisedSchema,
   statementSchema,
   transactionSchema,
 } from "../lib/http/schemas.ts";
@@ -54,11 +55,11 @@ export class Client {
   }
 
   deposit(currency: string, amount: string, options: MovementOptions = {}): Promise<ApiResponse> {
-    return this.#move("deposits", currency, amount, options);
+    return this.post("deposits", { currency, amount }, options);
   }
 
   withdraw(currency: string, amount: string, options: MovementOptions = {}): Promise<ApiResponse> {
-    return this.#move("withdrawals", currency, amount, options);
+    return this.post("withdrawals", { currency, amount }, options);
   }
 
   async balance(currency: string): Promise<string | undefined> {
@@ -76,6 +77,10 @@ export class Client {
 
   async history(query: Record<string, string> = {}) {
     return checked(historySchema, await this.get(`transactions?${new URLSearchParams(query)}`), 200);
+  }
+
+  async holds(query: Record<string, string> = {}) {
+    return checked(historySchema, await this.get(`holds?${new URLSearchParams(query)}`), 200);
   }
 
   /** Every page of it, newest first. */
@@ -141,12 +146,13 @@ export class Client {
     });
   }
 
-  #move(kind: string, currency: string, amount: string, options: MovementOptions): Promise<ApiResponse> {
+  /** Requests a movement of the owner's wallet. */
+  post(path: string, body: object, options: MovementOptions = {}, owner = this.user): Promise<ApiResponse> {
     const { key = randomUUID(), wait, reference, metadata } = options;
     return this.request(
       "POST",
-      `/v1/users/${encodeURIComponent(this.user)}/${kind}`,
-      JSON.stringify({ currency, amount, reference, metadata }),
+      `/v1/users/${encodeURIComponent(owner)}/${path}`,
+      JSON.stringify({ ...body, reference, metadata }),
       {
         "content-type": "application/json",
         "idempotency-key": key,
@@ -166,6 +172,11 @@ function checked<T>(schema: z.ZodMiniType<T>, response: ApiResponse, status: num
 
 export function transactionIn(response: ApiResponse, status: number) {
   return checked(transactionSchema, response, status);
+}
+
+/** What the user sees to whom another user's hold is promised. */
+export function promisedIn(response: ApiResponse, status: number) {
+  return checked(promisedSchema, response, status);
 }
 
 export function problemIn(response: ApiResponse, status: number) {

@@ -75,3 +75,21 @@ describe("a filter on the history", () => {
     expect(next.transactions.map(({ id }) => id)).toEqual(["tx_1"]);
   });
 });
+
+describe("the open holds", () => {
+  const readOpenHolds = (read: object) => {
+    vi.spyOn(dynamoDocuments, "send").mockImplementation(async () => read);
+    return dynamoStore.readOpenHolds("alice", { limit: 2 });
+  };
+
+  it("end with no cursor where the index ends", async () => {
+    expect(await readOpenHolds({ Items: [FIRST, FIRST] })).toMatchObject({ transactions: [{}, {}], end: undefined });
+  });
+
+  it("have a cursor when there are more than a page, and when DynamoDB ends a read at 1 MB", async () => {
+    const more = await readOpenHolds({ Items: [FIRST, FIRST, FIRST] });
+    expect(more).toMatchObject({ transactions: [{}, {}], end: { sequence: 1 } });
+    const large = await readOpenHolds({ Items: [FIRST], LastEvaluatedKey: { id: FIRST.id } });
+    expect(large).toMatchObject({ transactions: [{}], end: { sequence: 1 } });
+  });
+});

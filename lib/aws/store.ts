@@ -408,7 +408,7 @@ async function readOpenHolds(
   userId: string,
   { limit, after }: Pick<HistoryQuery, "limit" | "after">,
 ): Promise<HistoryPage> {
-  const { Items = [] } = await withTransientErrors("Query the open holds", () =>
+  const { Items = [], LastEvaluatedKey } = await withTransientErrors("Query the open holds", () =>
     dynamoDocuments.send(
       new QueryCommand({
         TableName: setting("TRANSACTIONS_TABLE"),
@@ -422,7 +422,9 @@ async function readOpenHolds(
   );
   const transactions = Items.map(toTransaction).filter(isDecided);
   const page = transactions.slice(0, limit);
-  return { transactions: page, end: transactions.length > limit ? page.at(-1)?.decision : undefined };
+  // DynamoDB ends a read at 1 MB, which can be before the page is full.
+  const hasMore = transactions.length > limit || LastEvaluatedKey !== undefined;
+  return { transactions: page, end: hasMore ? page.at(-1)?.decision : undefined };
 }
 
 function filtersOf({ type, currency, status }: HistoryQuery) {

@@ -2,19 +2,20 @@ import { beforeEach, describe, expect, it, vi } from "vitest";
 import { httpEvent, lambdaContext } from "../../testkit/events.ts";
 import { consumeSent, type InMemoryPorts, inMemoryPorts, submissionWith } from "../../testkit/inMemoryPorts.ts";
 import { NO_DETAILS_HASH } from "../domain/hash.ts";
+import { emptyWallet } from "../domain/state.ts";
 import { transactionId } from "../ledger/idempotency.ts";
 import { type Submission, submit } from "../ledger/submit.ts";
 import { deposit as depositSpecification } from "./commands/deposit.ts";
-import { readSubmission, respondToSubmission } from "./movement.ts";
+import { findInPath, readSubmission, respondToSubmission } from "./movement.ts";
 import { HttpProblem, PROBLEMS } from "./problem.ts";
 import { problemResponse } from "./response.ts";
 import { callerOf, type HttpEvent } from "./route.ts";
-import { problemSchema, transactionSchema } from "./schemas.ts";
+import { problemSchema, promisedSchema, transactionSchema } from "./schemas.ts";
 
 vi.mock(import("./route.ts"), async (original) => ({ ...(await original()), callerOf: vi.fn() }));
 
 const deposit = submissionWith({ userId: "auth0|alice" });
-const withdrawal: Submission = { ...deposit, type: "withdrawal" };
+const withdrawal = submissionWith({ userId: "auth0|alice", type: "withdrawal" });
 
 let ports: InMemoryPorts;
 beforeEach(() => {
@@ -29,11 +30,12 @@ async function respond(submission: Submission, prefer?: string) {
     statusCode: status = 0,
     headers,
     body,
-  } = await respondToSubmission(event, submitted, ports).catch((error) => {
+  } = await respondToSubmission(event, submission, submitted, ports).catch((error) => {
     if (error instanceof HttpProblem) return problemResponse(error, "request-1");
     throw error;
   });
-  const schema = status < 300 ? transactionSchema : problemSchema;
+  const schema =
+    status >= 300 ? problemSchema : submission.actor === "counterparty" ? promisedSchema : transactionSchema;
   return { status, headers, body: schema.parse(JSON.parse(body ?? "")) };
 }
 
@@ -50,31 +52,48 @@ describe("readSubmission", () => {
     body: '{"currency":"USD","amount":"1.50","reference":"invoice 1","metadata":{"a":"b"}}',
   };
 
-  const read = (event: HttpEvent) => readSubmission(event, lambdaContext, depositSpecification);
+  const read = (event: HttpEvent) => readSubmission(event, lambdaContext, depositSpecification, ports.store);
 
-  it.each(["owner", "admin"] as const)("reads the submission of a deposit by the %s", (actor) => {
-    vi.mocked(callerOf).mockReturnValueOnce(actor);
-    expect(read(httpEvent(request))).toEqual({
-      type: "deposit",
+  beforeEach(() => {
+    vi.stubEnv("SELF_SERVICE", "deposits");
+    vi.mocked(callerOf).mockReturnValue({ userId: "alice", isOwner: true, isAdmin: false });
+  });
+
+  it.each([
+    ["owner", { userId: "alice", isOwner: true, isAdmin: false }],
+    ["admin", { userId: "service", isOwner: false, isAdmin: true }],
+  ] as const)("reads the submission of a deposit by the %s", async (actor, caller) => {
+    vi.mocked(callerOf).mockReturnValue(caller);
+    expect(await read(httpEvent(request))).toEqual({
       userId: "alice",
       actor,
       idempotencyKey: "key-1",
-      currency: "USD",
-      amount: "1.50",
+      request: { type: "deposit", currency: "USD", amount: "1.50" },
       reference: "invoice 1",
       metadata: { a: "b" },
       requestId: "request-1",
     });
   });
 
-  it("refuses two waits before the command is stored", () => {
+  it("refuses two waits before the command is stored", async () => {
     const event = httpEvent({ ...request, headers: { ...request.headers, prefer: "wait=5,wait=5" } });
-    expect(() => read(event)).toThrow(expect.objectContaining({ code: "prefer_invalid" }));
+    await expect(read(event)).rejects.toThrow(expect.objectContaining({ code: "prefer_invalid" }));
   });
 
-  it("checks the Idempotency-Key before the body", () => {
+  it("checks the Idempotency-Key before the body", async () => {
     const event = httpEvent({ ...request, headers: {}, body: "{" });
-    expect(() => read(event)).toThrow(expect.objectContaining({ code: "idempotency_key_required" }));
+    await expect(read(event)).rejects.toThrow(expect.objectContaining({ code: "idempotency_key_required" }));
+  });
+});
+
+describe("findInPath", () => {
+  it.each([
+    ["an invalid user id", "u".repeat(129), id],
+    ["an invalid id", "alice", "tx_x"],
+    ["no id", "alice", ""],
+  ])("finds nothing for %s, and reads nothing", async (_what, userId, id) => {
+    expect(await findInPath(httpEvent({ pathParameters: { userId, id } }), ports.store)).toBeUndefined();
+    expect(ports.calls).toEqual([]);
   });
 });
 
@@ -101,6 +120,7 @@ describe("without Prefer: wait", () => {
         detailsHash: NO_DETAILS_HASH,
         previousHash: null,
         hash: null,
+        reversed: null,
       },
     });
     expect(ports.clock.sleeps).toEqual([]);
@@ -148,7 +168,7 @@ describe("with Prefer: wait", () => {
         type: "urn:antler:problem:insufficient_funds",
         status: 422,
         code: "insufficient_funds",
-        detail: "The available balance does not cover the withdrawal",
+        detail: "The available balance does not cover the amount",
         requestId: "request-1",
         transaction: {
           id,
@@ -187,6 +207,91 @@ describe("with Prefer: wait", () => {
   });
 });
 
+describe("a capture by the user to whom a hold is promised", () => {
+  beforeEach(async () => {
+    for (const userId of ["auth0|alice", "bob"])
+      await submit(submissionWith({ userId, idempotencyKey: userId }), ports);
+    await consumeSent(ports);
+  });
+
+  /** The submission of bob's capture of a hold that alice promised to him. */
+  async function capture(amount?: string): Promise<Submission> {
+    const idempotencyKey = "hold";
+    const request = { type: "hold", to: "bob", currency: "USD", amount: "10" } as const;
+    const submitted = await submit({ ...deposit, idempotencyKey, request }, ports);
+    if (!submitted.accepted || submitted.transaction.type !== "hold") throw new Error("The hold is not accepted");
+    await consumeSent(ports);
+    const { transaction: referred } = submitted;
+    const caller = { actor: "counterparty", counterpartyId: "bob" } as const;
+    return { ...deposit, ...caller, request: { type: "capture", referred, amount, final: true } };
+  }
+
+  const captureLocation = `/v1/users/auth0%7Calice/transactions/${transactionId("auth0|alice", "key-1", "bob")}`;
+
+  it("gets the narrow view while it is pending", async () => {
+    const { status, headers, body } = await respond(await capture());
+    expect([status, headers?.location]).toEqual([202, captureLocation]);
+    expect(body).toMatchObject({ type: "capture", status: "pending", amount: null, hold: null });
+  });
+
+  it("gets the narrow view once the money is in its wallet", async () => {
+    const submission = await capture();
+    ports.clock.in(100, () => void consumeSent(ports).then(() => consumeSent(ports)));
+    const { status, body } = await respond(submission, "wait=5");
+    expect(status).toBe(201);
+    expect(body).toMatchObject({ status: "posted", amount: "10.00", transfer: { to: "bob", status: "credited" } });
+  });
+
+  it("gets the narrow view in the problem of a rejection", async () => {
+    const submission = await capture("10.01");
+    ports.clock.in(100, () => void consumeSent(ports));
+    const { status, headers, body } = await respond(submission, "wait=5");
+    expect([status, headers?.location]).toEqual([422, captureLocation]);
+    expect(body).toMatchObject({ code: "capture_exceeds_hold", transaction: { status: "rejected", amount: "10.01" } });
+    promisedSchema.parse(problemSchema.parse(body).transaction);
+  });
+});
+
+describe("a transfer with Prefer: wait", () => {
+  const transfer: Submission = { ...deposit, request: { type: "transfer", to: "bob", currency: "USD", amount: "5" } };
+
+  beforeEach(async () => {
+    for (const userId of ["auth0|alice", "bob"])
+      await submit(submissionWith({ userId, idempotencyKey: userId }), ports);
+    await consumeSent(ports);
+  });
+
+  it("gets 202 and in_transit while the receiver's credit is pending", async () => {
+    ports.clock.in(100, () => void consumeSent(ports));
+    expect(await respond(transfer, "wait=2")).toMatchObject({
+      status: 202,
+      headers: { "preference-applied": "wait=2" },
+      body: { status: "posted", transfer: { to: "bob", status: "in_transit" } },
+    });
+  });
+
+  it("gets 201 once the receiver's credit is posted", async () => {
+    ports.clock.in(100, () => void consumeSent(ports));
+    ports.clock.in(1000, () => void consumeSent(ports));
+    expect(await respond(transfer, "wait=5")).toMatchObject({
+      status: 201,
+      body: { status: "posted", transfer: { to: "bob", status: "credited" } },
+    });
+  });
+
+  it("gets 201 once the money is back, and not the receiver's reason", async () => {
+    ports.wallets.set("bob", { ...emptyWallet, sequence: 1 });
+    for (const atMs of [100, 1000, 2000]) ports.clock.in(atMs, () => void consumeSent(ports));
+    ports.clock.in(500, () => ports.wallets.set("bob", { ...emptyWallet, sequence: 1, status: "closed" }));
+    const { status, body } = await respond(transfer, "wait=5");
+    expect([status, body]).toMatchObject([
+      201,
+      { status: "posted", rejection: null, transfer: { status: "returned" } },
+    ]);
+    expect(JSON.stringify(body)).not.toContain("closed");
+  });
+});
+
 describe("a submission that is not accepted", () => {
   it.each([
     ["unknown_currency", { currency: "DOGE" }, "/currency"],
@@ -196,7 +301,7 @@ describe("a submission that is not accepted", () => {
     ["amount_zero", { amount: "0" }, "/amount"],
     ["amount_limit", { amount: "9".repeat(37) }, "/amount"],
   ] as const)("gets 422 %s for %j, with a pointer to the field", async (code, change, pointer) => {
-    const response = await respond({ ...deposit, ...change }, "wait=5");
+    const response = await respond(submissionWith({ userId: "auth0|alice", ...change }), "wait=5");
 
     const errors = [{ pointer, detail: PROBLEMS[code].title }];
     expect(response).toMatchObject({ status: 422, body: { code, errors } });
@@ -208,7 +313,7 @@ describe("a submission that is not accepted", () => {
   it("gets 422 idempotency_key_reused when the key was used with other content", async () => {
     await respond(deposit);
 
-    const response = await respond({ ...deposit, amount: "99" });
+    const response = await respond(submissionWith({ userId: "auth0|alice", amount: "99" }));
 
     expect(response).toMatchObject({ status: 422, body: { code: "idempotency_key_reused" } });
     expect(JSON.stringify(response)).not.toContain("12.34");

@@ -18,7 +18,7 @@ import { HttpProblem, PROBLEMS } from "./problem.ts";
 import { readIdempotencyKey, readJson, readUserId, readWaitSeconds } from "./request.ts";
 import { jsonResponse, type Response } from "./response.ts";
 import { callerOf, type HttpEvent } from "./route.ts";
-import { type Details, transactionId } from "./schemas.ts";
+import { type Details, transactionId, userId as userIdSchema } from "./schemas.ts";
 import { promisedView, transactionView } from "./views.ts";
 
 /** One movement over HTTP: its POST route and its part of the OpenAPI document. */
@@ -74,14 +74,13 @@ export async function readSubmission(
   };
 }
 
-/** The transaction of the path's user and `{id}`. */
+/** The transaction of the path's user and `{id}`, if both are valid: an unchecked key could be too long for the store. */
 export async function findInPath(
   { pathParameters }: HttpEvent,
   store: Pick<LedgerStore, "findTransaction">,
 ): Promise<Transaction | undefined> {
-  const { userId = "", id } = pathParameters ?? {};
-  const parsed = transactionId.safeParse(id);
-  return parsed.success ? store.findTransaction(userId, parsed.data) : undefined;
+  const [user, id] = [userIdSchema.safeParse(pathParameters?.userId), transactionId.safeParse(pathParameters?.id)];
+  return user.success && id.success ? store.findTransaction(user.data, id.data) : undefined;
 }
 
 /**

@@ -3,6 +3,7 @@ import { describe, expect, it, onTestFinished } from "vitest";
 import * as z from "zod";
 import { httpEvent } from "../../testkit/events.ts";
 import { inMemoryPorts } from "../../testkit/inMemoryPorts.ts";
+import { COMMAND_TYPES } from "../domain/command.ts";
 import { HttpProblem } from "./problem.ts";
 import {
   acceptsCsv,
@@ -376,7 +377,7 @@ describe("readQuery of the history", () => {
     ["cursor", "x".repeat(65), "must be the `nextCursor` of a page"],
     ["currency", "", CURRENCY],
     ["status", "pending", "must be posted or rejected"],
-    ["type", "transfer", "must be deposit or withdrawal"],
+    ["type", "refund", `must be one of ${COMMAND_TYPES.join(", ")}`],
     ["offset", "10", UNKNOWN],
     ["constructor", "x", UNKNOWN],
     ["__proto__", "x", UNKNOWN],

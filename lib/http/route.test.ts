@@ -6,7 +6,7 @@ import { logger } from "../runtime/telemetry.ts";
 import type { Caller } from "./authenticate.ts";
 import { HttpProblem } from "./problem.ts";
 import { jsonResponse, type Response } from "./response.ts";
-import { type CallerRole, callerOf, publicRoute, userRoute } from "./route.ts";
+import { authenticatedRoute, callerOf, publicRoute, userRoute } from "./route.ts";
 import { problemSchema } from "./schemas.ts";
 
 /** Here a token is `subject scope scope`. authenticate.test.ts tests real tokens. */
@@ -31,9 +31,9 @@ beforeEach(() => {
 
 const asPublic = () => publicRoute().handler(work)(httpEvent(), lambdaContext);
 
-function asUser(authorization: string | undefined, userId: string, callers?: readonly CallerRole[]): Promise<Response> {
+function asUser(authorization: string | undefined, userId: string): Promise<Response> {
   const event = httpEvent({ headers: authorization ? { authorization } : {}, pathParameters: { userId } });
-  return userRoute(callers).handler(work)(event, lambdaContext);
+  return userRoute().handler(work)(event, lambdaContext);
 }
 
 const problemOf = (response: Response) => problemSchema.parse(JSON.parse(response.body ?? ""));
@@ -68,17 +68,6 @@ describe("a route of a user", () => {
     expect(work).not.toHaveBeenCalled();
   });
 
-  it.each([
-    ["admin", "alice", 403],
-    ["admin", "service wallets:admin", 200],
-    ["owner", "alice wallets:read", 200],
-    ["owner", "service wallets:admin", 403],
-    ["owner", "alice wallets:admin", 200],
-    ["admin", "alice wallets:admin", 200],
-  ] as const)("for callers with the role %s responds to %j with %i", async (role, authorization, status) => {
-    expect(await asUser(authorization, "alice", [role])).toMatchObject({ statusCode: status });
-  });
-
   it("responds alike for a wallet that exists and for one that does not", async () => {
     expect(await asUser("bob", "alice")).toEqual(await asUser("bob", "without-a-wallet"));
   });
@@ -101,22 +90,20 @@ describe("a route of a user", () => {
 });
 
 describe("the caller of a route", () => {
-  async function callerIn(authorization: string, roles?: readonly CallerRole[]): Promise<unknown> {
+  async function callerIn(authorization: string): Promise<unknown> {
     const event = httpEvent({ headers: { authorization }, pathParameters: { userId: "alice" } });
-    const { body } = await userRoute(roles).handler(async (handled) => jsonResponse(200, callerOf(handled)))(
-      event,
-      lambdaContext,
-    );
+    const handler = authenticatedRoute().handler(async (handled) => jsonResponse(200, callerOf(handled)));
+    const { body } = await handler(event, lambdaContext);
     return JSON.parse(body ?? "");
   }
 
   it.each([
-    ["owner", "alice", undefined],
-    ["admin", "service wallets:admin", undefined],
-    ["owner", "alice wallets:admin", undefined],
-    ["admin", "alice wallets:admin", ["admin"]],
-  ] as const)("is the %s for the token %j", async (caller, authorization, roles) => {
-    expect(await callerIn(authorization, roles)).toBe(caller);
+    ["alice", { userId: "alice", isOwner: true, isAdmin: false }],
+    ["bob", { userId: "bob", isOwner: false, isAdmin: false }],
+    ["service wallets:admin", { userId: "service", isOwner: false, isAdmin: true }],
+    ["alice wallets:admin", { userId: "alice", isOwner: true, isAdmin: true }],
+  ])("of the token %j is %j", async (authorization, caller) => {
+    expect(await callerIn(authorization)).toEqual(caller);
   });
 
   it("is unknown in a public route", async () => {

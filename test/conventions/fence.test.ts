@@ -12,6 +12,8 @@ const FORBIDDEN_IMPORTS = [
   ["lib/domain", "zod"],
   ["lib/domain", "../ledger/ports.ts"],
   ["lib/domain", "../aws/store.ts"],
+  ["lib/domain/movements", "node:crypto"],
+  ["lib/domain/movements", "../../ledger/ports.ts"],
   ["lib/ledger", "@aws-sdk/lib-dynamodb"],
   ["lib/ledger", "../aws/store.ts"],
   ["lib/ledger", "../http/route.ts"],
@@ -20,6 +22,7 @@ const FORBIDDEN_IMPORTS = [
   ["lib/aws", "../../localstack/engines.ts"],
   ["lib/http", "../aws/store.ts"],
   ["lib/http", "@aws-sdk/client-sqs"],
+  ["lib/http/commands", "../../aws/store.ts"],
   ["functions", "../localstack/engines.ts"],
   ["functions", "fauxqs"],
   ["functions", "../testkit/events.ts"],
@@ -32,6 +35,7 @@ const FORBIDDEN_IMPORTS = [
 
 const ALLOWED_IMPORTS = [
   ["lib/domain", "./money.ts"],
+  ["lib/domain/movements", "../money.ts"],
   ["lib/ledger", "../domain/money.ts"],
   ["lib/aws", "../ledger/ports.ts"],
   ["lib/aws", "@aws-sdk/client-sqs"],

@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import * as z from "zod";
 import type { Resource } from "../../infra/serverless.ts";
+import { SELF_SERVICE } from "../../lib/http/permissions.ts";
 
 const ROOT = join(import.meta.dirname, "../..");
 
@@ -35,6 +36,8 @@ const policies = z.tuple([
   z.object({ PolicyDocument: z.object({ Statement: z.array(z.looseObject({ Action: z.array(z.string()) })) }) }),
 ]);
 
+const environment = z.object({ Variables: z.object({ SELF_SERVICE: z.string().optional() }) });
+
 const prod = packaged("prod");
 const dev = packaged("dev");
 
@@ -62,6 +65,17 @@ describe("the template of a deploy", () => {
       logDays: new Set([7]),
       traced: true,
     });
+  });
+
+  test("opens to a user's own token some movements, and deposits only in development", () => {
+    const functions = (template: ReturnType<typeof packaged>) =>
+      ofType(template, "AWS::Lambda::Function").flatMap(([name, { Properties }]) => {
+        const { SELF_SERVICE: names } = environment.parse(Properties.Environment).Variables;
+        return names === undefined ? [] : [[name, names.split(",")]];
+      });
+    const withoutDeposits = SELF_SERVICE.filter((name) => name !== "deposits");
+    expect(functions(prod)).toEqual([["CommandsLambdaFunction", withoutDeposits]]);
+    expect(functions(dev)).toEqual([["CommandsLambdaFunction", [...SELF_SERVICE]]]);
   });
 
   test("protects the tables: point-in-time recovery, and no deletion outside development", () => {

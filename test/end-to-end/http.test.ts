@@ -100,7 +100,12 @@ describe("an invalid request", () => {
     ]) {
       expect(problemIn(await alice.get(`transactions?${query}`), 422).code).toBe("validation_failed");
     }
-    expect(problemIn(await alice.get("transactions?cursor=made-up"), 400).code).toBe("invalid_cursor");
+    for (const query of ["limit=0", "status=posted"]) {
+      expect(problemIn(await alice.get(`holds?${query}`), 422).code).toBe("validation_failed");
+    }
+    for (const list of ["transactions", "holds"]) {
+      expect(problemIn(await alice.get(`${list}?cursor=made-up`), 400).code).toBe("invalid_cursor");
+    }
     expect(problemIn(await alice.get("transactions?currency=XXX"), 422).code).toBe("unknown_currency");
   });
 

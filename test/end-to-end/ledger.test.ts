@@ -1,9 +1,17 @@
 import { randomUUID } from "node:crypto";
 import { describe, expect, inject, test } from "vitest";
-import { type ApiResponse, Client, newUser, problemIn, transactionIn } from "../../testkit/client.ts";
+import { type ApiResponse, Client, newUser, problemIn, promisedIn, transactionIn } from "../../testkit/client.ts";
 
 const apiUrl = inject("apiUrl");
 const aUser = () => new Client(apiUrl, newUser());
+const admin = new Client(apiUrl, "service", "wallets:admin");
+const WAIT = { wait: 20 };
+
+async function userWith(currency: string, amount: string): Promise<Client> {
+  const user = aUser();
+  transactionIn(await user.deposit(currency, amount, WAIT), 201);
+  return user;
+}
 
 describe("a deposit", () => {
   test("is accepted, can be read at once, and is posted", async () => {
@@ -36,6 +44,7 @@ describe("a deposit", () => {
       decidedAt: expect.any(String),
       postings: [{ currency: "USD", amount: "12.34", held: "0.00", balanceAfter: "12.34", heldAfter: "0.00" }],
       hash: expect.any(String),
+      reversed: "0.00",
     });
     expect(await alice.balance("USD")).toBe("12.34");
   });
@@ -88,6 +97,229 @@ describe("a withdrawal", () => {
   });
 });
 
+describe("a transfer", () => {
+  test("with a wait gets 201 once the money is in the receiver's wallet", async () => {
+    const [alice, bob] = [await userWith("USD", "10.00"), await userWith("EUR", "1.00")];
+    const to = bob.user;
+    const response = await alice.post(
+      "transfers",
+      { to, currency: "USD", amount: "4.00" },
+      { ...WAIT, reference: "rent" },
+    );
+    const transfer = transactionIn(response, 201);
+    expect(transfer).toMatchObject({
+      type: "transfer",
+      status: "posted",
+      amount: "4.00",
+      transfer: { to, status: "credited" },
+    });
+    expect(await alice.balance("USD")).toBe("6.00");
+
+    const credit = await bob.transaction(transfer.type === "transfer" ? (transfer.transfer.creditId ?? "") : "");
+    expect(credit).toMatchObject({
+      type: "credit",
+      status: "posted",
+      actor: "ledger",
+      source: { type: "transfer", userId: alice.user, transactionId: transfer.id },
+      postings: [{ currency: "USD", amount: "4.00", balanceAfter: "4.00" }],
+      reference: null,
+    });
+    expect((await bob.history({ type: "credit" })).data).toEqual([credit]);
+    expect((await alice.history({ type: "transfer" })).data).toEqual([transfer]);
+  });
+
+  test("over the balance is rejected, and the receiver's wallet does not change", async () => {
+    const [alice, bob] = [await userWith("USD", "10.00"), await userWith("EUR", "1.00")];
+    const response = await alice.post("transfers", { to: bob.user, currency: "USD", amount: "10.01" }, WAIT);
+    expect(problemIn(response, 422)).toMatchObject({
+      code: "insufficient_funds",
+      transaction: { type: "transfer", status: "rejected", transfer: { creditId: null, status: null } },
+    });
+    expect(await bob.balances()).toMatchObject({ sequence: 1 });
+  });
+
+  test("to nobody, or to the own wallet, is refused", async () => {
+    const alice = await userWith("USD", "10.00");
+    const send = (to: string) => alice.post("transfers", { to, currency: "USD", amount: "1.00" }, WAIT);
+    expect(problemIn(await send(newUser("nobody")), 422)).toMatchObject({
+      code: "unknown_receiver",
+      errors: [{ pointer: "/to" }],
+    });
+    expect(problemIn(await send(alice.user), 422).code).toBe("same_wallet");
+    expect(await alice.balances()).toMatchObject({ sequence: 1 });
+  });
+});
+
+describe("a hold", () => {
+  const walletOf = async (user: Client) => {
+    const { balances } = await user.balances();
+    const { currency: _, ...usd } = balances.find(({ currency }) => currency === "USD") ?? { currency: "" };
+    return usd;
+  };
+
+  test("keeps money back until its capture, and the capture without an amount takes all of it", async () => {
+    const alice = await userWith("USD", "10.00");
+    const hold = transactionIn(await alice.post("holds", { currency: "USD", amount: "7.00" }, WAIT), 201);
+    expect(hold).toMatchObject({ type: "hold", hold: { to: null, remaining: "7.00", status: "open" } });
+    expect(await walletOf(alice)).toEqual({ amount: "10.00", held: "7.00", available: "3.00" });
+    problemIn(await alice.withdraw("USD", "3.01", WAIT), 422);
+    expect(transactionIn(await alice.post(`holds/${hold.id}/captures`, {}, WAIT), 201)).toMatchObject({
+      amount: "7.00",
+      refersTo: hold.id,
+      transfer: null,
+    });
+    expect(await walletOf(alice)).toEqual({ amount: "3.00", held: "0.00", available: "3.00" });
+    expect(await alice.transaction(hold.id)).toMatchObject({ hold: { remaining: "0.00", status: "captured" } });
+    expect(problemIn(await alice.post(`holds/${hold.id}/releases`, {}, WAIT), 422).code).toBe("hold_closed");
+  });
+
+  test("promised to a shop is captured twice by the shop, and the rest is released", async () => {
+    const [alice, shop] = [await userWith("USD", "10.00"), await userWith("EUR", "1.00")];
+    const to = shop.user;
+    const hold = transactionIn(await alice.post("holds", { to, currency: "USD", amount: "9.00" }, WAIT), 201);
+    const asShop = (path: string, body: object) => shop.post(`holds/${hold.id}/${path}`, body, WAIT, alice.user);
+    const seenByShop = async () => promisedIn(await shop.get(`transactions/${hold.id}`, alice.user), 200);
+    expect(await seenByShop()).toMatchObject({
+      type: "hold",
+      amount: "9.00",
+      hold: { remaining: "9.00", status: "open" },
+    });
+    expect(problemIn(await alice.post(`holds/${hold.id}/releases`, {}, WAIT), 403).code).toBe("forbidden");
+
+    const ids: string[] = [];
+    for (const amount of ["2.00", "3.00"]) {
+      const capture = promisedIn(await asShop("captures", { amount, final: false }), 201);
+      expect(capture).toMatchObject({
+        type: "capture",
+        status: "posted",
+        amount,
+        transfer: { to, status: "credited" },
+      });
+      ids.push(capture.id);
+    }
+    expect(await seenByShop()).toMatchObject({ hold: { remaining: "4.00", status: "open" } });
+    expect(problemIn(await asShop("captures", { amount: "4.01" }), 422)).toMatchObject({
+      code: "capture_exceeds_hold",
+      transaction: { type: "capture", status: "rejected", amount: "4.01" },
+    });
+    expect(promisedIn(await asShop("releases", {}), 201)).toMatchObject({ type: "release", amount: "4.00" });
+
+    expect(await seenByShop()).toMatchObject({ hold: { remaining: "0.00", status: "released" } });
+    expect(await walletOf(alice)).toEqual({ amount: "5.00", held: "0.00", available: "5.00" });
+    expect(await shop.balance("USD")).toBe("5.00");
+    const { data } = await shop.history({ type: "credit" });
+    const sources = data.map((each) => each.type === "credit" && each.source);
+    expect(sources).toEqual(
+      ids
+        .toReversed()
+        .map((transactionId) => ({ type: "capture", userId: alice.user, transactionId, refersTo: hold.id })),
+    );
+  });
+
+  test("is in the list of holds, newest first, while it is open", async () => {
+    const alice = await userWith("USD", "10.00");
+    const ids: string[] = [];
+    for (const amount of ["1.00", "2.00", "3.00", "4.00"]) {
+      ids.unshift(transactionIn(await alice.post("holds", { currency: "USD", amount }, WAIT), 201).id);
+    }
+    const [, released = "", ...open] = ids;
+    transactionIn(await alice.post(`holds/${released}/releases`, {}, WAIT), 201);
+    const first = await alice.holds({ limit: "2" });
+    const next = await alice.holds({ limit: "2", cursor: first.nextCursor ?? "" });
+    expect(first.data.map(({ id }) => id)).toEqual([ids[0], open[0]]);
+    expect(next.data.map(({ id }) => id)).toEqual(open.slice(1));
+    expect(next.nextCursor).toBeNull();
+  });
+});
+
+describe("a reversal", () => {
+  test("of a credit by its receiver is a refund, in parts up to the whole", async () => {
+    const [alice, shop] = [await userWith("USD", "10.00"), await userWith("EUR", "1.00")];
+    await alice.post("transfers", { to: shop.user, currency: "USD", amount: "8.00" }, WAIT);
+    const [credit] = (await shop.history({ type: "credit" })).data;
+    const refund = (body: object) => shop.post(`transactions/${credit?.id}/reversals`, body, WAIT);
+    expect(transactionIn(await refund({ amount: "3.00" }), 201)).toMatchObject({
+      type: "reversal",
+      amount: "3.00",
+      refersTo: credit?.id,
+      transfer: { to: alice.user, status: "credited" },
+    });
+    expect(await shop.transaction(credit?.id ?? "")).toMatchObject({ reversed: "3.00" });
+    expect(problemIn(await refund({ amount: "5.01" }), 422).code).toBe("reversal_exceeds_original");
+    expect(transactionIn(await refund({}), 201)).toMatchObject({ amount: "5.00" });
+    expect(problemIn(await refund({}), 422).code).toBe("reversal_exceeds_original");
+    expect([await alice.balance("USD"), await shop.balance("USD")]).toEqual(["10.00", "0.00"]);
+  });
+
+  test("of a deposit is for an admin", async () => {
+    const alice = await userWith("USD", "10.00");
+    const [deposit] = (await alice.history()).data;
+    const path = `transactions/${deposit?.id}/reversals`;
+    expect(problemIn(await alice.post(path, {}, WAIT), 403).code).toBe("forbidden");
+    expect(transactionIn(await admin.post(path, {}, WAIT, alice.user), 201)).toMatchObject({
+      amount: "10.00",
+      transfer: null,
+    });
+    expect(await alice.balance("USD")).toBe("0.00");
+  });
+});
+
+describe("an exchange", () => {
+  test("by an admin sells and buys in one transaction, which a reversal undoes", async () => {
+    const alice = await userWith("USD", "10.00");
+    const body = { sell: { currency: "USD", amount: "4.00" }, buy: { currency: "JPY", amount: "600" } };
+    const exchange = transactionIn(await admin.post("exchanges", body, WAIT, alice.user), 201);
+    expect(exchange).toMatchObject({
+      ...{ type: "exchange", actor: "admin", currency: "USD", amount: "4.00", buy: body.buy, reversed: "0.00" },
+      postings: [
+        { currency: "USD", amount: "-4.00", balanceAfter: "6.00" },
+        { currency: "JPY", amount: "600", balanceAfter: "600" },
+      ],
+    });
+    for (const currency of ["USD", "JPY"]) {
+      const { data } = await alice.history({ currency, type: "exchange" });
+      expect(data.map(({ id }) => id)).toEqual([exchange.id]);
+    }
+    expect((await alice.history({ currency: "EUR" })).data).toEqual([]);
+
+    const reversal = await admin.post(`transactions/${exchange.id}/reversals`, {}, WAIT, alice.user);
+    expect(transactionIn(reversal, 201)).toMatchObject({ type: "reversal", refersTo: exchange.id, transfer: null });
+    expect([await alice.balance("USD"), await alice.balance("JPY")]).toEqual(["10.00", "0"]);
+    expect(await alice.transaction(exchange.id)).toMatchObject({ reversed: "4.00" });
+  });
+});
+
+describe("a wallet's status", () => {
+  const change = (user: Client, status: string) => admin.post("status-changes", { status }, WAIT, user.user);
+
+  test("frozen lets money in, and out only for an admin", async () => {
+    const [alice, bob] = [await userWith("USD", "10.00"), await userWith("USD", "5.00")];
+    expect(transactionIn(await change(alice, "frozen"), 201)).toMatchObject({
+      type: "status_change",
+      newStatus: "frozen",
+    });
+    expect(await alice.balances()).toMatchObject({ status: "frozen" });
+    expect(problemIn(await alice.withdraw("USD", "1.00", WAIT), 422).code).toBe("wallet_frozen");
+    const transfer = await bob.post("transfers", { to: alice.user, currency: "USD", amount: "5.00" }, WAIT);
+    expect(transactionIn(transfer, 201)).toMatchObject({ transfer: { status: "credited" } });
+    transactionIn(await admin.post("withdrawals", { currency: "USD", amount: "15.00" }, WAIT, alice.user), 201);
+    transactionIn(await change(alice, "active"), 201);
+    transactionIn(await alice.deposit("USD", "1.00", WAIT), 201);
+  });
+
+  test("closed needs an empty wallet, and rejects all but a change of the status", async () => {
+    const [alice, bob] = [await userWith("USD", "10.00"), await userWith("USD", "5.00")];
+    expect(problemIn(await change(alice, "closed"), 422).code).toBe("wallet_not_empty");
+    await alice.withdraw("USD", "10.00", WAIT);
+    transactionIn(await change(alice, "closed"), 201);
+    expect(problemIn(await alice.deposit("USD", "1.00", WAIT), 422).code).toBe("wallet_closed");
+    const transfer = await bob.post("transfers", { to: alice.user, currency: "USD", amount: "5.00" }, WAIT);
+    expect(problemIn(transfer, 422).code).toBe("unknown_receiver");
+    transactionIn(await change(alice, "active"), 201);
+    transactionIn(await alice.deposit("USD", "1.00", WAIT), 201);
+  });
+});
+
 describe("a race", () => {
   test("of 50 withdrawals of 7.00 from 100.00 posts 14, rejects 36 and leaves 2.00", async () => {
     const alice = aUser();
@@ -98,6 +330,40 @@ describe("a race", () => {
     expect({ posted: count("posted"), rejected: count("rejected") }).toEqual({ posted: 14, rejected: 36 });
     expect(await alice.balances()).toMatchObject({ sequence: 51 });
     expect(await alice.balance("USD")).toBe("2.00");
+  });
+
+  test("of captures and releases of one hold takes no more than the hold, and ends it once", async () => {
+    const alice = await userWith("USD", "10.00");
+    const hold = transactionIn(await alice.post("holds", { currency: "USD", amount: "7.00" }, WAIT), 201);
+    const outcomesOf = async (path: string, bodies: readonly object[]) => {
+      const sent = await Promise.all(bodies.map((body) => alice.post(`holds/${hold.id}/${path}`, body)));
+      const decided = await Promise.all(sent.map((response) => alice.decided(transactionIn(response, 202).id)));
+      return decided.map(({ rejection }) => rejection?.code ?? "posted").sort();
+    };
+    const parts = await outcomesOf(
+      "captures",
+      Array.from({ length: 5 }, () => ({ amount: "2.00", final: false })),
+    );
+    expect(parts).toEqual(["capture_exceeds_hold", "capture_exceeds_hold", "posted", "posted", "posted"]);
+    const [captures, releases] = await Promise.all([
+      outcomesOf("captures", [{}, {}]),
+      outcomesOf("releases", [{}, {}]),
+    ]);
+    expect([...captures, ...releases].sort()).toEqual(["hold_closed", "hold_closed", "hold_closed", "posted"]);
+    const takenMinor = captures.includes("posted") ? 700 : 600;
+    expect(await alice.balance("USD")).toBe(((1000 - takenMinor) / 100).toFixed(2));
+  });
+
+  test("of transfers around a ring of users neither makes nor loses money", async () => {
+    const users = await Promise.all(Array.from({ length: 5 }, () => userWith("USD", "10.00")));
+    const sent = users.flatMap((user, index) => {
+      const to = users[(index + 1) % users.length]?.user;
+      return Array.from({ length: 5 }, () => user.post("transfers", { to, currency: "USD", amount: "4.00" }, WAIT));
+    });
+    for (const { status } of await Promise.all(sent)) expect([201, 422]).toContain(status);
+    const balances = await Promise.all(users.map((user) => user.balance("USD")));
+    expect(balances.reduce((sum, balance) => sum + Number(balance), 0)).toBe(50);
+    for (const balance of balances) expect(Number(balance)).toBeGreaterThanOrEqual(0);
   });
 
   test("of one Idempotency-Key 20 times at once has one effect", async () => {

@@ -21,6 +21,7 @@ const keySet = await serveKeySet();
 vi.stubEnv("JWT_JWKS_URL", keySet.url);
 vi.stubEnv("JWT_ISSUER", "test");
 vi.stubEnv("JWT_AUDIENCE", "antler");
+vi.stubEnv("SELF_SERVICE", "deposits");
 
 afterAll(async () => {
   keySet.stop();

@@ -1,13 +1,16 @@
 import { randomUUID } from "node:crypto";
 import { GetQueueAttributesCommand, GetQueueUrlCommand, SendMessageCommand, SQSClient } from "@aws-sdk/client-sqs";
 import { afterAll, expect, inject, test } from "vitest";
+import type { Command } from "../../lib/domain/command.ts";
 import { NO_DETAILS_HASH } from "../../lib/domain/hash.ts";
+import { derivedId } from "../../lib/domain/id.ts";
 import { transactionId } from "../../lib/ledger/idempotency.ts";
 import { encodeMessage, messageOf } from "../../lib/ledger/message.ts";
 import { Client, newUser, transactionIn } from "../../testkit/client.ts";
 
 /** The attacker can write to the commands queue, and knows the key and the content of a deposit before it is sent. */
 const USERS = 12;
+const ATTACKER = newUser("attacker");
 const DEPOSIT = {
   type: "deposit",
   actor: "owner",
@@ -19,6 +22,10 @@ const DEPOSIT = {
 const FORGED = [
   { amountMinor: 777_777n },
   { type: "withdrawal" },
+  { type: "transfer", to: ATTACKER },
+  { type: "hold", to: ATTACKER, expiresAt: "2099-01-01T00:00:00.000Z" },
+  { type: "status_change", newStatus: "frozen", currency: undefined, exponent: undefined, amountMinor: undefined },
+  { type: "credit", source: { type: "transfer", userId: ATTACKER, transactionId: "tx_never" } },
   { currency: "NONE" },
   { amountMinor: 777_777n, currency: "EUR" },
   { actor: "admin" },
@@ -39,16 +46,21 @@ test.skipIf(AWS_PORT === undefined)(
   "forged messages under a deposit's own id move no money, in any group, before and after it is sent",
   async () => {
     const { QueueUrl } = await sqs.send(new GetQueueUrlCommand({ QueueName: "antler-local-commands.fifo" }));
+    const send = (command: Command, MessageGroupId: string) => {
+      const MessageBody = encodeMessage(messageOf(command, "forged"));
+      return sqs.send(
+        new SendMessageCommand({ QueueUrl, MessageGroupId, MessageDeduplicationId: randomUUID(), MessageBody }),
+      );
+    };
     const forge = async (userId: string, key: string, createdAt = new Date().toISOString()) => {
-      const id = transactionId(userId, key);
+      const deposit = { ...DEPOSIT, id: transactionId(userId, key), userId, createdAt };
       for (const change of FORGED) {
-        const message = messageOf({ ...DEPOSIT, id, userId, createdAt, ...change }, "forged");
-        for (const MessageGroupId of [userId, randomUUID()]) {
-          const MessageBody = encodeMessage(message);
-          const MessageDeduplicationId = randomUUID();
-          await sqs.send(new SendMessageCommand({ QueueUrl, MessageGroupId, MessageDeduplicationId, MessageBody }));
-        }
+        for (const groupId of [userId, randomUUID()]) await send({ ...deposit, ...change }, groupId);
       }
+      // The credit that this id would cause if it were a transfer to the attacker.
+      const source = { type: "transfer", userId, transactionId: deposit.id } as const;
+      const id = derivedId("credit", userId, deposit.id);
+      await send({ ...deposit, type: "credit", actor: "ledger", id, userId: ATTACKER, source }, ATTACKER);
     };
     const clients = Array.from({ length: USERS }, () => new Client(apiUrl, newUser("victim")));
     await Promise.all(
@@ -65,6 +77,7 @@ test.skipIf(AWS_PORT === undefined)(
     const wallets = await Promise.all(clients.map((client) => client.balances()));
     const held = wallets.map(({ balances }) => balances.filter(({ amount }) => Number(amount) !== 0));
     expect(held).toEqual(clients.map(() => [expect.objectContaining({ currency: "USD", amount: "1.00" })]));
+    expect(await new Client(apiUrl, ATTACKER).balances()).toMatchObject({ sequence: 0 });
   },
 );
 

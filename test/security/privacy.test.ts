@@ -11,7 +11,9 @@ import { attack, bearer, codeOf, type RawResponse } from "./attacker.ts";
 const apiUrl = inject("apiUrl");
 const bob = new Client(apiUrl, newUser("bob"));
 const mallory = newUser("mallory");
-const SECRETS = ["98765.43", "1212.34", "bob's invoice", "bob's order"];
+const carol = new Client(apiUrl, newUser("carol"));
+/** The amounts are balances of bob's, before and after a transfer to carol. */
+const SECRETS = ["98765.43", "1212.34", "1209.13", "bob's invoice", "bob's order"];
 const bobsIds: string[] = [];
 const bobsKeys: string[] = [];
 const bobsCursors: string[] = [];
@@ -35,6 +37,10 @@ beforeAll(async () => {
   // A rejected transaction, and one that is pending or was decided a moment ago.
   await bob.withdraw("GBP", "1212.34", options);
   bobsIds.push(transactionIn(await bob.deposit("GBP", "1212.34", texts), 202).id);
+  // Carol sees the credit of the transfer, and the hold that is promised to her.
+  await carol.deposit("GBP", "777.77", { wait: 10, reference: "carol's invoice" });
+  await bob.post("transfers", { to: carol.user, currency: "EUR", amount: "3.21" }, options);
+  await bob.post("holds", { to: carol.user, currency: "EUR", amount: "1.23" }, options);
   for (const { id } of (await bob.history()).data) if (!bobsIds.includes(id)) bobsIds.push(id);
   bobsCursors.push((await bob.history({ limit: "1" })).nextCursor ?? "");
 });
@@ -124,6 +130,28 @@ describe.each(routes)("%s %s", (method, template) => {
         expectNothingOfBob(response);
       }
     }
+  });
+});
+
+describe("between the sender and the receiver of money", () => {
+  test("the receiver sees neither the sender's balances nor the reference and metadata", async () => {
+    const [hold] = (await bob.holds()).data;
+    const answers = [
+      await carol.history(),
+      await carol.statement({ currency: "EUR" }),
+      await carol.get(`transactions/${hold?.id}`, bob.user),
+      await carol.post(`holds/${hold?.id}/captures`, { amount: "0.23", final: false }, { wait: 10 }, bob.user),
+      await carol.post(`holds/${hold?.id}/captures`, { amount: "9.99" }, { wait: 10 }, bob.user),
+    ];
+    const text = JSON.stringify(answers);
+    expect(text).toContain("3.21");
+    for (const secret of [...SECRETS, "1208.90"]) expect(text).not.toContain(secret);
+  });
+
+  test("the sender sees nothing of the receiver's wallet", async () => {
+    const text = JSON.stringify([await bob.fullHistory(), await bob.holds(), await bob.statement({ currency: "EUR" })]);
+    expect(text).toContain(carol.user);
+    for (const secret of ["777.77", "carol's invoice"]) expect(text).not.toContain(secret);
   });
 });
 
