@@ -8,6 +8,7 @@ import type { SQSEvent } from "aws-lambda";
 import * as z from "zod";
 import { bundleFunctions } from "../infra/bundle.ts";
 import { seedCurrencies } from "../infra/seed.ts";
+import { SELF_SERVICE } from "../lib/http/permissions.ts";
 import type { HttpEvent } from "../lib/http/route.ts";
 import { setting } from "../lib/runtime/config.ts";
 import { mapEventSource } from "../localstack/eventSourceMapping.ts";
@@ -58,7 +59,12 @@ export async function startCountedLedger() {
   await useStageWithQueues(STAGE);
   await seedCurrencies(setting("CURRENCIES_TABLE"));
   const keySet = cleanUp.adopt(await serveKeySet(), ({ stop }) => stop());
-  Object.assign(process.env, { JWT_JWKS_URL: keySet.url, JWT_ISSUER: TOKENS.issuer, JWT_AUDIENCE: TOKENS.audience });
+  Object.assign(process.env, {
+    JWT_JWKS_URL: keySet.url,
+    JWT_ISSUER: TOKENS.issuer,
+    JWT_AUDIENCE: TOKENS.audience,
+    SELF_SERVICE: SELF_SERVICE.join(","),
+  });
   return { ...engines, [Symbol.asyncDispose]: () => cleanUp.disposeAsync() };
 }
 
