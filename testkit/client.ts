@@ -54,11 +54,11 @@ export class Client {
   }
 
   deposit(currency: string, amount: string, options: MovementOptions = {}): Promise<ApiResponse> {
-    return this.#move("deposits", currency, amount, options);
+    return this.post("deposits", { currency, amount }, options);
   }
 
   withdraw(currency: string, amount: string, options: MovementOptions = {}): Promise<ApiResponse> {
-    return this.#move("withdrawals", currency, amount, options);
+    return this.post("withdrawals", { currency, amount }, options);
   }
 
   async balance(currency: string): Promise<string | undefined> {
@@ -141,12 +141,13 @@ export class Client {
     });
   }
 
-  #move(kind: string, currency: string, amount: string, options: MovementOptions): Promise<ApiResponse> {
+  /** Requests a movement of the owner's wallet. */
+  post(path: string, body: object, options: MovementOptions = {}, owner = this.user): Promise<ApiResponse> {
     const { key = randomUUID(), wait, reference, metadata } = options;
     return this.request(
       "POST",
-      `/v1/users/${encodeURIComponent(this.user)}/${kind}`,
-      JSON.stringify({ currency, amount, reference, metadata }),
+      `/v1/users/${encodeURIComponent(owner)}/${path}`,
+      JSON.stringify({ ...body, reference, metadata }),
       {
         "content-type": "application/json",
         "idempotency-key": key,
