@@ -134,11 +134,11 @@ function moneyOf(
     return sum;
   };
   for (const { currency, amount } of balances) sumsOf(currency).walletsMinor += minorOf(amount);
-  for (const { type, transfer, postings } of transactions) {
-    const isBetweenWallets = type === "credit" || Boolean(transfer);
-    for (const { currency, amount } of postings) {
-      if (isBetweenWallets) sumsOf(currency).inTransitMinor -= minorOf(amount);
-      else sumsOf(currency).enteredMinor += minorOf(amount);
+  for (const transaction of transactions) {
+    const isBetweenWallets = transaction.type === "credit" || Boolean(transaction.transfer);
+    for (const { currency, amount } of transaction.postings) {
+      if (isInTransit(transaction)) sumsOf(currency).inTransitMinor -= minorOf(amount);
+      if (!isBetweenWallets) sumsOf(currency).enteredMinor += minorOf(amount);
     }
   }
   return sums;
