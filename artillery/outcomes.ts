@@ -16,10 +16,11 @@ export interface LoadOutcomes {
   readonly acceptedToPostedMs: readonly number[];
   /** From the decision of the sender to that of the receiver, of every credit. */
   readonly sentToCreditedMs: readonly number[];
-  /** The money of all wallets by currency, in minor units. */
+  /** By currency. */
   readonly money: ReadonlyMap<string, Money>;
 }
 
+/** Minor units. */
 export interface Money {
   /** The balances of all wallets. */
   readonly walletsMinor: bigint;
@@ -115,7 +116,7 @@ function isOfLedger({ actor }: DecidedTransaction): boolean {
   return actor === "ledger";
 }
 
-function isInTransit({ transfer }: DecidedTransaction): boolean {
+function isInTransit({ transfer }: Pick<DecidedTransaction, "transfer">): boolean {
   return transfer?.status === "in_transit";
 }
 
@@ -123,8 +124,9 @@ function delayMs({ createdAt, decidedAt }: DecidedTransaction): number {
   return Date.parse(decidedAt) - Date.parse(createdAt);
 }
 
-function moneyOf(
-  transactions: readonly DecidedTransaction[],
+/** The money of all wallets by currency, from their whole histories. */
+export function moneyOf(
+  transactions: readonly Pick<DecidedTransaction, "type" | "postings" | "transfer">[],
   balances: readonly { readonly currency: string; readonly amount: string }[],
 ): ReadonlyMap<string, Money> {
   const sums = new Map<string, { walletsMinor: bigint; inTransitMinor: bigint; enteredMinor: bigint }>();
@@ -145,7 +147,7 @@ function moneyOf(
 }
 
 /** All amounts of a currency have the same number of decimals. */
-function minorOf(amount: string): bigint {
+export function minorOf(amount: string): bigint {
   return BigInt(amount.replace(".", ""));
 }
 
