@@ -9,14 +9,14 @@ import * as z from "zod";
 import { readEnvironment, readSettings } from "../localstack/settings.ts";
 import { command, wholeNumber } from "../scripts/command.ts";
 import { percentile } from "../scripts/statistics.ts";
-import { type LoadOutcomes, readOutcomes } from "./outcomes.ts";
+import { type LoadOutcomes, type Money, readOutcomes } from "./outcomes.ts";
 import { readReport } from "./report.ts";
 import { type LoadSetup, openWallets } from "./wallets.ts";
 
 const USAGE = `Usage: npm run load
 
-Sends the load of artillery/scenarios.yml to a running stack. Exits with 1 unless every response was as expected and every
-accepted command was decided. All settings are environment variables:
+Sends the load of artillery/scenarios.yml to a running stack. Exits with 1 unless every response was as expected, every accepted
+command was decided, every transfer has ended, and all money is accounted for. All settings are environment variables:
 
   API_URL         the stack's URL; by default the stack of npm start with this API_PORT
   LOAD_RATE       requests a second
@@ -128,18 +128,37 @@ function describeLimits(log: string): string {
 }
 
 function describeOutcomes(outcomes: LoadOutcomes): string {
-  const { posted, rejected, undecided, unanswered, broken, acceptedToPostedMs } = outcomes;
-  const [p50, p95, p99, max] = [50, 95, 99, 100].map((percent) => percentile(acceptedToPostedMs, percent));
+  const { posted, rejected, undecided, unanswered, broken, money } = outcomes;
   return [
-    `Posted       p50 ${p50} ms, p95 ${p95} ms, p99 ${p99} ms, max ${max} ms after accepted, by the ledger's clocks`,
+    `Posted       ${describeTimes(outcomes.acceptedToPostedMs)} after accepted, by the ledger's clocks`,
+    `Credited     ${describeTimes(outcomes.sentToCreditedMs)} after the sender was debited`,
     undecided.length === 0
       ? `Outcomes     every accepted command was decided: ${posted} posted, ${rejected} rejected, in ${WALLETS} wallets`
       : `Outcomes     ${undecided.length} accepted commands were NOT decided, such as ${undecided[0]}`,
     broken.length === 0
       ? "Histories    every command once, no gap"
       : `Histories    ${broken.length} wallets have a gap or a duplicate, such as that of ${broken[0]}`,
+    hasAllMoney(outcomes)
+      ? `Money        in ${money.size} currencies, the wallets have all that entered the ledger and did not leave it`
+      : `Money        ${[...money].map(describeMoney).join("\n             ")}`,
     ...(unanswered > 0 ? [`Unanswered   ${unanswered} commands were decided whose responses never arrived`] : []),
   ].join("\n");
+}
+
+function describeTimes(milliseconds: readonly number[]): string {
+  const [p50, p95, p99, max] = [50, 95, 99, 100].map((percent) => percentile(milliseconds, percent));
+  return `p50 ${p50} ms, p95 ${p95} ms, p99 ${p99} ms, max ${max} ms`;
+}
+
+function describeMoney([currency, { walletsMinor, inTransitMinor, enteredMinor }]: [string, Money]): string {
+  const missingMinor = enteredMinor - walletsMinor - inTransitMinor;
+  return `${currency}, minor units: ${walletsMinor} in wallets, ${inTransitMinor} in transit, ${missingMinor} MISSING`;
+}
+
+function hasAllMoney({ money }: LoadOutcomes): boolean {
+  return [...money.values()].every(
+    ({ walletsMinor, inTransitMinor, enteredMinor }) => inTransitMinor === 0n && walletsMinor === enteredMinor,
+  );
 }
 
 /** @returns whether the load passed */
@@ -165,11 +184,12 @@ async function load(): Promise<boolean> {
   console.log(report.text);
   console.log(describeLimits(readFileSync(LOG_FILE, "utf8")));
 
-  const outcomes = await readOutcomes(target, setup.firstDeposits, locations, DECIDED_WITHIN_MS);
+  const outcomes = await readOutcomes(target, setup.wallets, setup.accepted, locations, DECIDED_WITHIN_MS);
   console.log(describeOutcomes(outcomes));
   console.log(`\nDetails in ${relative(".", REPORT_FILE)} and ${relative(".", LOG_FILE)}`);
   const { undecided, unanswered, broken } = outcomes;
-  return exitCode === 0 && !report.failed && undecided.length === 0 && unanswered === 0 && broken.length === 0;
+  const isComplete = undecided.length === 0 && unanswered === 0 && broken.length === 0 && hasAllMoney(outcomes);
+  return exitCode === 0 && !report.failed && isComplete;
 }
 
 await command({ usage: USAGE }, async () => {

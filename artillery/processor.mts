@@ -2,11 +2,21 @@ import { randomInt } from "node:crypto";
 import { appendFileSync, readFileSync } from "node:fs";
 import {
   type AcceptedRequest,
+  type Currency,
+  capture,
   deposit,
+  exchange,
+  hold,
   type LoadRequest,
   loadSetupSchema,
+  type Opened,
   overdraft,
   pick,
+  refund,
+  release,
+  reversal,
+  statusChange,
+  transfer,
   type Wallet,
   withdrawal,
 } from "./wallets.ts";
@@ -24,6 +34,8 @@ interface VirtualUser {
     otherWallet?: Wallet;
     request?: LoadRequest;
     accepted?: AcceptedRequest;
+    /** What an accepted request opens for later ones. */
+    opens?: (accepted: AcceptedRequest) => void;
     query?: string;
   };
 }
@@ -40,29 +52,102 @@ interface Events {
 const RECENT_MAX = 1000;
 const HISTORY_LIMIT_MAX = 50;
 const MOMENT_AGE_MS_MAX = 60_000;
+/** The first wallets, which the operator freezes and unfreezes. */
+const FREEZABLE_WALLETS = 10;
 
 const { LOAD_SETUP_FILE = "", LOAD_ACCEPTED_FILE = "" } = process.env;
-const { currencies, firstDeposits } = loadSetupSchema.parse(JSON.parse(readFileSync(LOAD_SETUP_FILE, "utf8")));
+const setup = loadSetupSchema.parse(JSON.parse(readFileSync(LOAD_SETUP_FILE, "utf8")));
+const { currencies, wallets, operatorToken, holds, promisedHolds, credits } = setup;
 /** The most recent accepted requests, newest last. */
-const recent = [...firstDeposits];
-let walletIndex = randomInt(firstDeposits.length);
+const recent = [...setup.accepted];
+let walletIndex = randomInt(wallets.length);
 
 /** Round robin, so that consecutive reads are of different wallets. */
 function nextWallet(): Wallet {
-  walletIndex = (walletIndex + 1) % firstDeposits.length;
-  return (firstDeposits[walletIndex] ?? pick(firstDeposits)).wallet;
+  walletIndex = (walletIndex + 1) % wallets.length;
+  return wallets[walletIndex] ?? pick(wallets);
+}
+
+function twoWallets(): [Wallet, Wallet] {
+  const first = pick(wallets);
+  const others = wallets.filter((wallet) => wallet !== first);
+  return [first, pick(others)];
+}
+
+/** The oldest, which no other request of this worker gets unless it is the only one. */
+function take<T>(items: T[]): T {
+  return items.length > 1 ? (items.shift() ?? pick(items)) : pick(items);
 }
 
 export async function pickDeposit({ vars }: VirtualUser): Promise<void> {
-  vars.request = deposit(pick(firstDeposits).wallet, pick(currencies));
+  vars.request = deposit(pick(wallets), pick(currencies));
 }
 
 export async function pickWithdrawal({ vars }: VirtualUser): Promise<void> {
-  vars.request = withdrawal(pick(firstDeposits).wallet, pick(currencies));
+  vars.request = withdrawal(pick(wallets));
 }
 
 export async function pickOverdraft({ vars }: VirtualUser): Promise<void> {
-  vars.request = overdraft(pick(firstDeposits).wallet, pick(currencies));
+  vars.request = overdraft(pick(wallets.slice(FREEZABLE_WALLETS)));
+}
+
+export async function pickTransfer({ vars }: VirtualUser): Promise<void> {
+  const [from, to] = twoWallets();
+  vars.request = transfer(from, to);
+}
+
+export async function pickHold({ vars }: VirtualUser): Promise<void> {
+  const wallet = pick(wallets);
+  vars.request = hold(wallet);
+  vars.opens = opener(holds, wallet, wallet.currency);
+}
+
+export async function pickPromisedHold({ vars }: VirtualUser): Promise<void> {
+  const [from, to] = twoWallets();
+  vars.request = hold(from, to);
+  vars.opens = opener(promisedHolds, to, from.currency);
+}
+
+function opener(opened: Opened[], { token }: Wallet, { exponent }: Currency) {
+  return ({ location }: AcceptedRequest) => void opened.push({ token, location, exponent });
+}
+
+export async function pickCapture({ vars }: VirtualUser): Promise<void> {
+  vars.request = capture(take(holds));
+}
+
+export async function pickRelease({ vars }: VirtualUser): Promise<void> {
+  vars.request = release(take(holds));
+}
+
+export async function pickPromisedCapture({ vars }: VirtualUser): Promise<void> {
+  vars.request = capture(take(promisedHolds));
+}
+
+export async function pickPromisedRelease({ vars }: VirtualUser): Promise<void> {
+  vars.request = release(take(promisedHolds));
+}
+
+export async function pickRefund({ vars }: VirtualUser): Promise<void> {
+  vars.request = refund(pick(credits));
+}
+
+export async function pickExchange({ vars }: VirtualUser): Promise<void> {
+  const wallet = pick(wallets);
+  const others = currencies.filter(({ code }) => code !== wallet.currency.code);
+  vars.request = exchange(operatorToken, wallet, pick(others));
+}
+
+export async function pickReversal({ vars }: VirtualUser): Promise<void> {
+  vars.request = reversal(
+    operatorToken,
+    pick(recent.filter(({ path }) => /(deposits|withdrawals|exchanges)$/.test(path))),
+  );
+}
+
+export async function pickStatusChange({ vars }: VirtualUser): Promise<void> {
+  const wallet = pick(wallets.slice(0, FREEZABLE_WALLETS));
+  vars.request = statusChange(operatorToken, wallet, pick(["active", "frozen"]));
 }
 
 export async function pickReplay({ vars }: VirtualUser): Promise<void> {
@@ -72,7 +157,7 @@ export async function pickReplay({ vars }: VirtualUser): Promise<void> {
 
 export async function pickReuse({ vars }: VirtualUser): Promise<void> {
   const request = pick(recent);
-  vars.request = { ...request, amount: `1${request.amount}` };
+  vars.request = { ...request, body: { ...request.body, reference: "another command" } };
 }
 
 export async function pickTransaction({ vars }: VirtualUser): Promise<void> {
@@ -122,6 +207,8 @@ export async function watchResponse(
   if (!vars.request || !headers.location) return;
   appendFileSync(LOAD_ACCEPTED_FILE, `${headers.location}\n`);
   if (vars.accepted) return;
-  recent.push({ ...vars.request, location: headers.location });
+  const accepted = { ...vars.request, location: headers.location };
+  vars.opens?.(accepted);
+  recent.push(accepted);
   if (recent.length > RECENT_MAX) recent.shift();
 }

@@ -1,18 +1,22 @@
 import { randomInt, randomUUID } from "node:crypto";
 import * as z from "zod";
+import { ADMIN_SCOPE } from "../lib/http/authenticate.ts";
 import { issueToken } from "../localstack/identityProvider.ts";
 import { readSettings } from "../localstack/settings.ts";
 
-const walletSchema = z.object({ userId: z.string(), token: z.string() });
 const currencySchema = z.object({ code: z.string(), exponent: z.int() });
+/** A user, whose debits are in one currency, so that the balance covers most of them. */
+const walletSchema = z.object({ userId: z.string(), token: z.string(), currency: currencySchema });
 const loadRequestSchema = z.object({
-  wallet: walletSchema,
+  /** Of the caller: the wallet's user, the user to whom a hold is promised, or the operator. */
+  token: z.string(),
   path: z.string(),
   key: z.string(),
-  currency: z.string(),
-  amount: z.string(),
+  body: z.record(z.string(), z.unknown()),
 });
 const acceptedRequestSchema = loadRequestSchema.extend({ location: z.string() });
+/** A hold or a credit, with the token of who may capture or refund it. */
+const openedSchema = z.object({ token: z.string(), location: z.string(), exponent: z.int() });
 
 export type Wallet = z.infer<typeof walletSchema>;
 export type Currency = z.infer<typeof currencySchema>;
@@ -20,11 +24,17 @@ export type Currency = z.infer<typeof currencySchema>;
 export type LoadRequest = z.infer<typeof loadRequestSchema>;
 /** A request whose command the API has accepted. */
 export type AcceptedRequest = z.infer<typeof acceptedRequestSchema>;
+export type Opened = z.infer<typeof openedSchema>;
 
-/** What load.ts passes to the processor in a file: the currencies, and one posted deposit in each wallet. */
+/** What load.ts passes to the processor in a file. Each wallet has a posted deposit, credit, hold and promised hold. */
 export const loadSetupSchema = z.object({
   currencies: z.array(currencySchema),
-  firstDeposits: z.array(acceptedRequestSchema),
+  operatorToken: z.string(),
+  wallets: z.array(walletSchema),
+  accepted: z.array(acceptedRequestSchema),
+  holds: z.array(openedSchema),
+  promisedHolds: z.array(openedSchema),
+  credits: z.array(openedSchema),
 });
 export type LoadSetup = z.infer<typeof loadSetupSchema>;
 
@@ -33,20 +43,71 @@ const DEPOSIT_UNITS_MAX = 1000;
 const WITHDRAWAL_UNITS_MAX = 100;
 
 export function deposit(wallet: Wallet, { code, exponent }: Currency): LoadRequest {
-  return loadRequest(wallet, "deposits", code, randomAmount(randomInt(DEPOSIT_UNITS_MAX) + 1, exponent));
+  const amount = randomAmount(randomInt(DEPOSIT_UNITS_MAX) + 1, exponent);
+  return ofWallet(wallet, "deposits", { currency: code, amount });
 }
 
-export function withdrawal(wallet: Wallet, { code, exponent }: Currency): LoadRequest {
-  return loadRequest(wallet, "withdrawals", code, randomAmount(randomInt(WITHDRAWAL_UNITS_MAX) + 1, exponent));
+export function withdrawal(wallet: Wallet): LoadRequest {
+  return ofWallet(wallet, "withdrawals", randomMoney(wallet.currency));
 }
 
 /** A withdrawal of more than all deposits of a load, with fewer than the 38 digits that an amount may have. */
-export function overdraft(wallet: Wallet, { code, exponent }: Currency): LoadRequest {
-  return loadRequest(wallet, "withdrawals", code, `9${randomDigits(15)}${randomAmount("", exponent)}`);
+export function overdraft(wallet: Wallet): LoadRequest {
+  const { code, exponent } = wallet.currency;
+  return ofWallet(wallet, "withdrawals", {
+    currency: code,
+    amount: `9${randomDigits(15)}${randomAmount("", exponent)}`,
+  });
 }
 
-function loadRequest(wallet: Wallet, collection: string, currency: string, amount: string): LoadRequest {
-  return { wallet, path: `/v1/users/${wallet.userId}/${collection}`, key: randomUUID(), currency, amount };
+export function transfer(wallet: Wallet, to: Wallet): LoadRequest {
+  return ofWallet(wallet, "transfers", { to: to.userId, ...randomMoney(wallet.currency) });
+}
+
+/** @param to the user to whom the money is promised, if any */
+export function hold(wallet: Wallet, to?: Wallet): LoadRequest {
+  return ofWallet(wallet, "holds", { to: to?.userId, ...randomMoney(wallet.currency) });
+}
+
+/** Of all that remains, or of the smallest amount, which leaves the rest held. */
+export function capture({ token, location, exponent }: Opened): LoadRequest {
+  const body = pick([{}, { amount: smallestAmount(exponent), final: false }]);
+  return loadRequest(token, `${location.replace("/transactions/", "/holds/")}/captures`, body);
+}
+
+export function release({ token, location }: Opened): LoadRequest {
+  return loadRequest(token, `${location.replace("/transactions/", "/holds/")}/releases`, {});
+}
+
+/** Of the smallest amount, so that a credit can be refunded many times. */
+export function refund({ token, location, exponent }: Opened): LoadRequest {
+  return loadRequest(token, `${location}/reversals`, { amount: smallestAmount(exponent) });
+}
+
+export function exchange(operatorToken: string, { userId, currency }: Wallet, bought: Currency): LoadRequest {
+  const [sell, buy] = [randomMoney(currency), randomMoney(bought)];
+  return loadRequest(operatorToken, `/v1/users/${userId}/exchanges`, { sell, buy });
+}
+
+/** Of all that remains. */
+export function reversal(operatorToken: string, { location }: AcceptedRequest): LoadRequest {
+  return loadRequest(operatorToken, `${location}/reversals`, {});
+}
+
+export function statusChange(operatorToken: string, { userId }: Wallet, status: "active" | "frozen"): LoadRequest {
+  return loadRequest(operatorToken, `/v1/users/${userId}/status-changes`, { status });
+}
+
+function ofWallet({ userId, token }: Wallet, collection: string, body: LoadRequest["body"]): LoadRequest {
+  return loadRequest(token, `/v1/users/${userId}/${collection}`, body);
+}
+
+function loadRequest(token: string, path: string, body: LoadRequest["body"]): LoadRequest {
+  return { token, path, key: randomUUID(), body };
+}
+
+function randomMoney({ code, exponent }: Currency) {
+  return { currency: code, amount: randomAmount(randomInt(WITHDRAWAL_UNITS_MAX) + 1, exponent) };
 }
 
 /** A decimal string with as many decimals as the currency has; a float would lose digits. */
@@ -54,14 +115,19 @@ function randomAmount(units: number | string, exponent: number): string {
   return exponent === 0 ? String(units) : `${units}.${randomDigits(exponent)}`;
 }
 
+function smallestAmount(exponent: number): string {
+  return exponent === 0 ? "1" : `0.${"1".padStart(exponent, "0")}`;
+}
+
 function randomDigits(count: number): string {
   return Array.from({ length: count }, () => randomInt(10)).join("");
 }
 
 /**
- * Creates users with a token and a first deposit each, in random currencies.
+ * Creates users with a token. Each gets a deposit in the currency of its debits, a credit of another user's transfer, a hold, and a hold
+ * promised to another user.
  *
- * @throws Error when a deposit is not posted
+ * @throws Error when one of these is not posted
  */
 export async function openWallets(apiUrl: string, count: number): Promise<LoadSetup> {
   const { data: currencies } = z
@@ -70,31 +136,58 @@ export async function openWallets(apiUrl: string, count: number): Promise<LoadSe
   const { JWT_ISSUER: issuer, JWT_AUDIENCE: audience } = readSettings(process.env);
   // New users, so that their histories contain only this load's commands.
   const load = randomUUID().slice(0, 8);
-  const firstDeposits = await inParallel([...Array(count).keys()], async (index) => {
-    const userId = `load-${load}-${index}`;
-    const token = await issueToken({ subject: userId, scope: undefined, issuer, audience });
-    return sendAndWait(apiUrl, deposit({ userId, token }, pick(currencies)));
+  const tokenOf = (subject: string, scope?: string) => issueToken({ subject, scope, issuer, audience });
+  const wallets = await Promise.all(
+    Array.from({ length: count }, async (_, index) => {
+      const userId = `load-${load}-${index}`;
+      return { userId, token: await tokenOf(userId), currency: pick(currencies) };
+    }),
+  );
+  const setup: LoadSetup = {
+    ...{ currencies, wallets, operatorToken: await tokenOf(`load-${load}-operator`, ADMIN_SCOPE) },
+    ...{ accepted: [], holds: [], promisedHolds: [], credits: [] },
+  };
+  const post = async (request: LoadRequest) => {
+    const posted = await sendAndWait(apiUrl, request);
+    setup.accepted.push(posted);
+    return posted;
+  };
+  await inParallel(wallets, async (wallet) => {
+    const { code, exponent } = wallet.currency;
+    await post(ofWallet(wallet, "deposits", { currency: code, amount: randomAmount(DEPOSIT_UNITS_MAX, exponent) }));
   });
-  return { currencies, firstDeposits };
+  await inParallel([...wallets.entries()], async ([index, wallet]) => {
+    const { exponent } = wallet.currency;
+    const to = wallets[(index + 1) % count] ?? wallet;
+    const { creditId } = await post(transfer(wallet, to));
+    setup.credits.push({ token: to.token, location: `/v1/users/${to.userId}/transactions/${creditId}`, exponent });
+    const held = await post(hold(wallet));
+    setup.holds.push({ token: wallet.token, location: held.location, exponent });
+    const promised = await post(hold(wallet, to));
+    setup.promisedHolds.push({ token: to.token, location: promised.location, exponent });
+  });
+  return setup;
 }
 
-async function sendAndWait(apiUrl: string, request: LoadRequest): Promise<AcceptedRequest> {
-  const { wallet, path, key, currency, amount } = request;
-  const response = await fetch(apiUrl + path, {
+const postedSchema = z.object({ transfer: z.object({ creditId: z.string() }).optional() });
+
+async function sendAndWait(apiUrl: string, request: LoadRequest) {
+  const response = await fetch(apiUrl + request.path, {
     method: "POST",
     headers: {
-      authorization: `Bearer ${wallet.token}`,
+      authorization: `Bearer ${request.token}`,
       "content-type": "application/json",
-      "idempotency-key": key,
+      "idempotency-key": request.key,
       prefer: "wait=20",
     },
-    body: JSON.stringify({ currency, amount }),
+    body: JSON.stringify(request.body),
   });
   const location = response.headers.get("location");
   if (response.status !== 201 || !location) {
-    throw new Error(`The first deposit of ${wallet.userId} was answered ${response.status}: ${await response.text()}`);
+    throw new Error(`POST ${request.path} was answered ${response.status}: ${await response.text()}`);
   }
-  return { ...request, location };
+  const { transfer } = postedSchema.parse(await response.json());
+  return { ...request, location, creditId: transfer?.creditId };
 }
 
 export function pick<T>(items: readonly T[]): T {

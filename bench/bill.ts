@@ -4,6 +4,9 @@ import { type AwsUsage, EMPTY_RECEIVE } from "./awsUsage.ts";
 import pricing from "./prices.json" with { type: "json" };
 
 export interface Usage {
+  /** Requests to the API. */
+  readonly requests: number;
+  /** What the bill is divided by: commands, or movements of several commands. */
   readonly commands: number;
   readonly invocations: number;
   readonly cpuMs: number;
@@ -26,7 +29,7 @@ export function bill(usage: Usage, prices: Prices, assumptions: Assumptions) {
   const millisecondDollars = (assumptions.memoryMegabytes / 1024 / 1000) * prices.lambdaMillionGigabyteSeconds.dollars;
   const logBytes = usage.logBytes + invocations * assumptions.platformLogBytes;
   const items = [
-    ["API Gateway", commands, "requests", prices.apiGatewayMillionRequests.dollars],
+    ["API Gateway", usage.requests, "requests", prices.apiGatewayMillionRequests.dollars],
     ["Lambda requests", invocations, "invocations", prices.lambdaMillionRequests.dollars],
     ["Lambda duration (assumed latency)", durationMs(usage, assumptions), "ms", millisecondDollars],
     ["Queue", sum(Object.values(aws.sqs)), "requests", prices.sqsFifoMillionRequests.dollars],

@@ -1,43 +1,117 @@
+import { derivedId } from "../lib/domain/id.ts";
 import { readArguments } from "../scripts/command.ts";
 import { sum } from "../scripts/statistics.ts";
 import { formatNumber, table } from "../scripts/table.ts";
 import { bill, itemBytes, type MonthlyItem, monthDollars, storageDollars, type Usage } from "./bill.ts";
-import { type CommandLoad, passCommands, STAGE, startFunctionBench } from "./lambda.ts";
+import { type CommandLoad, type Invocation, passCommands, passRequests, STAGE, startFunctionBench } from "./lambda.ts";
 import { ledgerReader } from "./ledgerReader.ts";
 import pricing from "./prices.json" with { type: "json" };
+import { createUsers } from "./workloads.ts";
 
 const USAGE = `Usage: npm run cost
 
-What a million commands cost on AWS. The functions' bundles run against the embedded engines, behind a proxy that counts: calls,
+What a million commands cost on AWS, and a ledger without commands. The functions' bundles run against the embedded engines, behind a proxy that counts: calls,
 capacity units, queue requests, log bytes and CPU time are measured; prices and AWS's latencies come from bench/prices.json.`;
 
 const SPREAD: CommandLoad = { commands: 400, batch: 1, users: 400 };
 const HOT: CommandLoad = { commands: 400, batch: 10, users: 1 };
+const MOVEMENTS = 200;
 const SECONDS_A_MONTH = 730 * 3600;
+const SWEEPS_A_MONTH = SECONDS_A_MONTH / 60;
 
 readArguments({ usage: USAGE, usesLocalSettings: true });
 await using bench = await startFunctionBench();
 const functions = { accept: (await bench.start("commands")).invoke, consume: (await bench.start("consume")).invoke };
 const [spread, hot] = [await measureUsage(SPREAD), await measureUsage(HOT)];
 const transactions = await ledgerReader(bench.engines.environment.DYNAMODB_PORT, STAGE).items("transactions");
-console.log(report(spread, hot, sum(transactions.map(itemBytes)) / transactions.length));
+const storedBytes = sum(transactions.map(itemBytes)) / transactions.length;
+const movements = await measureMovements();
+console.log(report(spread, hot, storedBytes, movements, await measureSweep()));
 
 /** Of the second of two passes. */
 async function measureUsage(load: CommandLoad): Promise<Usage> {
   await passCommands(load, functions);
   bench.engines.reset();
   const { accepted, consumed } = await passCommands(load, functions);
+  return usageSince(load.commands, load.commands, [...accepted, ...consumed]);
+}
+
+/** What the engines counted since the last reset, and the functions' invocations. */
+function usageSince(requests: number, commands: number, invocations: readonly Invocation[]): Usage {
   const aws = bench.engines.reset();
   if (aws.failedCalls > 0) throw new Error("DynamoDB rejected calls, whose cost is not known");
-  const invocations = [...accepted, ...consumed];
   return {
-    ...{ commands: load.commands, invocations: invocations.length, aws },
+    ...{ requests, commands, invocations: invocations.length, aws },
     cpuMs: sum(invocations.map(({ cpuMs }) => cpuMs)),
     logBytes: sum(invocations.map(({ logBytes }) => logBytes)),
   };
 }
 
-function report(spread: Usage, hot: Usage, storedBytes: number): string {
+/** Movements between two users each, every command and credit delivered alone. */
+async function measureMovements(): Promise<Readonly<Record<string, Usage>>> {
+  const [senders, receivers] = [await createUsers(MOVEMENTS), await createUsers(MOVEMENTS)];
+  const pairs = senders.flatMap((from, index) => {
+    const to = receivers[index];
+    return to ? [{ from, to }] : [];
+  });
+  type Pair = (typeof pairs)[number];
+  const money = { currency: "USD", amount: "2.00" };
+  /** @param recordsEach what the queue delivers for each request */
+  const pass = (
+    recordsEach: number,
+    requestOf: (
+      pair: Pair,
+      index: number,
+    ) => { by: Pair["from"]; of: Pair["from"]; path: string; id?: string; body: object },
+  ) => {
+    const requests = pairs.map((pair, index) => {
+      const { by, of, path, body, id } = requestOf(pair, index);
+      return { token: by.token, path, pathParameters: { userId: of.userId, ...(id !== undefined && { id }) }, body };
+    });
+    return passRequests(requests, { records: recordsEach * MOVEMENTS, batch: 1 }, functions);
+  };
+  const ten = { currency: "USD", amount: "10.00" };
+  await pass(1, ({ from }) => ({ by: from, of: from, path: "deposits", body: ten }));
+  await pass(1, ({ to }) => ({ by: to, of: to, path: "deposits", body: ten }));
+
+  bench.engines.reset();
+  const transfers = await pass(2, ({ from, to }) => ({
+    ...{ by: from, of: from, path: "transfers", body: { to: to.userId, ...money } },
+  }));
+  const transfer = usageSince(MOVEMENTS, MOVEMENTS, [...transfers.accepted, ...transfers.consumed]);
+
+  const holds = await pass(1, ({ from, to }) => ({
+    ...{ by: from, of: from, path: "holds", body: { to: to.userId, ...money } },
+  }));
+  const captures = await pass(2, ({ from, to }, index) => ({
+    ...{ by: to, of: from, path: "holds/{id}/captures", id: holds.ids[index] ?? "", body: {} },
+  }));
+  const held = [holds, captures].flatMap(({ accepted, consumed }) => [...accepted, ...consumed]);
+  const holdAndCapture = usageSince(2 * MOVEMENTS, MOVEMENTS, held);
+
+  const refunds = await pass(2, ({ from, to }, index) => {
+    const id = derivedId("credit", from.userId, transfers.ids[index] ?? "");
+    return { by: to, of: to, path: "transactions/{id}/reversals", id, body: { amount: "1.00" } };
+  });
+  const refund = usageSince(MOVEMENTS, MOVEMENTS, [...refunds.accepted, ...refunds.consumed]);
+  return { transfer, "promised hold, capture": holdAndCapture, refund };
+}
+
+/** One sweep that finds nothing. The first one of a process also sets up its connections. */
+async function measureSweep(): Promise<Usage> {
+  const { invoke } = await bench.start("sweep");
+  await invoke({});
+  bench.engines.reset();
+  return usageSince(0, 1, [await invoke({})]);
+}
+
+function report(
+  spread: Usage,
+  hot: Usage,
+  storedBytes: number,
+  movements: Readonly<Record<string, Usage>>,
+  idleSweep: Usage,
+): string {
   const { latencyMs, memoryMegabytes, vCpuShare } = pricing.assumptions;
   const latencies = Object.entries(latencyMs).map(([operation, ms]) => `${operation} ${ms}`);
   const hotBill = bill(hot, pricing.prices, pricing.assumptions);
@@ -49,7 +123,10 @@ function report(spread: Usage, hot: Usage, storedBytes: number): string {
     }),
   );
   const totals = { spread: total(rows, "spread, $"), hot: total(rows, "hot wallet, $") };
-  const [antler, postgres] = [monthRows(pricing.antlerMonth), monthRows(pricing.postgresMonth)];
+  const [antler, postgres] = [
+    [...monthRows(pricing.antlerMonth), sweepRow(idleSweep)],
+    monthRows(pricing.postgresMonth),
+  ];
   const equalCost = (perMillion: number) => {
     const millions = (total(postgres, "$") - total(antler, "$")) / perMillion;
     return `${millions.toFixed(1)} million commands a month (${((millions * 1e6) / SECONDS_A_MONTH).toFixed(1)} a second)`;
@@ -64,6 +141,10 @@ ${formatNumber(spread.cpuMs / spread.commands)} ms spread and ${formatNumber(hot
 Left out: tracing, free tiers, volume discounts, cold starts, retries, data out to the internet.
 Storing a million transactions of ${storedBytes.toFixed(0)} bytes each costs $${storageDollars(storedBytes, pricing.prices).toFixed(2)} a month, index and recovery included.
 
+A million movements between two users, each command and each credit delivered alone, units each and dollars:
+
+${table(movementRows(movements))}
+
 Dollars a month before the first command, of Antler and of a ledger on Postgres:
 
 ${table([...antler, { item: "Antler", $: total(antler, "$") }])}
@@ -73,6 +154,35 @@ ${table([...postgres, { item: "A ledger on Postgres", $: total(postgres, "$") }]
 Both cost the same at ${equalCost(totals.spread)} spread, or
 ${equalCost(totals.hot)} on hot wallets; below that Antler costs less. Left out for
 Postgres: logs, metrics, alarms, traffic of the load balancer and of the NAT gateway, a second NAT gateway.`;
+}
+
+function movementRows(movements: Readonly<Record<string, Usage>>) {
+  const bills = Object.entries(movements).map(
+    ([name, usage]) => [name, bill(usage, pricing.prices, pricing.assumptions)] as const,
+  );
+  const [[, lines] = []] = bills;
+  const rows = (lines ?? []).map(({ item, unit }, index) => ({
+    ...{ item, unit },
+    ...Object.fromEntries(
+      bills.flatMap(([name, ofMovement]) => [
+        [`${name}, each`, ofMovement[index]?.perCommand ?? Number.NaN],
+        [`${name}, $`, ofMovement[index]?.dollarsPerMillion ?? Number.NaN],
+      ]),
+    ),
+  }));
+  const sums = bills.map(([name, ofMovement]) => [`${name}, $`, total(ofMovement, "dollarsPerMillion")]);
+  return [...rows, { item: "Sum", ...Object.fromEntries(sums) }];
+}
+
+/** The scheduled sweep of a ledger in which nothing is due. */
+function sweepRow(usage: Usage) {
+  const lines = bill(usage, pricing.prices, pricing.assumptions);
+  const [queries, units] = [sum(Object.values(usage.aws.dynamo)), sum(Object.values(usage.aws.readUnits))];
+  return {
+    item: "Sweep, every minute",
+    arithmetic: `${SWEEPS_A_MONTH} × (1 invocation, ${queries} queries, ${units} read units, its logs)`,
+    $: (total(lines, "dollarsPerMillion") * SWEEPS_A_MONTH) / 1e6,
+  };
 }
 
 function monthRows(items: readonly MonthlyItem[]) {

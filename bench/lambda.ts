@@ -8,6 +8,7 @@ import type { SQSEvent } from "aws-lambda";
 import * as z from "zod";
 import { bundleFunctions } from "../infra/bundle.ts";
 import { seedCurrencies } from "../infra/seed.ts";
+import { SELF_SERVICE } from "../lib/http/permissions.ts";
 import type { HttpEvent } from "../lib/http/route.ts";
 import { setting } from "../lib/runtime/config.ts";
 import { mapEventSource } from "../localstack/eventSourceMapping.ts";
@@ -30,7 +31,12 @@ const DEPLOYED = {
 
 /** CPU time in milliseconds: of the import, and of the whole process before its first event. */
 const started = z.object({ importMs: z.number(), startMs: z.number() });
-const invocation = z.object({ cpuMs: z.number(), logBytes: z.number(), memoryMb: z.number(), response: z.unknown() });
+const invocation = z.object({
+  cpuMs: z.number(),
+  logBytes: z.number(),
+  memoryMb: z.number(),
+  response: z.optional(z.unknown()),
+});
 export type Invocation = z.output<typeof invocation>;
 
 /** Starts a function in a process of its own, in the environment of a deployed stage. */
@@ -58,7 +64,12 @@ export async function startCountedLedger() {
   await useStageWithQueues(STAGE);
   await seedCurrencies(setting("CURRENCIES_TABLE"));
   const keySet = cleanUp.adopt(await serveKeySet(), ({ stop }) => stop());
-  Object.assign(process.env, { JWT_JWKS_URL: keySet.url, JWT_ISSUER: TOKENS.issuer, JWT_AUDIENCE: TOKENS.audience });
+  Object.assign(process.env, {
+    JWT_JWKS_URL: keySet.url,
+    JWT_ISSUER: TOKENS.issuer,
+    JWT_AUDIENCE: TOKENS.audience,
+    SELF_SERVICE: SELF_SERVICE.join(","),
+  });
   return { ...engines, [Symbol.asyncDispose]: () => cleanUp.disposeAsync() };
 }
 
@@ -88,26 +99,54 @@ interface CommandFunctions {
   consume(event: SQSEvent): Promise<Invocation>;
 }
 
-const acceptedResponse = z.object({ statusCode: z.literal(202) });
-const batchResponse = z.object({ batchItemFailures: z.array(z.unknown()).max(0) });
+/** A request of a movement. */
+export interface MovementRequest {
+  readonly token: string;
+  /** As in serverless.yml, below the user, such as `holds/{id}/captures`. */
+  readonly path: string;
+  readonly pathParameters: { readonly userId: string; readonly id?: string };
+  readonly body: object;
+}
 
 /** Sends deposits through the functions in the places of API Gateway and of Lambda's event source mapping. */
-export async function passCommands(load: CommandLoad, { accept, consume }: CommandFunctions) {
+export async function passCommands(load: CommandLoad, functions: CommandFunctions) {
   const users = await createUsers(load.users);
+  const body = { currency: "USD", amount: "12.34", reference: "order-20261123-000042", metadata: load.metadata };
+  const requests: MovementRequest[] = [];
+  while (requests.length < load.commands) {
+    requests.push(...users.map(({ userId, token }) => ({ token, path: "deposits", pathParameters: { userId }, body })));
+  }
+  return passRequests(requests, { records: load.commands, batch: load.batch }, functions);
+}
+
+const acceptedResponse = z.object({ statusCode: z.literal(202), body: z.string() });
+const acceptedBody = z.object({ id: z.string() });
+const batchResponse = z.object({ batchItemFailures: z.array(z.unknown()).max(0) });
+
+/**
+ * As {@link passCommands}, for any requests.
+ *
+ * @param load `records`: what the queue delivers, the credits that decisions emit included
+ * @returns `ids`: of the requests' transactions
+ */
+export async function passRequests(
+  requests: readonly MovementRequest[],
+  load: { readonly records: number; readonly batch: number },
+  { accept, consume }: CommandFunctions,
+) {
   const accepted: Invocation[] = [];
-  for (let sent = 0; sent < load.commands; sent += users.length) {
-    for (const { userId, token } of users) {
-      const headers = {
-        authorization: `Bearer ${token}`,
-        "content-type": "application/json",
-        "idempotency-key": randomUUID(),
-      };
-      const content = { currency: "USD", amount: "12.34", reference: "order-20261123-000042", metadata: load.metadata };
-      const route = { method: "POST", path: "/v1/users/{userId}/deposits", pathParameters: { userId } };
-      const invoked = await accept(httpEvent({ ...route, headers, body: JSON.stringify(content) }));
-      acceptedResponse.parse(invoked.response);
-      accepted.push(invoked);
-    }
+  const ids: string[] = [];
+  for (const { token, path, pathParameters, body } of requests) {
+    const headers = {
+      authorization: `Bearer ${token}`,
+      "content-type": "application/json",
+      "idempotency-key": randomUUID(),
+    };
+    const route = { method: "POST", path: `/v1/users/{userId}/${path}`, pathParameters: { ...pathParameters } };
+    const invoked = await accept(httpEvent({ ...route, headers, body: JSON.stringify(body) }));
+    const response = acceptedResponse.parse(invoked.response);
+    ids.push(acceptedBody.parse(JSON.parse(response.body)).id);
+    accepted.push(invoked);
   }
 
   const queue = { queueUrl: setting("COMMANDS_QUEUE_URL"), queueArn: "", region: "us-east-1" };
@@ -119,11 +158,11 @@ export async function passCommands(load: CommandLoad, { accept, consume }: Comma
     batchResponse.parse(invoked.response);
     consumed.push(invoked);
     decided += event.Records.length;
-    if (decided === load.commands) done.resolve();
+    if (decided === load.records) done.resolve();
     return invoked.response;
   };
   const source = { ...queue, batchSize: load.batch, maximumConcurrency: 1 };
   const stop = mapEventSource(source, (event) => consumeBatch(event).catch(done.reject));
   await done.promise.finally(stop);
-  return { accepted, consumed };
+  return { accepted, consumed, ids };
 }

@@ -1,6 +1,8 @@
 import { createServer } from "node:http";
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
+import { SOURCE_TYPES } from "../lib/domain/movements/credit.ts";
 import { REJECTION_CODES } from "../lib/domain/rejection.ts";
+import { HOLD_STATUSES } from "../lib/domain/transaction.ts";
 import { DEAD_LETTER_REASONS, RETRY_CAUSES } from "../lib/ledger/ports.ts";
 import { METRICS, type Measurement, type MetricName, measurements } from "../lib/runtime/metrics.ts";
 import { readQueueStats } from "./queueStats.ts";
@@ -12,6 +14,8 @@ type Labels = Measurement["labels"];
 /** Counters with these labels start at zero: Prometheus then shows their first increment. */
 const KNOWN_LABELS: Partial<Record<MetricName, readonly Labels[]>> = {
   Rejections: REJECTION_CODES.map((code) => ({ code })),
+  EmittedCredits: SOURCE_TYPES.map((source) => ({ source })),
+  ClosedHolds: HOLD_STATUSES.filter((status) => status !== "open").map((status) => ({ status })),
   Retries: RETRY_CAUSES.map((cause) => ({ cause })),
   DeadLetters: DEAD_LETTER_REASONS.map((reason) => ({ reason })),
 };

@@ -278,7 +278,7 @@ export function inMemoryPorts() {
     failed: [] as { recordIds: readonly string[]; error: unknown }[],
   };
   const observer: ConsumerObserver = {
-    committed: (decided) => void observed.committed.push([...decided]),
+    committed: ({ decided }) => void observed.committed.push([...decided]),
     retried(userId, { cause }) {
       observed.retried.push(userId);
       observed.retryCauses.push(cause);

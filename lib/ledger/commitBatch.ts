@@ -57,7 +57,7 @@ export async function commitBatch(users: readonly (readonly Entry[])[], ports: C
     }
     const result = await store.commit(commits);
     if (result.kind === "committed") {
-      for (const { decided } of commits) observer.committed(decided);
+      for (const commit of commits) observer.committed(commit);
       await sendEmitted(commits, ports);
     }
     return result;

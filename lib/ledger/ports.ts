@@ -200,8 +200,8 @@ interface Retry {
 
 /** Observes the consumer. Must not throw. */
 export interface ConsumerObserver {
-  /** One write succeeded: the user's commands and their decisions. */
-  committed(decided: readonly Decided[]): void;
+  /** One write of a user's decisions succeeded. */
+  committed(commit: Commit): void;
   /** The consumer reads, decides and writes a user's commands again. */
   retried(userId: string, retry: Retry): void;
   /** A credit is stored and was not sent; the sweep sends it. */

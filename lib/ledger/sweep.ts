@@ -22,9 +22,9 @@ export interface Swept {
   readonly credits: number;
   /** Holds whose expiries were sent. */
   readonly expiries: number;
-  /** How long the oldest of these credits has been in transit; 0 if there is none. */
+  /** How long the oldest credit that was due has been in transit, sent or not; 0 if there was none. */
   readonly oldestCreditSeconds: number;
-  /** How long ago the oldest of these holds should have expired; 0 if there is none. */
+  /** How long ago the oldest hold that was due should have expired, sent or not; 0 if there was none. */
   readonly oldestExpirySeconds: number;
   /** What could not be sent. It stays due. */
   readonly failures: readonly (TransactionKey & { readonly error: unknown })[];
@@ -44,16 +44,12 @@ export async function sweep({ due, store, queue, clock }: SweepPorts): Promise<S
       if (!isOpenHold && !isCredit) return;
       const since = isOpenHold ? transaction.expiresAt : transaction.createdAt;
       const ageMs = nowMs - Date.parse(since);
+      const age = isOpenHold ? "oldestExpirySeconds" : "oldestCreditSeconds";
+      swept[age] = Math.max(swept[age], ageMs / 1000);
       const pending = isOpenHold ? await storedExpiry(transaction) : transaction;
       if (pending.decision === undefined) await queue.send(storedMessage(pending, "sweep"));
       await due.postpone(key, new Date(nowMs + pauseMs(ageMs)).toISOString());
-      if (isOpenHold) {
-        swept.expiries++;
-        swept.oldestExpirySeconds = Math.max(swept.oldestExpirySeconds, ageMs / 1000);
-      } else {
-        swept.credits++;
-        swept.oldestCreditSeconds = Math.max(swept.oldestCreditSeconds, ageMs / 1000);
-      }
+      swept[isOpenHold ? "expiries" : "credits"]++;
     } catch (error) {
       failures.push({ ...key, error });
     }

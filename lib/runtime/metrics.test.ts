@@ -65,7 +65,7 @@ describe("a measurement", () => {
 
 describe("the metrics", () => {
   it("have valid names for Prometheus and no label with unbounded values", () => {
-    const bounded = ["route", "status", "type", "currency", "outcome", "code", "cause", "reason"];
+    const bounded = ["route", "status", "type", "currency", "outcome", "code", "cause", "reason", "source"];
     for (const { prometheus, kind, labels, unit } of Object.values(METRICS)) {
       expect(prometheus).toMatch(kind === "counter" ? /^antler_[a-z_]+_total$/ : /^antler_[a-z_]+$/);
       expect(prometheus.endsWith("_seconds")).toBe(unit === "Seconds");

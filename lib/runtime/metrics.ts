@@ -39,6 +39,20 @@ export const METRICS = {
     labels: ["code"],
     unit: MetricUnit.Count,
   },
+  EmittedCredits: {
+    prometheus: "antler_emitted_credits_total",
+    kind: "counter",
+    help: "Credits that decisions sent to other wallets, by source; each of them is decided there once",
+    labels: ["source"],
+    unit: MetricUnit.Count,
+  },
+  ClosedHolds: {
+    prometheus: "antler_closed_holds_total",
+    kind: "counter",
+    help: "Holds that were captured, released or expired",
+    labels: ["status"],
+    unit: MetricUnit.Count,
+  },
   DecisionDelay: {
     prometheus: "antler_decision_delay_seconds",
     kind: "histogram",
@@ -87,14 +101,14 @@ export const METRICS = {
   OldestCredit: {
     prometheus: "antler_oldest_credit_seconds",
     kind: "gauge",
-    help: "How long the oldest credit that the sweep sent again has been in transit; 0 if there was none",
+    help: "How long the oldest of the credits that the last sweep found has been in transit; 0 if it found none",
     labels: [],
     unit: MetricUnit.Seconds,
   },
   OldestExpiry: {
     prometheus: "antler_oldest_expiry_seconds",
     kind: "gauge",
-    help: "How long ago the time of the oldest open hold that the sweep found was over; 0 if there was none",
+    help: "How long ago the oldest of the open holds that the last sweep found should have expired; 0 if it found none",
     labels: [],
     unit: MetricUnit.Seconds,
   },

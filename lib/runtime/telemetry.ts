@@ -7,16 +7,21 @@ import { record } from "./metrics.ts";
 export const logger = new Logger();
 
 export const consumerTelemetry: ConsumerObserver = {
-  committed(decided) {
+  committed({ decided, referred }) {
     record("FoldSize", decided.length, {});
-    for (const { message, decision } of decided) {
+    for (const { message, decision, emitted } of decided) {
       const { command, requestId } = message;
       const { outcome, sequence, decidedAt } = decision;
       const { id: transactionId, type, currency = "none", createdAt } = command;
       record("Commands", 1, { type, currency, outcome: outcome.status });
       if (outcome.status === "rejected") record("Rejections", 1, { code: outcome.code });
       record("DecisionDelay", (Date.parse(decidedAt) - Date.parse(createdAt)) / 1000, {});
+      if (emitted) record("EmittedCredits", 1, { source: emitted.source.type });
       logger.info("decided", { requestId, transactionId, type, sequence, ...outcome, foldSize: decided.length });
+    }
+    const remainders = [...decided.map(({ remainder }) => remainder), ...referred.map(({ after }) => after)];
+    for (const { holdStatus = "open" } of remainders.filter((remainder) => remainder !== undefined)) {
+      if (holdStatus !== "open") record("ClosedHolds", 1, { status: holdStatus });
     }
   },
   retried(_userId, retry) {

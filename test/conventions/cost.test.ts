@@ -3,10 +3,12 @@ import type { SQSEvent } from "aws-lambda";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { EMPTY_RECEIVE } from "../../bench/awsUsage.ts";
 import { bill, itemBytes, monthDollars, storageDollars, type Usage } from "../../bench/bill.ts";
-import { type CommandLoad, passCommands, startCountedLedger } from "../../bench/lambda.ts";
+import { type CommandLoad, passCommands, passRequests, startCountedLedger } from "../../bench/lambda.ts";
 import pricing from "../../bench/prices.json" with { type: "json" };
+import { createUsers } from "../../bench/workloads.ts";
 import { handler as commands } from "../../functions/commands.ts";
 import { handler as consume } from "../../functions/consume.ts";
+import { handler as sweep } from "../../functions/sweep.ts";
 import { sqs } from "../../lib/aws/clients.ts";
 import { dynamoStore } from "../../lib/aws/store.ts";
 import type { HttpEvent } from "../../lib/http/route.ts";
@@ -83,6 +85,43 @@ describe("the AWS usage of commands", () => {
     expect(usage.writeUnits).toEqual(writeUnits(2, 4, 2, 2));
   });
 
+  test("a transfer takes 15 write units, 3 read units and 6 queue requests, with its credit", async () => {
+    const users = await createUsers(2);
+    const [from, to] = users;
+    const money = { currency: "USD", amount: "1.00" };
+    const requestOf = (user: (typeof users)[number] | undefined, path: string, body: object) => {
+      const { userId = "", token = "" } = user ?? {};
+      return { token, path, pathParameters: { userId }, body };
+    };
+    const deposits = users.map((user) => requestOf(user, "deposits", money));
+    await passRequests(deposits, { records: 2, batch: 1 }, functions);
+    ledger.reset();
+    const transfer = requestOf(from, "transfers", { to: to?.userId, ...money });
+    await passRequests([transfer], { records: 2, batch: 1 }, functions);
+    expect(ledger.reset()).toEqual({
+      dynamo: { GetItem: 1, PutItem: 1, BatchGetItem: 2, TransactWriteItems: 2 },
+      sqs: { SendMessage: 2, ReceiveMessage: 2, DeleteMessageBatch: 2 },
+      writeUnits: {
+        "PutItem transactions": 1,
+        // The transfer and its credit, which is stored with the transfer and decided later.
+        "TransactWriteItems transactions": 2 + 2 + 2,
+        "TransactWriteItems transactions/history": 2,
+        "TransactWriteItems transactions/due": 2,
+        "TransactWriteItems wallets": 4,
+      },
+      readUnits: { "GetItem wallets": 1, "BatchGetItem wallets": 2 },
+      failedCalls: 0,
+    });
+  });
+
+  test("a sweep that finds nothing takes 16 queries of half a read unit", async () => {
+    await sweep();
+    expect(ledger.reset()).toEqual({
+      ...{ dynamo: { Query: 16 }, sqs: {}, writeUnits: {}, failedCalls: 0 },
+      readUnits: { "Query transactions/due": 8 },
+    });
+  });
+
   test("failed calls and receives that find nothing are counted apart", async () => {
     const transaction = pendingTransaction("alice", "deposit", 1n);
     await dynamoStore.putPending(transaction);
@@ -99,6 +138,7 @@ describe("the AWS usage of commands", () => {
 
 describe("the bill", () => {
   const usage: Usage = {
+    requests: 10,
     commands: 10,
     invocations: 11,
     cpuMs: 4,

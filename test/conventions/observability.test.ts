@@ -254,8 +254,11 @@ describe("the alarms and the dashboard on AWS", () => {
       "ConsumerErrorsAlarm",
       "DeadLettersAlarm",
       "LatencyAlarm",
+      "OldestCreditAlarm",
+      "OldestExpiryAlarm",
       "OldestMessageAlarm",
       "ServerErrorsAlarm",
+      "SweepErrorsAlarm",
       "ThrottlesAlarm",
     ]);
     for (const name of Object.keys(alarms)) expect(body, name).toContain(`\${${name}.Arn}`);
@@ -277,7 +280,12 @@ describe("the alarms and the dashboard on AWS", () => {
       });
     expect(searched.length + plain.length).toBeGreaterThan(8);
     for (const [name, dimensions] of [...searched, ...plain]) expect(dimensions, name).toEqual(dimensionsOf.get(name));
-    expect(ourAlarmMetrics.map(({ MetricName }) => MetricName).sort()).toEqual(["FailedRecords", "Retries"]);
+    expect(ourAlarmMetrics.map(({ MetricName }) => MetricName).sort()).toEqual([
+      "FailedRecords",
+      "OldestCredit",
+      "OldestExpiry",
+      "Retries",
+    ]);
     for (const { MetricName, Dimensions } of ourAlarmMetrics) {
       expect(Dimensions.map(({ Name }) => Name).sort(), MetricName).toEqual(dimensionsOf.get(MetricName));
     }

@@ -1,7 +1,9 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
+import { UpdateCommand } from "@aws-sdk/lib-dynamodb";
 import { afterAll, describe, expect, test, vi } from "vitest";
+import { dynamoDocuments } from "../../lib/aws/clients.ts";
 import { awsEnvironment, readSettings } from "../../localstack/settings.ts";
 import { Client, newUser, problemIn, tokenOf, transactionIn } from "../../testkit/client.ts";
 import { readMetrics } from "../../testkit/metrics.ts";
@@ -105,6 +107,73 @@ describe("the metrics for Prometheus", () => {
     expect(after.get('antler_queue_messages{queue="commands",state="waiting"}')).toBe(0);
     expect(after.get('antler_queue_oldest_message_age_seconds{queue="commands"}')).toBe(0);
   });
+
+  test("count the credits that decisions emit, by source, and the holds that they close", async () => {
+    const before = await read();
+    const [alice, bob] = [new Client(stack.apiUrl, newUser("alice")), new Client(stack.apiUrl, newUser("bob"))];
+    const full = new Client(stack.apiUrl, newUser("full"));
+    const ten = { currency: "USD", amount: "10.00" };
+    const wait = { wait: 10 };
+    transactionIn(await alice.deposit("USD", "100.00", wait), 201);
+    transactionIn(await bob.deposit("USD", "1.00", wait), 201);
+    transactionIn(await full.deposit("USD", `${"9".repeat(34)}.99`, wait), 201);
+
+    transactionIn(await alice.post("transfers", { ...ten, to: bob.user }, wait), 201);
+    // A wallet at the limit rejects the credit, and the money returns.
+    transactionIn(await alice.post("transfers", { ...ten, to: full.user }, wait), 201);
+    const [credit] = (await bob.history({ type: "credit" })).data;
+    transactionIn(await bob.post(`transactions/${credit?.id}/reversals`, { amount: "4.00" }, wait), 201);
+    const promised = transactionIn(await alice.post("holds", { ...ten, to: bob.user }, wait), 201);
+    const own = transactionIn(await alice.post("holds", ten, wait), 201);
+    transactionIn(await alice.post("holds", ten, wait), 201);
+    // The first capture leaves the rest held. The second is not final either, but takes all that remains.
+    for (const amount of ["4.00", "6.00"]) {
+      const captured = await bob.post(`holds/${promised.id}/captures`, { amount, final: false }, wait, alice.user);
+      expect(captured.status).toBe(201);
+    }
+    transactionIn(await alice.post(`holds/${own.id}/releases`, {}, wait), 201);
+    const after = await read();
+
+    const counted = (series: string) => added(before, after, series);
+    expect(
+      ["transfer", "capture", "reversal", "return"].map((source) =>
+        counted(`antler_emitted_credits_total{source="${source}"}`),
+      ),
+    ).toEqual([2, 2, 1, 1]);
+    expect([
+      counted(commands("credit", "USD", "posted")),
+      counted(commands("credit", "USD", "rejected")),
+      counted(commands("hold", "USD", "posted")),
+    ]).toEqual([5, 1, 3]);
+    expect(
+      ["captured", "released", "expired"].map((status) => counted(`antler_closed_holds_total{status="${status}"}`)),
+    ).toEqual([1, 1, 0]);
+  });
+
+  test("show how late the holds are that the scheduled sweep expires", async () => {
+    const alice = new Client(stack.apiUrl, newUser("alice"));
+    transactionIn(await alice.deposit("USD", "10.00", { wait: 10 }), 201);
+    const expiresAt = new Date(Date.now() + 1000).toISOString();
+    const { id } = transactionIn(
+      await alice.post("holds", { currency: "USD", amount: "10.00", expiresAt }, { wait: 10 }),
+      201,
+    );
+    await setTimeout(1500);
+    await dynamoDocuments.send(
+      new UpdateCommand({
+        TableName: "antler-local-transactions",
+        Key: { userId: alice.user, id },
+        UpdateExpression: "SET dueAt = :expiresAt",
+        ExpressionAttributeValues: { ":expiresAt": expiresAt },
+      }),
+    );
+    await expect
+      .poll(() => alice.transaction(id), { timeout: 70_000, interval: 200 })
+      .toMatchObject({ hold: { status: "expired", remaining: "0.00" } });
+    await expect.poll(async () => (await read()).get('antler_closed_holds_total{status="expired"}')).toBe(1);
+    await expect.poll(async () => (await read()).get("antler_oldest_expiry_seconds")).toBeGreaterThan(1);
+    expect((await read()).get("antler_oldest_credit_seconds")).toBe(0);
+  }, 90_000);
 
   test("have no user and no amount in a label", async () => {
     const user = newUser("carol");
