@@ -496,7 +496,7 @@ export class Clients {
     const isPeriod = times.length > 0 && random.chance(0.3);
     const [from, to] = isPeriod ? [random.pick(times), random.pick(times)].toSorted() : [];
     const passes = (decided: Decided) =>
-      (!currency || decided.currency === currency || decided.boughtCurrency === currency) &&
+      (!currency || hasCurrency(decided, currency)) &&
       (!status || decided.status === status) &&
       (!type || decided.type === type) &&
       (!from || decided.decidedAt >= from) &&
@@ -887,6 +887,12 @@ const INTRUSION_BODIES: Readonly<Record<string, object>> = {
   exchange: { sell: MONEY, buy: { currency: "JPY", amount: "1" } },
   status_change: { status: "closed" },
 };
+
+/** True for a movement in a currency, in either of its two. */
+function hasCurrency({ type, currency, boughtCurrency, postings }: Decided, wanted: string): boolean {
+  const isReversed = type === "reversal" && postings.some((posting) => posting.currency === wanted);
+  return currency === wanted || boughtCurrency === wanted || isReversed;
+}
 
 function memberOf(value: unknown, member: string): unknown {
   return isBody(value) ? value[member] : undefined;

@@ -57,6 +57,7 @@ const put = fc.record({ user, id, contentHash, minor, guarded: fc.boolean() }).m
         contentHash: at.contentHash,
         amountMinor: at.minor,
         metadata: { note: "n" },
+        notes: [{ text: "wrong" }, { text: "right" }],
         status: PENDING,
       }),
       ...(at.guarded && {
@@ -249,7 +250,10 @@ const query = fc
         ScanIndexForward: at.forward,
         Limit: at.limit,
         KeyConditionExpression: `userId = :userId${at.range ? " AND #position BETWEEN :first AND :last" : ""}`,
-        ...(at.filter && { FilterExpression: "(contentHash = :contentHash OR metadata.note = :contentHash)" }),
+        ...(at.filter && {
+          FilterExpression:
+            "(contentHash = :contentHash OR metadata.note = :contentHash OR notes[1].text = :contentHash)",
+        }),
         ...(at.range && { ExpressionAttributeNames: { "#position": "position" } }),
         ExpressionAttributeValues: {
           ":userId": run + at.user,

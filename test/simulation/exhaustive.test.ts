@@ -18,6 +18,6 @@ test.each(HISTORY_NAMES)("%s survive a crash at every await, and at every pair o
   const runs = results.reduce((sum, result) => sum + result.runs, 0);
   expect(decided).toBe(9);
   expect(awaits).toBeGreaterThan(50);
-  expect(runs).toBeGreaterThan((awaits * awaits) / 2);
+  expect(runs).toBeGreaterThan((awaits * awaits) / 3);
   process.stdout.write(`${history}: ${awaits} awaits, ${runs} histories with one or two crashes\n`);
 });

@@ -732,7 +732,7 @@ export class Oracle {
       ...{ version: 1, userId, sequence, previousHash, id, type, actor: text(item, "actor"), createdAt, decidedAt },
       ...{
         currency: item.currency?.S ?? null,
-        exponent: numberIn(item.exponent?.N),
+        exponent: item.amountMinor ? numberIn(item.exponent?.N) : null,
         amount: item.amountMinor?.N ?? null,
       },
       ...ownFields(item),

@@ -76,7 +76,7 @@ interface Timed {
   readonly userId: string;
 }
 
-export type MovementType =
+type MovementType =
   | "deposit"
   | "withdrawal"
   | "transfer"
@@ -88,7 +88,7 @@ export type MovementType =
   | "status_change";
 
 /** The transaction that a movement refers to: that of another movement, or the credit that it sends to the wallet. */
-export interface Reference extends CommandKey {
+interface Reference extends CommandKey {
   readonly isCredit: boolean;
 }
 

@@ -151,9 +151,7 @@ function operationsOf(users: readonly string[], spanMs: number, random: Random):
       operations.push({ ...timed, atMs: timed.atMs + 400_000, kind: "redrive", how: random.pick(["tool", "native"]) });
     }
   }
-  if (random.chance(0.4)) {
-    operations.push(...random.pick([closingRace, returnedRefund, promisedHold, promisedHold])(spanMs, random));
-  }
+  if (random.chance(0.5)) operations.push(...random.pick(SCENARIOS)(spanMs, random));
   return operations;
 }
 
@@ -355,6 +353,26 @@ function closingRace(spanMs: number, random: Random): Operation[] {
   ]);
 }
 
+/** Money comes back to a wallet that was closed meanwhile, or that is full. */
+function unwelcomeReturn(spanMs: number, random: Random): Operation[] {
+  const [sender, receiver] = ["return-sender", "return-receiver"];
+  const soon = () => 1000 + random.pick([0, 5, 20, 60]) * random.next();
+  const isFull = random.chance(0.5);
+  const money = isFull ? { currency: "ETH", amountMinor: 7n } : {};
+  const meanwhile: Step[2] = isFull
+    ? { type: "deposit", ...money }
+    : { type: "status_change", amountMinor: undefined, newStatus: "closed" };
+  return scenario("return", random.next() * spanMs, [
+    [0, sender, { type: "deposit", ...money, ...(isFull && { amountMinor: 10n ** 36n - 1n }) }],
+    [0, receiver, { type: "status_change", amountMinor: undefined, newStatus: "active" }],
+    [1000, sender, { type: "transfer", to: receiver, ...money }],
+    [soon(), receiver, { type: "status_change", amountMinor: undefined, newStatus: "closed" }],
+    [soon() + 20, sender, meanwhile],
+    [60_000, sender, { type: "status_change", amountMinor: undefined, newStatus: "active" }],
+    [70_000, sender, { type: "withdrawal", ...money }],
+  ]);
+}
+
 /** The sender of a transfer is closed, so that the receiver's refund comes back and can be repeated. */
 function returnedRefund(spanMs: number, random: Random): Operation[] {
   const [sender, receiver] = ["refund-sender", "refund-receiver"];
@@ -420,6 +438,8 @@ function promisedHold(spanMs: number, random: Random): Operation[] {
   }));
   return [...scenario("hold", startMs, steps), ...sweeps];
 }
+
+const SCENARIOS = [closingRace, unwelcomeReturn, unwelcomeReturn, returnedRefund, promisedHold, promisedHold];
 
 function forgeryOf(userId: string, users: readonly string[], random: Random): Forgery {
   return {

@@ -104,9 +104,13 @@ export class Evaluator {
   }
 
   #at(path: string, item: Item | undefined): AttributeValue | undefined {
-    const [first = "", ...rest] = path.split(".").map((part) => this.#name(part));
-    let value = item && Object.hasOwn(item, first) ? item[first] : undefined;
-    for (const part of rest) value = value?.M && Object.hasOwn(value.M, part) ? value.M[part] : undefined;
+    let value: AttributeValue | undefined = item && { M: item };
+    for (const step of path.split(".")) {
+      const [, part = "", index] = /^([^[]+)(?:\[(\d+)\])?$/.exec(step) ?? [];
+      const name = this.#name(part);
+      value = value?.M && Object.hasOwn(value.M, name) ? value.M[name] : undefined;
+      if (index !== undefined) value = value?.L?.[Number(index)];
+    }
     return value;
   }
 
