@@ -110,7 +110,7 @@ describe("npm run dlq -- list and show", () => {
     const shown = (await dlq("show", forged.id)).output;
     expect(shown).toMatch(/^[ -~\n]+$/);
     expect(shown).toContain("user           mallory\\x1b[2K\\nDead-letter messages: 0\n");
-    expect(shown).toContain("transaction    tx\\u{202e}\ncommand        deposit 100 minor units of US\\nD\n");
+    expect(shown).toContain("transaction    tx\\u{202e}\ncommand        deposit 1.00 US\\nD\n");
     expect(shown).toContain("by request request\\t\\\\\n");
     const [, unreadable = ""] = /^(\S+) .*unknown/m.exec(listed) ?? [];
     expect((await dlq("show", unreadable)).output).toContain("body           {not\\njson\\t\\\\\n");
@@ -155,7 +155,7 @@ describe("npm run dlq -- redrive", () => {
     await accept(alice, 2);
     const messages = await receiveAll(engines.queueUrl);
     for (const message of messages) await ports.queue.sendToDeadLetters(receivedRecord(message), "invalid_write");
-    const observer = { committed() {}, retried() {}, deadLettered() {}, failed() {} };
+    const observer = { committed() {}, retried() {}, unsent() {}, deadLettered() {}, failed() {} };
     await consume(messages.slice(0, 1).map(receivedRecord), { ...ports, observer });
     expect(await ports.store.readWallet(alice)).toMatchObject({ sequence: 1, available: new Map([["USD", 100n]]) });
 

@@ -2,7 +2,7 @@ import { PutCommand } from "@aws-sdk/lib-dynamodb";
 import { afterAll, beforeEach, describe, expect, test } from "vitest";
 import { ports } from "../../lib/aws/adapters.ts";
 import { dynamoDocuments } from "../../lib/aws/clients.ts";
-import { messageOf } from "../../lib/ledger/message.ts";
+import { storedMessage } from "../../lib/ledger/message.ts";
 import { TransientError } from "../../lib/ledger/ports.ts";
 import { requeue } from "../../lib/ledger/requeue.ts";
 import { submit } from "../../lib/ledger/submit.ts";
@@ -34,7 +34,7 @@ async function putUnsent(userId: string, amountMinor: bigint, ageMs: number) {
   return transaction;
 }
 
-async function amountsOf(userId: string): Promise<bigint[]> {
+async function amountsOf(userId: string) {
   const { transactions } = await ports.store.readHistory(userId, NEWEST);
   return transactions.map(({ amountMinor }) => amountMinor).reverse();
 }
@@ -78,7 +78,7 @@ describe("npm run requeue", () => {
     const alice = newUser();
     const first = await putUnsent(alice, 100n, 30 * MINUTE_MS);
     const second = await putUnsent(alice, 50n, 20 * MINUTE_MS);
-    for (const transaction of [first, second]) await ports.queue.send(messageOf(transaction, "request-1"));
+    for (const transaction of [first, second]) await ports.queue.send(storedMessage(transaction, "request-1"));
     await requeueTool("--older-than", "10m");
     await requeueTool("--older-than", "10m");
     await consumeAll(engines.queueUrl);

@@ -23,9 +23,9 @@ import {
   toWalletAttributes,
 } from "../../lib/aws/items.ts";
 import { dynamoLedgerReader } from "../../lib/aws/ledgerReader.ts";
-import { decide, evolve } from "../../lib/domain/decide.ts";
+import { decide, evolve, walletAfter } from "../../lib/domain/decide.ts";
 import { contentHashOf } from "../../lib/domain/hash.ts";
-import { emptyWallet, type Wallet } from "../../lib/domain/state.ts";
+import { emptyWallet } from "../../lib/domain/state.ts";
 import type { Transaction } from "../../lib/domain/transaction.ts";
 import { createCheckpoint } from "../../lib/ledger/checkpoint.ts";
 import { positionText } from "../../lib/ledger/position.ts";
@@ -37,7 +37,7 @@ import { startEngines } from "../../testkit/engines.ts";
 import { submissionWith } from "../../testkit/inMemoryPorts.ts";
 import { consumeAll } from "../../testkit/queue.ts";
 import { run } from "../../testkit/stack.ts";
-import { commandWith, transactionOf } from "../../testkit/storeContract.ts";
+import { commandWith, stateOf, transactionOf } from "../../testkit/storeContract.ts";
 
 /** `npm run verify` and `npm run checkpoint` on real tables, which an attacker can write. */
 const engines = await startEngines("dynoxide");
@@ -99,20 +99,23 @@ async function discrepanciesOf(userId: string, checkpoint?: ReadonlyMap<string, 
 async function rewrite(userId: string, transactions: readonly Transaction[]): Promise<void> {
   for (const item of await historyOf(userId))
     await remove("transactions", { userId: text(userId), id: item.id ?? text("") });
-  let wallet: Wallet = emptyWallet;
+  let state = stateOf();
   for (const transaction of transactions) {
     const command = { ...transaction, contentHash: contentHashOf(transaction) };
-    const decision = decide(wallet, command, command.createdAt);
-    wallet = evolve(decision);
-    await put("transactions", { ...toPendingItem(command), ...toDecisionAttributes(decision) });
+    const decision = decide(state, command, command.createdAt);
+    state = evolve(state, command, decision);
+    await put("transactions", { ...toPendingItem(command), ...toDecisionAttributes(command, decision) });
   }
-  if (transactions.length > 0) await put("wallets", { userId: text(userId), ...toWalletAttributes(wallet) });
+  if (transactions.length > 0) await put("wallets", { userId: text(userId), ...toWalletAttributes(state.wallet) });
   else await remove("wallets", { userId: text(userId) });
 }
 
 async function transactionsOf(userId: string): Promise<Transaction[]> {
   return (await historyOf(userId)).map((item) => toTransaction(unmarshall(item, { wrapNumbers: toInteger })));
 }
+
+const withAmount = (transaction: Transaction, amountMinor: bigint): Transaction =>
+  Object.assign({}, transaction, { amountMinor });
 
 /** Changes the decision with this sequence. */
 async function edit(userId: string, sequence: number, change: (item: Item) => Item): Promise<void> {
@@ -150,7 +153,7 @@ describe("npm run checkpoint", () => {
 
     const [first, ...others] = await transactionsOf(userId);
     if (!first) throw new Error("The history is empty");
-    await rewrite(userId, [{ ...first, amountMinor: 600n }, ...others]);
+    await rewrite(userId, [withAmount(first, 600n), ...others]);
     expect(await verified()).toMatchObject({ code: 0 });
     const found = await verified("--checkpoint", file);
     expect(found.code).toBe(1);
@@ -265,7 +268,7 @@ describe("verify", () => {
       async (userId) => {
         const [, , third] = await transactionsOf(userId);
         if (third?.decision)
-          await put("wallets", { userId: text(userId), ...toWalletAttributes(evolve(third.decision)) });
+          await put("wallets", { userId: text(userId), ...toWalletAttributes(walletAfter(third.decision)) });
       },
     ],
     [
@@ -366,16 +369,16 @@ describe("verify", () => {
         const [first, second] = transactions;
         if (!first || !second) throw new Error("The history is too short");
         // Decided on a wallet with more money, and then written with the hashes of the true one.
-        const rich = evolve(decide(emptyWallet, { ...first, amountMinor: 99_999n }, first.createdAt));
-        const start = evolve(decide(emptyWallet, first, first.createdAt));
-        const overdraft = { ...second, amountMinor: 9000n };
-        const decision = decide({ ...rich, hash: start.hash }, overdraft, second.createdAt);
+        const start = walletAfter(decide(stateOf(), first, first.createdAt));
+        const rich = { ...start, available: new Map([["USD", 99_999n]]) };
+        const overdraft = withAmount(second, 9000n);
+        const decision = decide(stateOf(rich), overdraft, second.createdAt);
         await rewrite(userId, [first]);
         await put("transactions", {
           ...toPendingItem({ ...overdraft, contentHash: contentHashOf(overdraft) }),
-          ...toDecisionAttributes(decision),
+          ...toDecisionAttributes(overdraft, decision),
         });
-        await put("wallets", { userId: text(userId), ...toWalletAttributes(evolve(decision)) });
+        await put("wallets", { userId: text(userId), ...toWalletAttributes(walletAfter(decision)) });
       },
     ],
   ])("names %s for %s", async (code, _name, tamper) => {
@@ -430,7 +433,7 @@ describe("verify", () => {
       "a history that was rewritten with another amount and a recomputed chain",
       async (userId) => {
         const [first, ...others] = await transactionsOf(userId);
-        if (first) await rewrite(userId, [{ ...first, amountMinor: 600n }, ...others]);
+        if (first) await rewrite(userId, [withAmount(first, 600n), ...others]);
       },
     ],
     [
@@ -460,8 +463,8 @@ function reader(userId: string) {
 
 async function dynamoStorePending(userId: string): Promise<Transaction[]> {
   const pending: Transaction[] = [];
-  for await (const read of dynamoLedgerReader.pending()) {
-    if (read.userId === userId && "amountMinor" in read) pending.push(read);
+  for await (const read of dynamoLedgerReader.statuses()) {
+    if (read.userId === userId && "transaction" in read && read.transaction) pending.push(read.transaction);
   }
   return pending;
 }
