@@ -3,6 +3,7 @@ import { ports } from "../lib/aws/adapters.ts";
 import { countDeadLetters, type ReceivedDeadLetter, sqsDeadLetters } from "../lib/aws/deadLetters.ts";
 import type { Command } from "../lib/domain/command.ts";
 import { formatAmount } from "../lib/domain/money.ts";
+import { movementOf } from "../lib/domain/movements/index.ts";
 import { statusOf } from "../lib/domain/transaction.ts";
 import { peek, redrive } from "../lib/ledger/redrive.ts";
 import { CommandError, command, UsageError } from "./command.ts";
@@ -90,10 +91,13 @@ async function resend(user: string | undefined): Promise<void> {
   }
 }
 
-/** A command's type, amount and currency, as it says itself. */
-function commandText({ type, currency, exponent, amountMinor }: Command): string {
+/** A command's type, amount, currency, and the members that only its type has, as it says itself. */
+function commandText(command: Command): string {
+  const { type, currency, exponent, amountMinor } = command;
   const amount = amountMinor === undefined || exponent === undefined ? undefined : formatAmount(amountMinor, exponent);
-  return [type, amount, currency].filter((part) => part !== undefined).join(" ");
+  const own = movementOf(command).ownFields(command);
+  const members = Object.keys(own).length > 0 ? JSON.stringify(own) : undefined;
+  return [type, amount, currency, members].filter((part) => part !== undefined).join(" ");
 }
 
 function transactionIdOf({ message }: ReceivedDeadLetter): string {

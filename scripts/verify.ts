@@ -12,9 +12,9 @@ import { stage, useStage } from "./target.ts";
 
 const USAGE = `Usage: npm run verify [-- --checkpoint FILE] [--stage STAGE]
 
-Recomputes every wallet and its hash chain from its history, and exits with 1 if there is a discrepancy. With --checkpoint it also
-checks that each history contains that of the checkpoint, a FILE of npm run checkpoint. If PUSHGATEWAY_URL is set, it publishes the
-result to that push gateway. Without --stage, it uses the stack of npm start.`;
+Recomputes every wallet and its hash chain from its history, matches what wallets sent with what others received, and exits with 1 if
+there is a discrepancy. With --checkpoint it also checks that each history contains that of the checkpoint, a FILE of npm run
+checkpoint. If PUSHGATEWAY_URL is set, it publishes the result to that push gateway. Without --stage, it uses the stack of npm start.`;
 
 const options = { checkpoint: z.string().min(1, "must not be empty").optional(), stage };
 
@@ -24,15 +24,12 @@ await command({ usage: USAGE, options }, async (values) => {
   const verification = await verify(dynamoLedgerReader, checkpoint?.heads).catch((error) => {
     throw new CommandError(`The ledger can't be read: ${error instanceof Error ? error.message : String(error)}`);
   });
-  const { wallets, posted, rejected, pending, totalsMinor, discrepancies } = verification;
+  const { wallets, posted, rejected, pending, totalsMinor, inTransitMinor, discrepancies } = verification;
   const currencies = await ports.currencies.list();
   console.log(`${wallets} wallets, ${posted} posted, ${rejected} rejected, ${pending} pending`);
   const exponents = new Map(currencies.map(({ code, exponent }) => [code, exponent]));
-  for (const [code, totalMinor] of [...totalsMinor].sort()) {
-    const exponent = exponents.get(code);
-    const unknown = `${totalMinor} minor units of a currency that is not in the currencies table`;
-    console.log(`  ${printable(code)}  ${exponent === undefined ? unknown : formatAmount(totalMinor, exponent)}`);
-  }
+  for (const line of amountLines(totalsMinor, exponents)) console.log(`  ${line}`);
+  for (const line of amountLines(inTransitMinor, exponents)) console.log(`  in transit  ${line}`);
   for (const { userId, code, detail } of discrepancies) console.error(printable(`${code}: user ${userId} ${detail}`));
   const users = new Set(discrepancies.map(({ userId }) => userId)).size;
   console.log(users === 0 ? "Every wallet matches its history." : `Wallets with a discrepancy: ${users}`);
@@ -40,6 +37,15 @@ await command({ usage: USAGE, options }, async (values) => {
   process.exitCode = discrepancies.length === 0 ? 0 : 1;
   if (process.env.PUSHGATEWAY_URL) await publish(process.env.PUSHGATEWAY_URL, wallets, discrepancies.length);
 });
+
+/** A line for each currency, by code. */
+function amountLines(minorByCode: ReadonlyMap<string, bigint>, exponents: ReadonlyMap<string, number>): string[] {
+  return [...minorByCode].sort().map(([code, minor]) => {
+    const exponent = exponents.get(code);
+    const unknown = `${minor} minor units of a currency that is not in the currencies table`;
+    return `${printable(code)}  ${exponent === undefined ? unknown : formatAmount(minor, exponent)}`;
+  });
+}
 
 async function read(file: string): Promise<Checkpoint> {
   try {
