@@ -1,11 +1,23 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import { consumeSent, type InMemoryPorts, inMemoryPorts, submissionWith } from "../../testkit/inMemoryPorts.ts";
+import { holdOf, movementsInMemory, usd } from "../../testkit/movements.ts";
+import { commandWith, transactionOf } from "../../testkit/storeContract.ts";
 import { contentHashOf, detailsHashOf, NO_DETAILS_HASH } from "../domain/hash.ts";
-import type { Transaction } from "../domain/transaction.ts";
+import { MINOR_UNITS_MAX } from "../domain/money.ts";
+import type { Source } from "../domain/movements/credit.ts";
+import { emptyWallet, type Wallet } from "../domain/state.ts";
+import { commandOf, type Transaction } from "../domain/transaction.ts";
 import { transactionId } from "./idempotency.ts";
-import { encodeMessage, type Message } from "./message.ts";
+import { decodeMessage, encodeMessage, type Message } from "./message.ts";
 import { TransientError } from "./ports.ts";
-import { awaitOutcome, type Submission, submit } from "./submit.ts";
+import {
+  awaitOutcome,
+  type Request,
+  type RequestMember,
+  type Submission,
+  type SubmissionProblem,
+  submit,
+} from "./submit.ts";
 
 type Change = Parameters<typeof submissionWith>[0];
 
@@ -176,6 +188,369 @@ describe("a repeated submission", () => {
   });
 });
 
+const DAY_MS = 24 * 3_600_000;
+const ACCEPTED_AT = "2026-11-23T09:30:00.000Z";
+const afterAcceptance = (milliseconds: number) => new Date(Date.parse(ACCEPTED_AT) + milliseconds).toISOString();
+
+const held = transactionOf(commandWith({ type: "hold", expiresAt: afterAcceptance(DAY_MS) }));
+const promised = transactionOf(commandWith({ type: "hold", to: "bob", expiresAt: afterAcceptance(DAY_MS) }));
+const deposited = transactionOf(commandWith({ currency: "JPY", exponent: 0 }));
+const bought = { currency: "EUR", exponent: 2, amountMinor: 90n };
+const exchanged = transactionOf(commandWith({ type: "exchange", bought }));
+const changed = transactionOf(
+  commandWith({
+    type: "status_change",
+    newStatus: "frozen",
+    currency: undefined,
+    exponent: undefined,
+    amountMinor: undefined,
+  }),
+);
+const creditOf = (type: Source["type"]) =>
+  transactionOf(commandWith({ type: "credit", source: { type, userId: "carol", transactionId: "tx_1" } }));
+
+/** A request of each type of alice's, and bob has a wallet. */
+const REQUESTS: readonly Request[] = [
+  { type: "deposit", ...usd("1.00") },
+  { type: "withdrawal", ...usd("1.00") },
+  { type: "transfer", ...usd("1.00"), to: "bob" },
+  { type: "hold", ...usd("1.00") },
+  { type: "capture", referred: held, final: true },
+  { type: "release", referred: held },
+  { type: "exchange", sell: usd("1.00"), buy: { currency: "EUR", amount: "0.90" } },
+  { type: "reversal", referred: deposited },
+  { type: "status_change", newStatus: "closed" },
+];
+
+function putWallet(userId: string, change: Partial<Wallet> = {}) {
+  ports.wallets.set(userId, { ...emptyWallet, sequence: 1, ...change });
+}
+
+describe("a request for", () => {
+  beforeEach(() => {
+    putWallet("bob");
+  });
+
+  const oneDollar = { currency: "USD", exponent: 2, amountMinor: 100n };
+  const rest = { currency: "USD", exponent: 2, amountMinor: undefined };
+  it.each<[string, Request, object]>([
+    ["a deposit", { type: "deposit", ...usd("1.00") }, oneDollar],
+    ["a withdrawal", { type: "withdrawal", ...usd("1.00") }, oneDollar],
+    ["a transfer", { type: "transfer", ...usd("1.00"), to: "bob" }, { ...oneDollar, to: "bob" }],
+    ["a hold of 7 days", { type: "hold", ...usd("1.00") }, { ...oneDollar, expiresAt: afterAcceptance(7 * DAY_MS) }],
+    [
+      "a promised hold with a time",
+      { type: "hold", ...usd("1.00"), to: "bob", expiresAt: afterAcceptance(1) },
+      { ...oneDollar, to: "bob", expiresAt: afterAcceptance(1) },
+    ],
+    [
+      "a capture of all that remains",
+      { type: "capture", referred: held, final: true },
+      { ...rest, refersTo: held.id, final: true, to: undefined },
+    ],
+    [
+      "a capture of a part of a promised hold",
+      { type: "capture", referred: promised, amount: "0.5", final: false },
+      { ...rest, amountMinor: 50n, refersTo: promised.id, final: false, to: "bob" },
+    ],
+    ["a release", { type: "release", referred: promised }, { ...rest, refersTo: promised.id }],
+    [
+      "an exchange",
+      { type: "exchange", sell: usd("1.00"), buy: { currency: "JPY", amount: "150" } },
+      { ...oneDollar, bought: { currency: "JPY", exponent: 0, amountMinor: 150n } },
+    ],
+    [
+      "a reversal of all that remains",
+      { type: "reversal", referred: exchanged },
+      { ...rest, refersTo: exchanged.id, to: undefined },
+    ],
+    [
+      "a reversal of a part, in the original's currency",
+      { type: "reversal", referred: deposited, amount: "40" },
+      { currency: "JPY", exponent: 0, amountMinor: 40n, refersTo: deposited.id, to: undefined },
+    ],
+    ...(["transfer", "capture"] as const).map((type): [string, Request, object] => {
+      const referred = creditOf(type);
+      return [`a refund of a ${type}`, { type: "reversal", referred }, { ...rest, refersTo: referred.id, to: "carol" }];
+    }),
+    ...(["reversal", "return"] as const).map((type): [string, Request, object] => {
+      const referred = creditOf(type);
+      const expected = { ...rest, refersTo: referred.id, to: undefined };
+      return [`a reversal of the credit of a ${type}`, { type: "reversal", referred }, expected];
+    }),
+    [
+      "a status change",
+      { type: "status_change", newStatus: "frozen" },
+      { currency: undefined, exponent: undefined, amountMinor: undefined, newStatus: "frozen" },
+    ],
+  ])("%s is stored and sent as its command", async (_what, request, content) => {
+    const transaction = await accepted(submissionWith({ request }));
+    const base = {
+      id: transactionId("alice", "key-1"),
+      userId: "alice",
+      type: request.type,
+      actor: "owner",
+      createdAt: ACCEPTED_AT,
+      detailsHash: NO_DETAILS_HASH,
+    };
+    expect(commandOf(transaction)).toEqual({ ...base, ...content });
+    expect(stored()).toEqual([transaction]);
+    expect(ports.sent.map((message) => decodeMessage(encodeMessage(message)))).toEqual([
+      { command: commandOf(transaction), contentHash: transaction.contentHash, requestId: "request-1" },
+    ]);
+  });
+
+  const toNobody = { ...usd("1.00"), to: "nobody" };
+  const toClosed = { ...usd("1.00"), to: "closed" };
+  const toAlice = { ...usd("1.00"), to: "alice" };
+  const JPY = { currency: "JPY", amount: "1" };
+  it.each<[SubmissionProblem, RequestMember[], string, Request]>([
+    ["unknown_receiver", ["to"], "a transfer to a user without a wallet", { type: "transfer", ...toNobody }],
+    ["unknown_receiver", ["to"], "a transfer to a closed wallet", { type: "transfer", ...toClosed }],
+    ["same_wallet", ["to"], "a transfer to the same user", { type: "transfer", ...toAlice }],
+    ["unknown_receiver", ["to"], "a hold for a user without a wallet", { type: "hold", ...toNobody }],
+    ["unknown_receiver", ["to"], "a hold for a closed wallet", { type: "hold", ...toClosed }],
+    ["same_wallet", ["to"], "a hold for the same user", { type: "hold", ...toAlice }],
+    ["amount_zero", ["amount"], "a transfer of nothing to nobody", { type: "transfer", ...toNobody, amount: "0" }],
+    ["unknown_currency", ["currency"], "a transfer to nobody", { type: "transfer", ...toNobody, currency: "XOF" }],
+    [
+      "expires_at_invalid",
+      ["expiresAt"],
+      "a hold for nobody until the present",
+      { type: "hold", ...toNobody, expiresAt: ACCEPTED_AT },
+    ],
+    [
+      "expires_at_invalid",
+      ["expiresAt"],
+      "a hold of a year and a millisecond",
+      { type: "hold", ...usd("1.00"), expiresAt: afterAcceptance(365 * DAY_MS + 1) },
+    ],
+    [
+      "amount_invalid",
+      ["amount"],
+      "a hold of x until the present",
+      { type: "hold", currency: "USD", amount: "x", expiresAt: ACCEPTED_AT },
+    ],
+    [
+      "amount_scale",
+      ["amount"],
+      "a capture of a tenth of a cent",
+      { type: "capture", referred: held, amount: "0.001", final: true },
+    ],
+    ["amount_zero", ["amount"], "a capture of nothing", { type: "capture", referred: held, amount: "0", final: true }],
+    [
+      "same_currency",
+      ["buy", "currency"],
+      "an exchange of dollars for dollars",
+      { type: "exchange", sell: usd("1.00"), buy: usd("2.00") },
+    ],
+    [
+      "unknown_currency",
+      ["sell", "currency"],
+      "an exchange of an unknown currency for another",
+      { type: "exchange", sell: { currency: "A", amount: "x" }, buy: { currency: "B", amount: "x" } },
+    ],
+    [
+      "unknown_currency",
+      ["buy", "currency"],
+      "an exchange for a disabled currency",
+      { type: "exchange", sell: JPY, buy: { currency: "XOF", amount: "1" } },
+    ],
+    [
+      "unknown_currency",
+      ["sell", "currency"],
+      "an exchange of a disabled currency for too little of another",
+      { type: "exchange", sell: { currency: "XOF", amount: "1" }, buy: usd("0.001") },
+    ],
+    ["amount_zero", ["sell", "amount"], "an exchange of nothing", { type: "exchange", sell: usd("0"), buy: JPY }],
+    [
+      "amount_scale",
+      ["buy", "amount"],
+      "an exchange for half a yen",
+      { type: "exchange", sell: usd("1"), buy: { ...JPY, amount: "0.5" } },
+    ],
+    [
+      "amount_not_allowed",
+      ["amount"],
+      "a reversal of a part of an exchange",
+      { type: "reversal", referred: exchanged, amount: "0.50" },
+    ],
+    [
+      "amount_scale",
+      ["amount"],
+      "a reversal of a tenth of a cent of an exchange",
+      { type: "reversal", referred: exchanged, amount: "0.001" },
+    ],
+    ["not_reversible", [], "a reversal of a status change", { type: "reversal", referred: changed }],
+    ["not_reversible", [], "a reversal of a part of it", { type: "reversal", referred: changed, amount: "1" }],
+  ])("is refused with %s at %j, and neither stored nor sent: %s", async (problem, at, _what, request) => {
+    putWallet("closed", { status: "closed" });
+    expect(await submit(submissionWith({ request }), ports)).toEqual(refused(problem, ...at));
+    expect(stored()).toEqual([]);
+    expect(ports.sent).toEqual([]);
+  });
+
+  it.each<[string, Request]>([
+    ["a transfer to a frozen wallet", { type: "transfer", ...usd("1.00"), to: "frozen" }],
+    ["a hold of a millisecond", { type: "hold", ...usd("1.00"), expiresAt: afterAcceptance(1) }],
+    ["a hold of a year", { type: "hold", ...usd("1.00"), expiresAt: afterAcceptance(365 * DAY_MS) }],
+    ["a capture of more than the hold", { type: "capture", referred: held, amount: "9.99", final: true }],
+  ])("is accepted, since only the decision can refuse more: %s", async (_what, request) => {
+    putWallet("frozen", { status: "frozen" });
+    expect(await submit(submissionWith({ request }), ports)).toMatchObject({ accepted: true });
+  });
+
+  it("all that remains of a disabled currency is accepted", async () => {
+    ports.setEnabled("USD", false);
+    for (const request of REQUESTS.filter(({ type }) => /capture|release|reversal/.test(type))) {
+      const submission = submissionWith({ request, idempotencyKey: request.type });
+      expect(await submit(submission, ports)).toMatchObject({ accepted: true });
+    }
+  });
+});
+
+describe("a repeated request", () => {
+  beforeEach(() => {
+    putWallet("bob");
+  });
+
+  it.each(REQUESTS)("for a $type is answered with the first one's transaction", async (request) => {
+    const first = await accepted(submissionWith({ request }));
+    ports.clock.advance(DAY_MS);
+    expect(await submit(submissionWith({ request }), ports)).toEqual({
+      accepted: true,
+      replayed: true,
+      transaction: first,
+    });
+  });
+
+  it.each<[string, Request, () => void]>([
+    [
+      "a transfer whose receiver closed the wallet",
+      { type: "transfer", ...usd("1.00"), to: "bob" },
+      () => putWallet("bob", { status: "closed" }),
+    ],
+    [
+      "a hold for a user who closed the wallet",
+      { type: "hold", ...usd("1.00"), to: "bob" },
+      () => putWallet("bob", { status: "closed" }),
+    ],
+    [
+      "a hold whose time is over",
+      { type: "hold", ...usd("1.00"), expiresAt: afterAcceptance(1) },
+      () => ports.clock.advance(2),
+    ],
+    ...REQUESTS.map((request): [string, Request, () => void] => [
+      `a ${request.type} whose currency was disabled`,
+      request,
+      () => ports.setEnabled("USD", false),
+    ]),
+  ])("is still answered for %s", async (_what, request, happen) => {
+    const first = await accepted(submissionWith({ request }));
+    happen();
+    expect(await submit(submissionWith({ request }), ports)).toEqual({
+      accepted: true,
+      replayed: true,
+      transaction: first,
+    });
+    expect(stored()).toEqual([first]);
+  });
+
+  it.each(REQUESTS)("under the key of a $type is refused if it is of another type", async (request) => {
+    const first = await accepted(submissionWith({ request }));
+    for (const other of REQUESTS.filter(({ type }) => type !== request.type)) {
+      expect(await submit(submissionWith({ request: other }), ports)).toEqual(refused("idempotency_key_reused"));
+    }
+    expect(stored()).toEqual([first]);
+    expect(ports.sent).toHaveLength(1);
+  });
+
+  const atDefault = afterAcceptance(7 * DAY_MS);
+  it.each<[string, Request, Request]>([
+    ["receiver", { type: "transfer", ...usd("1.00"), to: "bob" }, { type: "transfer", ...usd("1.00"), to: "carol" }],
+    ["user of a hold", { type: "hold", ...usd("1.00") }, { type: "hold", ...usd("1.00"), to: "bob" }],
+    [
+      "end of a hold",
+      { type: "hold", ...usd("1.00"), expiresAt: afterAcceptance(1) },
+      { type: "hold", ...usd("1.00"), expiresAt: afterAcceptance(2) },
+    ],
+    [
+      "end of a hold, which is the default",
+      { type: "hold", ...usd("1.00"), expiresAt: afterAcceptance(1) },
+      { type: "hold", ...usd("1.00") },
+    ],
+    ["hold", { type: "capture", referred: held, final: true }, { type: "capture", referred: promised, final: true }],
+    [
+      "final of a capture",
+      { type: "capture", referred: held, amount: "1", final: true },
+      { type: "capture", referred: held, amount: "1", final: false },
+    ],
+    [
+      "amount of a capture, which is all that remains",
+      { type: "capture", referred: held, amount: "1", final: true },
+      { type: "capture", referred: held, final: true },
+    ],
+    ["released hold", { type: "release", referred: held }, { type: "release", referred: promised }],
+    ["original", { type: "reversal", referred: deposited }, { type: "reversal", referred: creditOf("transfer") }],
+    [
+      "amount of a reversal",
+      { type: "reversal", referred: deposited, amount: "1" },
+      { type: "reversal", referred: deposited, amount: "2" },
+    ],
+    [
+      "bought currency",
+      { type: "exchange", sell: usd("1.00"), buy: { currency: "EUR", amount: "1" } },
+      { type: "exchange", sell: usd("1.00"), buy: { currency: "JPY", amount: "1" } },
+    ],
+    [
+      "bought amount",
+      { type: "exchange", sell: usd("1.00"), buy: { currency: "EUR", amount: "1" } },
+      { type: "exchange", sell: usd("1.00"), buy: { currency: "EUR", amount: "2" } },
+    ],
+    ["status", { type: "status_change", newStatus: "closed" }, { type: "status_change", newStatus: "frozen" }],
+  ])("with another %s is refused", async (_what, request, other) => {
+    putWallet("carol");
+    await submit(submissionWith({ request }), ports);
+    expect(await submit(submissionWith({ request: other }), ports)).toEqual(refused("idempotency_key_reused"));
+  });
+
+  it("for a hold may name the end that the first one got by default", async () => {
+    const first = await accepted(submissionWith({ request: { type: "hold", ...usd("1.00") } }));
+    ports.clock.advance(DAY_MS);
+    const request: Request = { type: "hold", ...usd("1.00"), expiresAt: atDefault };
+    expect(await submit(submissionWith({ request }), ports)).toMatchObject({ replayed: true, transaction: first });
+  });
+});
+
+describe("the keys of the user to whom a hold is promised", () => {
+  const release: Request = { type: "release", referred: promised };
+  const byBob = submissionWith({ request: release, actor: "counterparty", counterpartyId: "bob" });
+
+  it("are neither the owner's nor another counterparty's", async () => {
+    const ids = [
+      await accepted(submissionWith({ request: release })),
+      await accepted(byBob),
+      await accepted({ ...byBob, counterpartyId: "carol" }),
+    ].map(({ id }) => id);
+    expect(new Set(ids).size).toBe(3);
+    expect(stored().map(({ userId }) => userId)).toEqual(["alice", "alice", "alice"]);
+  });
+
+  it("can't be probed by the owner, nor the owner's by them", async () => {
+    await submit(submissionWith(), ports);
+    expect(await submit(byBob, ports)).toMatchObject({ accepted: true, replayed: false });
+    expect(await submit({ ...byBob, idempotencyKey: "key-2" }, ports)).toMatchObject({ replayed: false });
+    expect(await submit(submissionWith({ idempotencyKey: "key-2" }), ports)).toMatchObject({ replayed: false });
+  });
+
+  it("answer a repeated request, and refuse another one", async () => {
+    const first = await accepted(byBob);
+    expect(await submit(byBob, ports)).toMatchObject({ replayed: true, transaction: first });
+    const request: Request = { type: "capture", referred: promised, final: true };
+    expect(await submit({ ...byBob, request }, ports)).toEqual(refused("idempotency_key_reused"));
+  });
+});
+
 describe("a failure", () => {
   it.each([
     ["the queue before its effect", "send", "before", { stored: 1, sent: 0 }],
@@ -311,5 +686,100 @@ describe("awaitOutcome", () => {
     const pending = await accepted(deposit);
     expect(await awaitOutcome(pending, 0, ports)).toEqual(outcomeOf(pending));
     expect(elapsedMs()).toBe(0);
+  });
+
+  /** Accepts what sends alice's money to bob, with all that it needs decided before. */
+  const senders: readonly [string, () => Promise<Transaction>][] = [
+    ["transfer", () => movements().accept("alice", { type: "transfer", ...usd("5.00"), to: "bob" })],
+    [
+      "capture of a promised hold",
+      async () => {
+        const { move, accept } = movements();
+        const referred = holdOf(await move("alice", { type: "hold", ...usd("5.00"), to: "bob" }));
+        return accept("alice", { type: "capture", referred, final: true });
+      },
+    ],
+    [
+      "refund",
+      async () => {
+        const { move, accept } = movements();
+        await move("bob", { type: "transfer", ...usd("5.00"), to: "alice" });
+        const referred = stored().find(({ type, userId }) => type === "credit" && userId === "alice");
+        if (!referred) throw new Error("Alice has no credit");
+        return accept("alice", { type: "reversal", referred });
+      },
+    ],
+  ];
+  const movements = () => movementsInMemory(ports);
+  const fund = async () => {
+    for (const userId of ["alice", "bob"]) await movements().move(userId, { type: "deposit", ...usd("100.00") });
+  };
+  const consumeAfter = (...milliseconds: number[]) => {
+    for (const each of milliseconds) ports.clock.in(each, () => void consumeSent(ports));
+  };
+
+  it.each(senders)("waits until a %s is credited", async (_what, send) => {
+    await fund();
+    const pending = await send();
+    consumeAfter(100, 1000);
+
+    expect(await awaitOutcome(pending, 20_000, ports)).toMatchObject({
+      transaction: { id: pending.id, decision: { outcome: { status: "posted" } } },
+      transferStatus: "credited",
+      isFinal: true,
+    });
+    expect(elapsedMs()).toBeGreaterThanOrEqual(1000);
+    expect(elapsedMs()).toBeLessThan(1500);
+  });
+
+  it.each(senders)("waits until a %s is returned", async (_what, send) => {
+    await fund();
+    const pending = await send();
+    putWallet("bob", { ...ports.wallets.get("bob"), available: new Map([["USD", MINOR_UNITS_MAX]]) });
+    consumeAfter(100, 1000, 2000);
+
+    expect(await awaitOutcome(pending, 20_000, ports)).toMatchObject({
+      transaction: { id: pending.id, decision: { outcome: { status: "posted" } } },
+      transferStatus: "returned",
+      isFinal: true,
+    });
+    expect(elapsedMs()).toBeGreaterThanOrEqual(2000);
+    expect(elapsedMs()).toBeLessThan(2500);
+  });
+
+  it.each(senders)("ends at the deadline while a %s is in transit", async (_what, send) => {
+    await fund();
+    const pending = await send();
+    consumeAfter(100);
+
+    expect(await awaitOutcome(pending, 5000, ports)).toMatchObject({
+      transaction: { id: pending.id, decision: { outcome: { status: "posted" } } },
+      transferStatus: "in_transit",
+      isFinal: false,
+    });
+    expect(elapsedMs()).toBeGreaterThanOrEqual(5000);
+    expect(elapsedMs()).toBeLessThan(5001);
+  });
+
+  it("reads the credit again after a failed read", async () => {
+    await fund();
+    const decided = await movements().move("alice", { type: "transfer", ...usd("5.00"), to: "bob" });
+    ports.fail("findTransactions", "before", { times: 2 });
+
+    expect(await awaitOutcome(decided, 5000, ports)).toMatchObject({ transferStatus: "credited", isFinal: true });
+    expect(ports.clock.sleeps).toHaveLength(2);
+  });
+
+  it("returns a rejected transfer without waiting for a credit", async () => {
+    putWallet("bob");
+    const pending = await movements().accept("alice", { type: "transfer", ...usd("5.00"), to: "bob" });
+    consumeAfter(100);
+
+    expect(await awaitOutcome(pending, 5000, ports)).toMatchObject({
+      transaction: { decision: { outcome: { status: "rejected", code: "insufficient_funds" } } },
+      transferStatus: undefined,
+      isFinal: true,
+    });
+    expect(elapsedMs()).toBeLessThan(400);
   });
 });
