@@ -1,13 +1,16 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import { decideAt, ledgerReaderOf, timeAt } from "../../testkit/histories.ts";
-import { type InMemoryPorts, inMemoryPorts } from "../../testkit/inMemoryPorts.ts";
+import { consumeSent, type InMemoryPorts, inMemoryPorts } from "../../testkit/inMemoryPorts.ts";
+import { holdOf, moveAll, movementsInMemory, usd } from "../../testkit/movements.ts";
 import { commandWith, stateOf, transactionOf } from "../../testkit/storeContract.ts";
-import { fold, initialRemainder, walletAfter } from "../domain/decide.ts";
+import type { Command } from "../domain/command.ts";
+import { decide, evolve, fold, initialRemainder, walletAfter } from "../domain/decide.ts";
 import { contentHashOf, hashOf } from "../domain/hash.ts";
 import { emptyWallet, type Wallet } from "../domain/state.ts";
-import type { DecidedTransaction, Decision } from "../domain/transaction.ts";
+import { type DecidedTransaction, type Decision, isDecided, type Remainder } from "../domain/transaction.ts";
 import { createCheckpoint } from "./checkpoint.ts";
-import { UnreadableItem } from "./ports.ts";
+import { type TransactionKey, UnreadableItem } from "./ports.ts";
+import type { Request } from "./submit.ts";
 import { type DiscrepancyCode, type LedgerReader, verify } from "./verify.ts";
 
 let ports: InMemoryPorts;
@@ -287,6 +290,215 @@ describe("verify names", () => {
     const { discrepancies } = await verify({ ...reader, ...broken });
     expect(discrepancies).toEqual([{ userId: "alice", code: "UNREADABLE", detail: item.message }]);
   });
+});
+
+describe("in a ledger with every movement, verify", () => {
+  type Moved = Awaited<ReturnType<typeof moveAll>>;
+  let moved: Moved;
+  beforeEach(async () => {
+    ports = inMemoryPorts();
+    reader = ledgerReaderOf(ports);
+    moved = await moveAll(movementsInMemory(ports));
+  });
+
+  const found = async () => (await verify(reader)).discrepancies.map(({ userId, code }) => [userId, code]);
+
+  function stored({ userId, id }: TransactionKey): DecidedTransaction {
+    const transaction = ports.transactions.get(keyOf({ userId, id }));
+    if (!transaction || !isDecided(transaction)) throw new Error(`Transaction ${id} is not decided`);
+    return transaction;
+  }
+  const leave = (key: TransactionKey, remainder: Partial<Remainder>) => {
+    const transaction = stored(key);
+    const before = transaction.remainder ?? { remainingMinor: 0n, holdStatus: undefined };
+    put({ ...transaction, remainder: { ...before, ...remainder } });
+  };
+
+  it("has no finding", async () => {
+    expect(await found()).toEqual([]);
+  });
+
+  it.each<[string, keyof Moved, Partial<Remainder>]>([
+    ["an open hold with more than its captures left", "open", { remainingMinor: 400n }],
+    ["an open hold with less than its captures left", "open", { remainingMinor: 299n }],
+    ["an open hold as captured", "open", { holdStatus: "captured" }],
+    ["an open hold as expired, with nothing left", "open", { remainingMinor: 0n, holdStatus: "expired" }],
+    ["a captured hold as open", "promised", { holdStatus: "open" }],
+    ["a captured hold as open, with its whole amount", "promised", { remainingMinor: 2000n, holdStatus: "open" }],
+    ["a captured hold as released", "promised", { holdStatus: "released" }],
+    ["a released hold as captured", "released", { holdStatus: "captured" }],
+    ["an original that was partly reversed, with its whole amount", "deposit", { remainingMinor: 10_000n }],
+    ["an original with less than its reversals left", "deposit", { remainingMinor: 8999n }],
+    ["a refunded credit with its whole amount", "credit", { remainingMinor: 1000n }],
+    ["a credit whose refund was returned, with nothing left", "refunded", { remainingMinor: 0n }],
+    ["a credit that no one refunded, with less", "untouched", { remainingMinor: 1n }],
+    ["a transfer with something to reverse", "transfer", { remainingMinor: 1000n }],
+  ])("names %s: WRONG_REMAINDER", async (_what, name, remainder) => {
+    const key = moved[name];
+    leave(key, remainder);
+    expect(await found()).toEqual([[key.userId, "WRONG_REMAINDER"]]);
+  });
+
+  it("names an original without a remainder: WRONG_REMAINDER", async () => {
+    put({ ...stored(moved.refunded), remainder: undefined });
+    expect(await found()).toEqual([["alice", "WRONG_REMAINDER"]]);
+  });
+
+  it("names the transaction whose remainder is wrong", async () => {
+    leave(moved.open, { remainingMinor: 0n });
+    expect((await verify(reader)).discrepancies).toEqual([
+      {
+        userId: "alice",
+        code: "WRONG_REMAINDER",
+        detail: `has transaction ${moved.open.id} with another remainder than later transactions left`,
+      },
+    ]);
+  });
+
+  it.each<[string, DiscrepancyCode, string, Partial<Wallet>]>([
+    ["a frozen wallet as active", "WRONG_DECISION", "bob", { status: "active" }],
+    ["a closed wallet as active", "WRONG_DECISION", "dave", { status: "active" }],
+    ["an active wallet as closed", "WRONG_DECISION", "shop", { status: "closed" }],
+    ["a wallet that holds less", "WRONG_BALANCE", "alice", { held: new Map() }],
+    ["a wallet with money that is held and was available", "WRONG_BALANCE", "bob", { held: new Map([["USD", 1n]]) }],
+  ])("names %s: %s", async (_what, code, userId, change) => {
+    const before = ports.wallets.get(userId) ?? emptyWallet;
+    ports.wallets.set(userId, { ...before, ...change });
+    expect(await found()).toEqual([[userId, code]]);
+  });
+
+  /** Decides a command on another state than the ledger's, and writes it with its hashes. */
+  function forge(command: Command, referred?: DecidedTransaction) {
+    const { userId } = command;
+    const wallet: Wallet = { ...(ports.wallets.get(userId) ?? emptyWallet), status: "active" };
+    const state = stateOf(wallet, referred && [referred]);
+    const decision = decide(state, command, timeAt(86_400_000));
+    expect(decision.outcome).toEqual({ status: "posted" });
+    put({ ...transactionOf(command), decision, remainder: initialRemainder(command, decision) });
+    for (const { remainder } of evolve(state, command, decision).referred.values()) {
+      if (referred && remainder) leave(referred, remainder);
+    }
+    ports.wallets.set(userId, walletAfter(decision));
+  }
+  const reopened = (hold: TransactionKey, remainingMinor = 200n): DecidedTransaction => ({
+    ...stored(hold),
+    remainder: { remainingMinor, holdStatus: "open" },
+  });
+
+  it.each<[string, () => void]>([
+    [
+      "a second capture of a hold",
+      () => {
+        const { id: refersTo } = moved.promised;
+        forge(commandWith({ type: "capture", refersTo, final: true }), reopened(moved.promised));
+      },
+    ],
+    [
+      "a capture of a released hold",
+      () => {
+        const { id: refersTo } = moved.released;
+        forge(commandWith({ type: "capture", refersTo, final: true }), reopened(moved.released));
+      },
+    ],
+    [
+      "a second release",
+      () => {
+        const { id: refersTo } = moved.released;
+        const command = commandWith({ type: "release", refersTo, amountMinor: undefined });
+        forge(command, reopened(moved.released));
+      },
+    ],
+    [
+      "a capture of more than is left",
+      () => {
+        const command = commandWith({ type: "capture", refersTo: moved.open.id, amountMinor: 301n, final: false });
+        const other = { ...(ports.wallets.get("alice") ?? emptyWallet), held: new Map([["USD", 400n]]) };
+        ports.wallets.set("alice", other);
+        forge(command, reopened(moved.open, 400n));
+      },
+    ],
+    [
+      "a capture after the hold's time",
+      () => {
+        const createdAt = moved.open.expiresAt;
+        const command = commandWith({ type: "capture", refersTo: moved.open.id, createdAt, final: true });
+        const hold = Object.assign({}, reopened(moved.open, 300n), { expiresAt: timeAt(86_400_000 * 99) });
+        forge(command, hold);
+      },
+    ],
+    [
+      "reversals of more than the original",
+      () => {
+        const original = { ...stored(moved.credit), remainder: { remainingMinor: 1000n, holdStatus: undefined } };
+        const refersTo = original.id;
+        const command = commandWith({ type: "reversal", userId: "bob", refersTo, amountMinor: 701n, actor: "admin" });
+        forge(command, original);
+      },
+    ],
+    ["a withdrawal from a frozen wallet", () => forge(commandWith({ type: "withdrawal", userId: "bob" }))],
+    ["a deposit into a closed wallet", () => forge(commandWith({ userId: "dave" }))],
+  ])("names %s, with its hashes: WRONG_DECISION", async (_what, tamper) => {
+    tamper();
+    expect((await found()).map(([, code]) => code)).toEqual(["WRONG_DECISION"]);
+  });
+
+  it.each(["wallets", "history", "wallet", "consistentHistory", "statuses", "transactions"] as const)(
+    "has no finding while movements are decided between the reads, here after %s, and the index lags",
+    async (method) => {
+      const { accept } = movementsInMemory(ports);
+      const [hold, credit] = [holdOf(stored(moved.open)), stored(moved.refunded)];
+      const requests: Request[] = [
+        { type: "capture", referred: hold, amount: "0.01", final: false },
+        { type: "transfer", ...usd("0.01"), to: "bob" },
+        { type: "reversal", referred: credit, amount: "0.01" },
+        { type: "hold", ...usd("0.01"), to: "shop" },
+        { type: "exchange", sell: usd("0.01"), buy: { currency: "EUR", amount: "0.01" } },
+        { type: "reversal", referred: moved.deposit, amount: "0.01" },
+      ];
+      let count = 0;
+      /** One round of the consumer leaves the credits of its decisions in transit. */
+      const decideMore = async () => {
+        const request = requests[count++ % requests.length];
+        if (request) await accept("alice", request, { actor: "admin" });
+        await consumeSent(ports);
+      };
+      ports.hiddenIds.add(moved.transfer.id);
+      const interrupted: LedgerReader = {
+        ...reader,
+        async *wallets() {
+          for await (const each of reader.wallets()) {
+            yield each;
+            if (method === "wallets") await decideMore();
+          }
+        },
+        async *history(userId) {
+          for await (const each of reader.history(userId)) {
+            yield each;
+            if (method === "history") await decideMore();
+          }
+        },
+        async *statuses() {
+          for await (const each of reader.statuses()) {
+            yield each;
+            if (method === "statuses") await decideMore();
+          }
+        },
+        wallet: (userId) => thenDecide("wallet", reader.wallet(userId)),
+        consistentHistory: (userId) => thenDecide("consistentHistory", reader.consistentHistory(userId)),
+        transactions: (keys) => thenDecide("transactions", reader.transactions(keys)),
+      };
+      async function thenDecide<T>(name: typeof method, read: Promise<T>): Promise<T> {
+        const result = await read;
+        if (name === method) await decideMore();
+        return result;
+      }
+
+      const { discrepancies } = await verify(interrupted);
+      expect([discrepancies, count > 0]).toEqual([[], true]);
+      ports.hiddenIds.clear();
+      expect(await found()).toEqual([]);
+    },
+  );
 });
 
 describe("a checkpoint shows", () => {
