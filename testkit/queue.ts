@@ -8,7 +8,7 @@ import {
 import { ports } from "../lib/aws/adapters.ts";
 import { sqs } from "../lib/aws/clients.ts";
 import { consume } from "../lib/ledger/consume.ts";
-import type { QueueRecord } from "../lib/ledger/ports.ts";
+import type { ConsumerObserver, QueueRecord } from "../lib/ledger/ports.ts";
 
 /** At most ten messages, with all their attributes. */
 export async function receive(queueUrl: string): Promise<Message[]> {
@@ -44,6 +44,14 @@ export function receivedRecord({ MessageId = "", Body = "", Attributes }: Messag
   return { recordId: MessageId, groupId: Attributes?.MessageGroupId ?? "", body: Body };
 }
 
+export const silentObserver: ConsumerObserver = {
+  committed() {},
+  retried() {},
+  unsent() {},
+  deadLettered() {},
+  failed() {},
+};
+
 /**
  * Runs the consumer on every message that can be received.
  *
@@ -52,8 +60,7 @@ export function receivedRecord({ MessageId = "", Body = "", Attributes }: Messag
  */
 export async function consumeAll(queueUrl: string): Promise<number> {
   const records = (await receiveAll(queueUrl)).map(receivedRecord);
-  const observer = { committed() {}, retried() {}, unsent() {}, deadLettered() {}, failed() {} };
-  const failed = await consume(records, { ...ports, observer });
+  const failed = await consume(records, { ...ports, observer: silentObserver });
   if (failed.length > 0) throw new Error(`The consumer failed ${failed.length} records`);
   return records.length;
 }

@@ -10,7 +10,7 @@ import { submit } from "../../lib/ledger/submit.ts";
 import { newUser } from "../../testkit/client.ts";
 import { startEngines } from "../../testkit/engines.ts";
 import { submissionWith } from "../../testkit/inMemoryPorts.ts";
-import { consumeAll, receiveAll, receivedRecord, sendRaw } from "../../testkit/queue.ts";
+import { consumeAll, receiveAll, receivedRecord, sendRaw, silentObserver } from "../../testkit/queue.ts";
 import { run } from "../../testkit/stack.ts";
 import { commandWith } from "../../testkit/storeContract.ts";
 
@@ -155,8 +155,7 @@ describe("npm run dlq -- redrive", () => {
     await accept(alice, 2);
     const messages = await receiveAll(engines.queueUrl);
     for (const message of messages) await ports.queue.sendToDeadLetters(receivedRecord(message), "invalid_write");
-    const observer = { committed() {}, retried() {}, unsent() {}, deadLettered() {}, failed() {} };
-    await consume(messages.slice(0, 1).map(receivedRecord), { ...ports, observer });
+    await consume(messages.slice(0, 1).map(receivedRecord), { ...ports, observer: silentObserver });
     expect(await ports.store.readWallet(alice)).toMatchObject({ sequence: 1, available: new Map([["USD", 100n]]) });
 
     expect((await dlq("redrive")).output).toContain("Resent: 2\n");
