@@ -6,8 +6,8 @@ import { contentHashOf } from "../domain/hash.ts";
 import type { Credit } from "../domain/movements/credit.ts";
 import { pendingTransaction, type Transaction } from "../domain/transaction.ts";
 import { storedMessage } from "./message.ts";
-import type { TransactionKey } from "./ports.ts";
-import { type DiscrepancyCode, verify } from "./verify.ts";
+import { type TransactionKey, UnreadableItem } from "./ports.ts";
+import { type DiscrepancyCode, type LedgerReader, verify } from "./verify.ts";
 
 /** What is checked between wallets. Credits are tampered with while they are pending, so that no history shows it. */
 let ports: InMemoryPorts;
@@ -246,6 +246,27 @@ describe("verify names", () => {
     await consumeSent(ports);
     expect(ports.wallets.get("bob")).toMatchObject({ available: new Map([["USD", 1200n]]) });
     expect(await found()).toEqual([["bob", "SOURCE_MISMATCH"]]);
+  });
+
+  it("wrong links although the item of another link is unreadable, and not that item again", async () => {
+    const [deleted, unreadable] = [await inTransit(), await inTransit()];
+    remove(deleted.credit);
+    const reader = ledgerReaderOf(ports);
+    const item = new UnreadableItem("bob", `transaction ${unreadable.credit.id}`, "it is damaged");
+    async function* statuses() {
+      for await (const read of reader.statuses()) {
+        yield "transaction" in read && read.transaction?.id === unreadable.credit.id ? item : read;
+      }
+    }
+    const transactions: LedgerReader["transactions"] = async (keys) => {
+      if (keys.some(({ id }) => id === unreadable.credit.id)) throw item;
+      return reader.transactions(keys);
+    };
+    const { discrepancies } = await verify({ ...reader, statuses, transactions });
+    expect(discrepancies.map(({ userId, code, detail }) => [userId, code, detail])).toEqual([
+      ["bob", "UNREADABLE", item.message],
+      ["alice", "CREDIT_MISMATCH", expect.stringContaining(deleted.transfer.id)],
+    ]);
   });
 
   it("a credit that never was, with the user and the ids", async () => {

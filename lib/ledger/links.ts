@@ -1,7 +1,7 @@
 import { emittedBy } from "../domain/emitted.ts";
 import { contentHashOf } from "../domain/hash.ts";
 import { isDecided, type Transaction } from "../domain/transaction.ts";
-import type { TransactionKey } from "./ports.ts";
+import { type TransactionKey, UnreadableItem } from "./ports.ts";
 import type { Discrepancy, LedgerReader } from "./verify.ts";
 
 /** True for a transaction that another wallet's caused, or that can cause one there. */
@@ -18,7 +18,7 @@ export async function checkLinks(
   for (const transaction of transactions) {
     for (const key of [emittedOf(transaction), sourceOf(transaction)]) if (key) keys.set(nameOf(key), key);
   }
-  const found = keys.size > 0 ? await reader.transactions([...keys.values()]) : [];
+  const found = keys.size > 0 ? await readLinked([...keys.values()], reader) : [];
   const byName = new Map(found.map((transaction) => [nameOf(transaction), transaction]));
   const stored = (key: TransactionKey) => byName.get(nameOf(key));
   return transactions.flatMap((transaction): Discrepancy[] => {
@@ -36,6 +36,20 @@ export async function checkLinks(
     }
     return [];
   });
+}
+
+/** Those that exist and are readable: an unreadable one is named when its own wallet is verified. */
+async function readLinked(
+  keys: readonly TransactionKey[],
+  reader: Pick<LedgerReader, "transactions">,
+): Promise<readonly Transaction[]> {
+  try {
+    return await reader.transactions(keys);
+  } catch (error) {
+    if (!(error instanceof UnreadableItem)) throw error;
+    const others = keys.length > 1 ? await Promise.all(keys.map((key) => readLinked([key], reader))) : [];
+    return others.flat();
+  }
 }
 
 function emittedOf(transaction: Transaction) {
