@@ -50,6 +50,11 @@ export function holdOf(transaction: Transaction): Transaction & { type: "hold" }
   return transaction;
 }
 
+function creditOf(transaction: DecidedTransaction): DecidedTransaction & { type: "credit" } {
+  if (transaction.type !== "credit") throw new Error(`Transaction ${transaction.id} is no credit`);
+  return transaction;
+}
+
 export type Movements = ReturnType<typeof movementsOf>;
 
 /** The credit that a transaction emitted, or the return of a rejected one. */
@@ -77,11 +82,11 @@ export async function moveAll({ accept, move, decided }: Movements, userOf = (na
   for (const userId of [bob, shop, dave]) await move(userId, { type: "status_change", newStatus: "active" });
   await move(alice, { type: "withdrawal", ...usd("1.00") });
   await move(alice, { type: "withdrawal", ...usd("1000.00") });
-  await move(alice, { type: "exchange", sell: usd("5.00"), buy: { currency: "EUR", amount: "4.00" } });
+  const exchange = await move(alice, { type: "exchange", sell: usd("5.00"), buy: { currency: "EUR", amount: "4.00" } });
   await move(alice, { type: "reversal", referred: deposit, amount: "10.00" });
 
   const transfer = await move(alice, { type: "transfer", ...usd("10.00"), to: bob });
-  const credit = await decided(bob, emittedOf(transfer).id);
+  const credit = creditOf(await decided(bob, emittedOf(transfer).id));
   const refund = await move(bob, { type: "reversal", referred: credit, amount: "3.00" });
 
   const untouched = await decided(bob, emittedOf(await move(alice, { type: "transfer", ...usd("1.00"), to: bob })).id);
@@ -100,7 +105,7 @@ export async function moveAll({ accept, move, decided }: Movements, userOf = (na
 
   // Each receiver closes the wallet before its credit is decided.
   const returned = await accept(alice, { type: "transfer", ...usd("7.00"), to: dave });
-  await move(dave, { type: "status_change", newStatus: "closed" });
+  const closing = await move(dave, { type: "status_change", newStatus: "closed" });
   await move(erin, { type: "deposit", ...usd("8.00") });
   const ofErin = await move(erin, { type: "transfer", ...usd("8.00"), to: alice });
   const refunded = await decided(alice, emittedOf(ofErin).id);
@@ -112,6 +117,8 @@ export async function moveAll({ accept, move, decided }: Movements, userOf = (na
   const rejectedCredit = await decided(dave, emittedOf(await decided(alice, returned.id)).id);
   return {
     deposit,
+    exchange,
+    closing,
     transfer,
     credit,
     refund,

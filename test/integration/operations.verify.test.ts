@@ -9,7 +9,7 @@ import {
   QueryCommand,
 } from "@aws-sdk/client-dynamodb";
 import { unmarshall } from "@aws-sdk/util-dynamodb";
-import { afterAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { itemBytes } from "../../bench/bill.ts";
 import { ports } from "../../lib/aws/adapters.ts";
 import { dynamo } from "../../lib/aws/clients.ts";
@@ -25,9 +25,11 @@ import {
 import { dynamoLedgerReader } from "../../lib/aws/ledgerReader.ts";
 import { decide, evolve, walletAfter } from "../../lib/domain/decide.ts";
 import { contentHashOf } from "../../lib/domain/hash.ts";
+import type { Credit } from "../../lib/domain/movements/credit.ts";
 import { emptyWallet } from "../../lib/domain/state.ts";
-import type { Transaction } from "../../lib/domain/transaction.ts";
+import { pendingTransaction, type Transaction } from "../../lib/domain/transaction.ts";
 import { createCheckpoint } from "../../lib/ledger/checkpoint.ts";
+import type { TransactionKey } from "../../lib/ledger/ports.ts";
 import { positionText } from "../../lib/ledger/position.ts";
 import { requeue } from "../../lib/ledger/requeue.ts";
 import { submit } from "../../lib/ledger/submit.ts";
@@ -35,12 +37,18 @@ import { type Head, verify } from "../../lib/ledger/verify.ts";
 import { newUser } from "../../testkit/client.ts";
 import { startEngines } from "../../testkit/engines.ts";
 import { submissionWith } from "../../testkit/inMemoryPorts.ts";
+import { emittedOf, moveAll, movementsOf, usd } from "../../testkit/movements.ts";
 import { consumeAll } from "../../testkit/queue.ts";
 import { run } from "../../testkit/stack.ts";
 import { commandWith, stateOf, transactionOf } from "../../testkit/storeContract.ts";
 
 /** `npm run verify` and `npm run checkpoint` on real tables, which an attacker can write. */
 const engines = await startEngines("dynoxide");
+const decideAll = async () => {
+  while ((await consumeAll(engines.queueUrl)) > 0);
+};
+const movements = movementsOf(ports, decideAll);
+const { accept, move, decided } = movements;
 const folder = mkdtempSync(join(tmpdir(), "antler-verify-"));
 afterAll(async () => {
   rmSync(folder, { recursive: true });
@@ -170,6 +178,168 @@ describe("npm run checkpoint", () => {
       code: 1,
       output: `${file} is not a checkpoint: The root is not that of the other lines\n`,
     });
+  });
+});
+
+test("npm run verify prints the money in transit by currency, while there is any", async () => {
+  const [alice, bob] = [newUser("alice"), newUser("bob")];
+  await move(bob, { type: "status_change", newStatus: "active" });
+  for (const currency of ["USD", "JPY"]) await move(alice, { type: "deposit", currency, amount: "500" });
+  const verified = () => run("scripts/verify.ts", ["--stage", "test"], {});
+  await accept(alice, { type: "transfer", currency: "USD", amount: "12.00", to: bob });
+  await accept(alice, { type: "transfer", currency: "JPY", amount: "300", to: bob });
+  await consumeAll(engines.queueUrl);
+  expect(await verified()).toEqual({
+    code: 0,
+    output: expect.stringMatching(
+      /\n {2}JPY {2}200\n {2}USD {2}\d+\.00\n {2}in transit {2}JPY {2}300\n {2}in transit {2}USD {2}12\.00\nEvery wallet/,
+    ),
+  });
+  await decideAll();
+  expect(await verified()).toEqual({ code: 0, output: expect.not.stringContaining("in transit") });
+});
+
+describe("verify of every movement", () => {
+  type Moved = Awaited<ReturnType<typeof moveAll>>;
+  let moved: Moved;
+  let users: ReadonlySet<string>;
+  beforeAll(async () => {
+    moved = await moveAll(movements, newUser);
+    users = new Set(Object.values(moved).flatMap(({ userId }) => userId));
+  });
+
+  /** What verify finds in the wallets of these users. */
+  async function found() {
+    const { discrepancies } = await verify(dynamoLedgerReader);
+    return discrepancies.filter(({ userId }) => users.has(userId)).map(({ userId, code }) => ({ userId, code }));
+  }
+
+  async function itemOf({ userId, id }: TransactionKey): Promise<Item> {
+    const Key = { userId: text(userId), id: text(id) };
+    const { Item } = await dynamo.send(new GetItemCommand({ TableName: "antler-test-transactions", Key }));
+    if (!Item) throw new Error(`There is no transaction ${id}`);
+    return Item;
+  }
+
+  /** What verify finds while an item is changed. */
+  async function foundWith(key: TransactionKey, change: (item: Item) => Item) {
+    const item = await itemOf(key);
+    await put("transactions", change(item));
+    return found().finally(() => put("transactions", item));
+  }
+
+  /** A new transfer of the first user's to the second, whose credit is pending. */
+  async function inTransit() {
+    const { userId, id } = await accept(moved.transfer.userId, {
+      type: "transfer",
+      ...usd("1.00"),
+      to: moved.credit.userId,
+    });
+    await consumeAll(engines.queueUrl);
+    const transfer = await decided(userId, id);
+    const [credit] = await ports.store.findTransactions([emittedOf(transfer)]);
+    if (credit?.type !== "credit") throw new Error("There is no credit");
+    return { transfer, credit };
+  }
+
+  test("finds no discrepancy", async () => {
+    expect(await found()).toEqual([]);
+  });
+
+  test.each<[code: string, name: string, of: keyof Moved, change: (item: Item) => Item]>([
+    ["HASH_MISMATCH", "the receiver", "transfer", (item) => ({ ...item, to: text("mallory") })],
+    [
+      "HASH_MISMATCH",
+      "the source",
+      "credit",
+      (item) => ({ ...item, source: { M: { ...item.source?.M, userId: text("mallory") } } }),
+    ],
+    ["HASH_MISMATCH", "the time", "open", (item) => ({ ...item, expiresAt: text("2030-01-01T00:00:00.000Z") })],
+    ["HASH_MISMATCH", "the added user", "open", (item) => ({ ...item, to: text("mallory") })],
+    ["HASH_MISMATCH", "the removed user", "promised", ({ to: _, ...item }) => item],
+    ["HASH_MISMATCH", "the hold", "capture", (item) => ({ ...item, refersTo: text("tx_other") })],
+    ["HASH_MISMATCH", "final", "capture", (item) => ({ ...item, final: { BOOL: true } })],
+    ["HASH_MISMATCH", "the original", "refund", (item) => ({ ...item, refersTo: text("tx_other") })],
+    [
+      "HASH_MISMATCH",
+      "the bought amount",
+      "exchange",
+      (item) => ({ ...item, bought: { M: { ...item.bought?.M, amountMinor: number(401) } } }),
+    ],
+    ["HASH_MISMATCH", "the new status", "closing", (item) => ({ ...item, newStatus: text("frozen") })],
+    ["HASH_MISMATCH", "the wallet's status after it", "closing", ({ walletStatus: _, ...item }) => item],
+    [
+      "HASH_MISMATCH",
+      "the changes",
+      "capture",
+      (item) => ({
+        ...item,
+        changes: { L: (item.changes?.L ?? []).map(({ M }) => ({ M: { ...M, amountMinor: number(-1) } })) },
+      }),
+    ],
+    ["UNREADABLE", "the changes, removed", "capture", ({ changes: _, ...item }) => item],
+    ["UNREADABLE", "the source, removed", "credit", ({ source: _, ...item }) => item],
+    ["WRONG_REMAINDER", "what is left", "open", (item) => ({ ...item, remainingMinor: number(301) })],
+    ["WRONG_REMAINDER", "what is left, removed", "open", ({ remainingMinor: _, ...item }) => item],
+    ["WRONG_REMAINDER", "the hold's status, expired", "open", (item) => ({ ...item, holdStatus: text("expired") })],
+    ["WRONG_REMAINDER", "the hold's status, removed", "promised", ({ holdStatus: _, ...item }) => item],
+    [
+      "WRONG_REMAINDER",
+      "the hold's status, released",
+      "promised",
+      (item) => ({ ...item, holdStatus: text("released") }),
+    ],
+    ["WRONG_REMAINDER", "what is left, removed", "deposit", ({ remainingMinor: _, ...item }) => item],
+    ["WRONG_REMAINDER", "what is left", "credit", (item) => ({ ...item, remainingMinor: number(1000) })],
+    ["WRONG_REMAINDER", "what is left, after a return", "refunded", (item) => ({ ...item, remainingMinor: number(0) })],
+  ])("names %s for an edit of %s of %s", async (code, _name, of, change) => {
+    const { userId } = moved[of];
+    const discrepancies = await foundWith(moved[of], change);
+    expect(discrepancies.filter((each) => each.userId === userId)).toEqual([{ userId, code }]);
+    // The other wallet of a transfer, a capture or a refund does not have what matches it any more.
+    const others = discrepancies.filter((each) => each.userId !== userId).map((each) => each.code);
+    expect(["CREDIT_MISMATCH", "SOURCE_MISMATCH"]).toEqual(expect.arrayContaining(others));
+  });
+
+  test.each<[code: string, name: string, of: keyof Moved, change: (item: Item) => Item]>([
+    ["WRONG_DECISION", "a closed wallet as active", "closing", (item) => ({ ...item, status: text("active") })],
+    ["WRONG_DECISION", "a frozen wallet as closed", "credit", (item) => ({ ...item, status: text("closed") })],
+    ["WRONG_BALANCE", "held money", "open", (item) => ({ ...item, held: { M: {} } })],
+  ])("names %s for %s", async (code, _name, of, change) => {
+    const { userId } = moved[of];
+    const item = await walletItem(userId);
+    await put("wallets", change(item));
+    const discrepancies = await found().finally(() => put("wallets", item));
+    expect(discrepancies).toEqual([{ userId, code }]);
+  });
+
+  test("names CREDIT_MISMATCH for a pending credit that is deleted, or that is another with the hash of its content", async () => {
+    const { transfer, credit } = await inTransit();
+    const { userId, id } = credit;
+    expect(await found()).toEqual([]);
+    const item = await itemOf(credit);
+    await remove("transactions", { userId: text(userId), id: text(id) });
+    expect(await found()).toEqual([{ userId: transfer.userId, code: "CREDIT_MISMATCH" }]);
+    const other = { ...credit, amountMinor: 101n };
+    await put("transactions", toPendingItem({ ...other, contentHash: contentHashOf(other) }));
+    expect(await found()).toEqual([{ userId: transfer.userId, code: "CREDIT_MISMATCH" }]);
+    await put("transactions", item);
+    expect(await found()).toEqual([]);
+  });
+
+  test.each<[name: string, change: (credit: Credit) => Partial<Credit>]>([
+    ["a second credit of a transfer", () => ({})],
+    ["a credit of no transfer", ({ source }) => ({ source: { ...source, transactionId: `tx_${"x".repeat(43)}` } })],
+    [
+      "a return of a credit that was not rejected",
+      ({ userId, id, source }) => ({ userId: source.userId, source: { type: "return", userId, transactionId: id } }),
+    ],
+  ])("names SOURCE_MISMATCH for %s", async (_name, change) => {
+    const forged: Credit = { ...moved.credit, id: `tx_${"y".repeat(43)}`, ...change(moved.credit) };
+    const { userId, id } = forged;
+    await put("transactions", toPendingItem(pendingTransaction(forged)));
+    const discrepancies = await found().finally(() => remove("transactions", { userId: text(userId), id: text(id) }));
+    expect(discrepancies).toEqual([{ userId, code: "SOURCE_MISMATCH" }]);
   });
 });
 
