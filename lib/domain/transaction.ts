@@ -15,7 +15,7 @@ export interface Details {
 }
 
 export const HOLD_STATUSES = ["open", "captured", "released", "expired"] as const;
-export type HoldStatus = (typeof HOLD_STATUSES)[number];
+type HoldStatus = (typeof HOLD_STATUSES)[number];
 
 /** What later transactions can still take of this one: captures of a hold, reversals of an original. */
 export interface Remainder {

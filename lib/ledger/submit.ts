@@ -17,7 +17,7 @@ const HOLD_DEFAULT_MS = 7 * DAY_MS;
 const HOLD_MAX_MS = 365 * DAY_MS;
 
 /** An amount as a client writes it. */
-export interface RequestedAmount {
+interface RequestedAmount {
   readonly currency: string;
   /** Decimal string in units of the currency. */
   readonly amount: string;
