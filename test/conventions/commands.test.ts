@@ -63,6 +63,8 @@ test.concurrent.each([
   ["scripts/requeue.ts", ["--older-than", "10"], "--older-than '10': must be a number of s, m, h or d, such as 10m"],
   ["scripts/requeue.ts", ["--older-than", "ten"], "--older-than 'ten': must be a number of s, m, h or d, such as 10m"],
   ["scripts/verify.ts", ["--stage", "a b"], "--stage 'a b': must be letters, digits and hyphens"],
+  ["scripts/sweep.ts", ["--stage", ""], "--stage '': must be letters, digits and hyphens"],
+  ["scripts/sweep.ts", ["now"], "Unexpected argument 'now'"],
   ["localstack/token.ts", [], "USER is missing"],
   ["localstack/token.ts", [""], /^USER '': must be /],
   ["localstack/token.ts", ["a b"], /^USER 'a b': must be /],

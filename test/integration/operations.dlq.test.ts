@@ -2,14 +2,16 @@ import type { Message as SqsMessage } from "@aws-sdk/client-sqs";
 import { afterAll, beforeEach, describe, expect, test } from "vitest";
 import { ports } from "../../lib/aws/adapters.ts";
 import { type ReceivedDeadLetter, sqsDeadLetters } from "../../lib/aws/deadLetters.ts";
+import { commandOf } from "../../lib/domain/transaction.ts";
 import { consume } from "../../lib/ledger/consume.ts";
 import { transactionId } from "../../lib/ledger/idempotency.ts";
 import { decodeMessage, encodeMessage, messageOf } from "../../lib/ledger/message.ts";
 import { type DeadLetterQueue, redrive } from "../../lib/ledger/redrive.ts";
-import { submit } from "../../lib/ledger/submit.ts";
+import { type Request, submit } from "../../lib/ledger/submit.ts";
 import { newUser } from "../../testkit/client.ts";
 import { startEngines } from "../../testkit/engines.ts";
 import { submissionWith } from "../../testkit/inMemoryPorts.ts";
+import { emittedOf, holdOf, movementsOf, usd } from "../../testkit/movements.ts";
 import { consumeAll, receiveAll, receivedRecord, sendRaw, silentObserver } from "../../testkit/queue.ts";
 import { run } from "../../testkit/stack.ts";
 import { commandWith } from "../../testkit/storeContract.ts";
@@ -24,11 +26,15 @@ beforeEach(async () => {
 
 afterAll(() => engines.stop());
 
+const decideAll = async () => {
+  while ((await consumeAll(engines.queueUrl)) > 0);
+};
+const { accept, move, decided } = movementsOf(ports, decideAll);
 const queue = sqsDeadLetters(30);
 const dlq = (...args: string[]) => run("scripts/dlq.ts", [...args, "--stage", "test"], {});
 
 /** @returns the ids of the accepted commands, whose messages are in the queue */
-async function accept(userId: string, count: number): Promise<string[]> {
+async function acceptDeposits(userId: string, count: number): Promise<string[]> {
   const ids: string[] = [];
   for (let step = 1; step <= count; step++) {
     const submission = submissionWith({ userId, idempotencyKey: `key-${step}`, amount: `${step}.00` });
@@ -67,7 +73,7 @@ describe("npm run dlq -- list and show", () => {
 
   test("show the user, the command and the reason, and leave every message in the queue, in order", async () => {
     const alice = newUser();
-    const [first = "", second = ""] = await accept(alice, 2);
+    const [first = "", second = ""] = await acceptDeposits(alice, 2);
     await deadLetterAll();
     await sendRaw(engines.deadLetterQueueUrl, "unknown", "{not json");
 
@@ -92,6 +98,39 @@ describe("npm run dlq -- list and show", () => {
     const left = await receiveAll(engines.deadLetterQueueUrl);
     expect(idsOf(left, alice)).toEqual([first, second]);
     expect(left).toHaveLength(3);
+  });
+
+  test("show what is special in every type of command, as the message says it and as it is stored", async () => {
+    const [alice, bob] = [newUser("alice"), newUser("bob")];
+    const deposit = await move(alice, { type: "deposit", ...usd("100.00") });
+    await move(bob, { type: "status_change", newStatus: "active" });
+    const expiresAt = new Date(Date.now() + 86_400_000).toISOString();
+    const hold = holdOf(await move(alice, { type: "hold", ...usd("10.00"), to: bob, expiresAt }));
+    const of = (type: string, id: string, more = "") => `${type} {"refersTo":"${id}"${more}}`;
+    const shown: readonly [Request, string][] = [
+      [{ type: "transfer", ...usd("1.00"), to: bob }, `transfer 1.00 USD {"to":"${bob}"}`],
+      [{ type: "hold", ...usd("2.00"), expiresAt }, `hold 2.00 USD {"expiresAt":"${expiresAt}"}`],
+      [{ type: "capture", referred: hold, final: true }, of("capture USD", hold.id, `,"final":true,"to":"${bob}"`)],
+      [{ type: "release", referred: hold }, of("release USD", hold.id)],
+      [
+        { type: "exchange", sell: usd("3.00"), buy: { currency: "JPY", amount: "450" } },
+        'exchange 3.00 USD {"bought":{"currency":"JPY","exponent":0,"amount":"450"}}',
+      ],
+      [{ type: "reversal", referred: deposit, amount: "4.00" }, of("reversal 4.00 USD", deposit.id)],
+      [{ type: "status_change", newStatus: "frozen" }, 'status_change {"newStatus":"frozen"}'],
+    ];
+    for (const [request, line] of shown) {
+      const { id } = await accept(alice, request);
+      await deadLetterAll();
+      const { output } = await dlq("show", id);
+      expect(output).toContain(`\ncommand        ${line}\n`);
+      expect(output).toContain(`\nstored         pending ${line}\n`);
+    }
+
+    expect((await dlq("redrive")).output).toContain("Resent: 7\n");
+    await decideAll();
+    expect(await ports.store.readWallet(alice)).toMatchObject({ status: "frozen", sequence: 9 });
+    expect(await ports.store.readWallet(bob)).toMatchObject({ available: new Map([["USD", 1100n]]) });
   });
 
   test("escape the text of a message, so that it can neither start a line nor control the terminal", async () => {
@@ -124,8 +163,8 @@ describe("npm run dlq -- list and show", () => {
 describe("npm run dlq -- redrive", () => {
   test("resends every message in each user's order, also within SQS's deduplication interval of five minutes", async () => {
     const [alice, bob] = [newUser(), newUser()];
-    const ofAlice = await accept(alice, 23);
-    const ofBob = await accept(bob, 2);
+    const ofAlice = await acceptDeposits(alice, 23);
+    const ofBob = await acceptDeposits(bob, 2);
     await deadLetterAll();
 
     const { code, output } = await dlq("redrive");
@@ -140,8 +179,8 @@ describe("npm run dlq -- redrive", () => {
 
   test("--user resends only this user's messages; the others stay visible and in order", async () => {
     const [alice, bob] = [newUser(), newUser()];
-    const ofAlice = await accept(alice, 12);
-    const ofBob = await accept(bob, 3);
+    const ofAlice = await acceptDeposits(alice, 12);
+    const ofBob = await acceptDeposits(bob, 3);
     await deadLetterAll();
 
     expect((await dlq("redrive", "--user", bob)).output).toContain("Resent: 3\n");
@@ -152,7 +191,7 @@ describe("npm run dlq -- redrive", () => {
 
   test("decides the commands that are pending and changes nothing for those that are decided", async () => {
     const alice = newUser();
-    await accept(alice, 2);
+    await acceptDeposits(alice, 2);
     const messages = await receiveAll(engines.queueUrl);
     for (const message of messages) await ports.queue.sendToDeadLetters(receivedRecord(message), "invalid_write");
     await consume(messages.slice(0, 1).map(receivedRecord), { ...ports, observer: silentObserver });
@@ -185,9 +224,36 @@ describe("npm run dlq -- redrive", () => {
     expect(await receiveAll(engines.deadLetterQueueUrl)).toEqual([]);
   });
 
+  test("of a credit completes the transfer, and a message with another receiver changes nothing", async () => {
+    const [alice, bob, mallory] = [newUser("alice"), newUser("bob"), newUser("mallory")];
+    await move(alice, { type: "deposit", ...usd("100.00") });
+    await move(bob, { type: "status_change", newStatus: "active" });
+    const transfer = await accept(alice, { type: "transfer", ...usd("5.00"), to: bob });
+    await receiveAll(engines.queueUrl);
+    const forged = messageOf(Object.assign(commandOf(transfer), { to: mallory }), "forged");
+    await sendRaw(engines.queueUrl, alice, encodeMessage(forged));
+    await decideAll();
+    const { output } = await dlq("show", transfer.id);
+    expect(output).toContain("reason         content_mismatch\n");
+    expect(output).toContain(`command        transfer 5.00 USD {"to":"${mallory}"}\n`);
+    expect(output).toContain(`stored         pending transfer 5.00 USD {"to":"${bob}"}\n`);
+
+    await dlq("redrive");
+    await consumeAll(engines.queueUrl);
+    await deadLetterAll();
+    const { id, userId } = emittedOf(await decided(alice, transfer.id));
+    expect((await dlq("show", id)).output).toContain(
+      `command        credit 5.00 USD {"source":{"type":"transfer","userId":"${alice}","transactionId":"${transfer.id}"}}\n`,
+    );
+    expect((await dlq("redrive", "--user", userId)).output).toContain("Resent: 1\n");
+    await decideAll();
+    expect(await ports.store.readWallet(bob)).toMatchObject({ available: new Map([["USD", 500n]]) });
+    expect(await ports.store.readWallet(mallory)).toBeUndefined();
+  });
+
   test("that is killed between the resend and the delete is completed by the next one", async () => {
     const alice = newUser();
-    await accept(alice, 3);
+    await acceptDeposits(alice, 3);
     await deadLetterAll();
     await expect(redriveWith({ remove: () => Promise.reject(new Error("killed")) })).rejects.toThrow("killed");
     await consumeAll(engines.queueUrl);
@@ -201,7 +267,7 @@ describe("npm run dlq -- redrive", () => {
 
   test("that can't resend a message stops there, so that no later message overtakes it", async () => {
     const alice = newUser();
-    const ids = await accept(alice, 3);
+    const ids = await acceptDeposits(alice, 3);
     await deadLetterAll();
     let sends = 0;
     const resend: typeof queue.resend = (message, body) =>

@@ -1,3 +1,4 @@
+import { setTimeout } from "node:timers/promises";
 import { PutCommand } from "@aws-sdk/lib-dynamodb";
 import { afterAll, beforeEach, describe, expect, test } from "vitest";
 import { ports } from "../../lib/aws/adapters.ts";
@@ -5,10 +6,11 @@ import { dynamoDocuments } from "../../lib/aws/clients.ts";
 import { storedMessage } from "../../lib/ledger/message.ts";
 import { TransientError } from "../../lib/ledger/ports.ts";
 import { requeue } from "../../lib/ledger/requeue.ts";
-import { submit } from "../../lib/ledger/submit.ts";
+import { type Request, submit } from "../../lib/ledger/submit.ts";
 import { newUser } from "../../testkit/client.ts";
 import { startEngines } from "../../testkit/engines.ts";
 import { submissionWith } from "../../testkit/inMemoryPorts.ts";
+import { holdOf, movementsOf, usd } from "../../testkit/movements.ts";
 import { consumeAll } from "../../testkit/queue.ts";
 import { run } from "../../testkit/stack.ts";
 import { commandWith, NEWEST, transactionOf } from "../../testkit/storeContract.ts";
@@ -23,6 +25,10 @@ beforeEach(async () => {
 
 afterAll(() => engines.stop());
 
+const decideAll = async () => {
+  while ((await consumeAll(engines.queueUrl)) > 0);
+};
+const { accept, move, decided } = movementsOf(ports, decideAll);
 const MINUTE_MS = 60_000;
 const requeueTool = (...args: string[]) => run("scripts/requeue.ts", [...args, "--stage", "test"], {});
 
@@ -108,6 +114,57 @@ describe("npm run requeue", () => {
       failures: [{ userId: alice, unsent: 2 }],
     });
     expect(sent).toEqual([bob]);
+  });
+
+  test("completes every movement, each user's in order, and credits that other wallets sent", async () => {
+    // The commands that other tests left pending.
+    await requeueTool("--older-than", "0s");
+    await decideAll();
+    const [alice, bob] = [newUser("alice"), newUser("bob")];
+    const deposit = await move(alice, { type: "deposit", ...usd("100.00") });
+    await move(bob, { type: "status_change", newStatus: "active" });
+    const promised = holdOf(await move(alice, { type: "hold", ...usd("10.00"), to: bob }));
+    const own = holdOf(await move(alice, { type: "hold", ...usd("5.00") }));
+    const requests: readonly Request[] = [
+      { type: "transfer", ...usd("1.00"), to: bob },
+      { type: "hold", ...usd("2.00"), to: bob },
+      { type: "capture", referred: promised, final: true },
+      { type: "release", referred: own },
+      { type: "exchange", sell: usd("3.00"), buy: { currency: "JPY", amount: "450" } },
+      { type: "reversal", referred: deposit, amount: "4.00" },
+      { type: "withdrawal", ...usd("5.00") },
+      { type: "status_change", newStatus: "frozen" },
+    ];
+    const ids: string[] = [];
+    for (const request of requests) {
+      ids.push((await accept(alice, request)).id);
+      await setTimeout(2);
+    }
+    await engines.stopSqs();
+    await engines.restartSqs();
+
+    expect((await requeueTool("--older-than", "0s")).output).toContain("resent: 8 (users: 1)");
+    await consumeAll(engines.queueUrl);
+    const sequences = [];
+    for (const id of ids) {
+      const { decision } = await decided(alice, id);
+      expect(decision.outcome).toEqual({ status: "posted" });
+      sequences.push(decision.sequence);
+    }
+    expect(sequences).toEqual([4, 5, 6, 7, 8, 9, 10, 11]);
+
+    // The credits of the transfer and of the capture are lost.
+    await engines.stopSqs();
+    await engines.restartSqs();
+    expect((await requeueTool("--older-than", "0s")).output).toContain("resent: 2 (users: 1)");
+    await decideAll();
+    expect(await ports.store.readWallet(alice)).toMatchObject({
+      status: "frozen",
+      available: new Map(Object.entries({ USD: 7500n, JPY: 450n })),
+      held: new Map([["USD", 200n]]),
+    });
+    expect(await ports.store.readWallet(bob)).toMatchObject({ available: new Map([["USD", 1100n]]) });
+    expect((await requeueTool("--older-than", "0s")).output).toContain("resent: 0");
   });
 
   test("escapes text from the tables, and so does npm run verify", async () => {

@@ -1,5 +1,6 @@
 import { PutItemCommand } from "@aws-sdk/client-dynamodb";
 import { afterAll, beforeEach, describe, expect, test } from "vitest";
+import { handler as scheduled } from "../../functions/sweep.ts";
 import { ports } from "../../lib/aws/adapters.ts";
 import { dynamo } from "../../lib/aws/clients.ts";
 import { dynamoDueIndex } from "../../lib/aws/dueIndex.ts";
@@ -13,7 +14,7 @@ import { consumeAll, receiveAll, receivedRecord, silentObserver } from "../../te
 import { run } from "../../testkit/stack.ts";
 import { commandWith, transactionOf } from "../../testkit/storeContract.ts";
 
-/** `npm run sweep` and the index `due` on real engines. */
+/** `npm run sweep`, the scheduled function, and the index `due` on real engines. */
 const engines = await startEngines("dynoxide");
 
 beforeEach(async () => {
@@ -108,6 +109,17 @@ describe("npm run sweep", () => {
     expect([await isDue(over, FUTURE), await isDue(open, FUTURE)]).toEqual([false, true]);
   });
 
+  test("is what the scheduled function does every minute", async () => {
+    const [alice, bob] = await twoUsers();
+    const credit = await unsentCredit(alice, bob);
+    await scheduled();
+    expect(await receiveAll(engines.queueUrl)).toEqual([]);
+    await dynamoDueIndex.postpone(credit, PAST);
+    await scheduled();
+    await decideAll();
+    expect(await availableOf(bob)).toBe(100n);
+  });
+
   test("sends credits of every shard of the index", async () => {
     const [alice, bob] = await twoUsers();
     const credits = [];
@@ -137,6 +149,7 @@ describe("npm run sweep", () => {
     await decideAll();
     expect(await availableOf(bob)).toBe(100n);
     expect(await isDue(forged, inMs(0))).toBe(true);
+    await expect(scheduled()).rejects.toThrow("1 transactions could not be sent");
   });
 });
 
