@@ -1,10 +1,10 @@
-import { PutItemCommand } from "@aws-sdk/client-dynamodb";
+import { GetItemCommand, PutItemCommand } from "@aws-sdk/client-dynamodb";
 import { afterAll, beforeEach, describe, expect, test } from "vitest";
 import { handler as scheduled } from "../../functions/sweep.ts";
 import { ports } from "../../lib/aws/adapters.ts";
 import { dynamo } from "../../lib/aws/clients.ts";
 import { dynamoDueIndex } from "../../lib/aws/dueIndex.ts";
-import { dueAttributes, toPendingItem } from "../../lib/aws/items.ts";
+import { dueAttributes, text, toPendingItem } from "../../lib/aws/items.ts";
 import { consume } from "../../lib/ledger/consume.ts";
 import { type TransactionKey, TransientError } from "../../lib/ledger/ports.ts";
 import { newUser } from "../../testkit/client.ts";
@@ -43,6 +43,11 @@ const availableOf = async (userId: string) => (await ports.store.readWallet(user
 async function isDue({ userId, id }: TransactionKey, time: string): Promise<boolean> {
   for await (const key of dynamoDueIndex.dueBefore(time)) if (key.userId === userId && key.id === id) return true;
   return false;
+}
+
+async function itemOf({ userId, id }: TransactionKey) {
+  const Key = { userId: text(userId), id: text(id) };
+  return (await dynamo.send(new GetItemCommand({ TableName: "antler-test-transactions", Key }))).Item;
 }
 
 /** Two users, the first with money. */
@@ -177,8 +182,25 @@ describe("the index of what is due", () => {
       expect(await isDue(hold, FUTURE)).toBe(true);
       await move(alice, type === "capture" ? { type, referred: hold, final: true } : { type, referred: hold });
       expect(await isDue(hold, FUTURE)).toBe(false);
+      const item = await itemOf(hold);
       await dynamoDueIndex.postpone(hold, PAST);
-      expect(await isDue(hold, FUTURE)).toBe(false);
+      expect(await itemOf(hold)).toEqual(item);
     },
   );
+
+  test("gets no item by a postponement of what does not exist", async () => {
+    const key = { userId: newUser(), id: "tx_unknown" };
+    await dynamoDueIndex.postpone(key, PAST);
+    expect(await itemOf(key)).toBeUndefined();
+  });
+
+  test("lists a transaction in whatever shard its id puts it", async () => {
+    const source = { type: "transfer", userId: newUser(), transactionId: "tx_1" } as const;
+    for (const first of "ABCDEFGHIJKLMNOP") {
+      const credit = transactionOf(commandWith({ type: "credit", id: `tx_${first}`, userId: newUser(), source }));
+      const Item = { ...toPendingItem(credit), ...dueAttributes(credit.id, PAST) };
+      await dynamo.send(new PutItemCommand({ TableName: "antler-test-transactions", Item }));
+      expect(await isDue(credit, inMs(0))).toBe(true);
+    }
+  });
 });
