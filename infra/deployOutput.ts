@@ -1,6 +1,15 @@
+import { ADMIN_SCOPE } from "../lib/http/authenticate.ts";
 import type { Resource } from "./serverless.ts";
 
 export const HEALTH_PATH = "/v1/health";
+
+/** What a deploy's output says about its stage. */
+export interface DeployedStage {
+  readonly stage: string;
+  readonly region: string;
+  /** The movements that users may make themselves. */
+  readonly selfService: readonly string[];
+}
 
 /** The resources that the announcement lists by name. */
 const NAMED = [
@@ -12,11 +21,8 @@ const NAMED = [
   { title: "dashboards", type: "AWS::CloudWatch::Dashboard", nameKey: "DashboardName" },
 ];
 
-/** The resources that a deploy is about to create or update. */
-export function announcement(
-  resources: readonly Resource[],
-  { stage, region, selfService }: { readonly stage: string; readonly region: string; readonly selfService: string },
-): string {
+/** The resources that a deploy is about to create or update, and who can use them. */
+export function announcement(resources: readonly Resource[], { stage, region, selfService }: DeployedStage): string {
   const prefix = `antler-${stage}-`;
   const line = (count: number, title: string, names: string) =>
     `  ${String(count).padStart(3)} ${title.padEnd(11)}${names}\n`;
@@ -30,18 +36,21 @@ Creating or updating the stage ${stage} in ${region}. All names start with ${pre
 
 ${named.join("")}${line(others, "others", "roles, log groups, routes, permissions, the deployment bucket")}
 Accepted tokens: issuer ${process.env.JWT_ISSUER}, audience ${process.env.JWT_AUDIENCE}, keys ${process.env.JWT_JWKS_URL}
-A user's own token may ask for: ${selfService.replaceAll(",", ", ") || "nothing that moves money, except captures, releases and refunds"}
+Movements that users may make themselves: ${selfService.join(", ") || "none"} (stage parameter selfService)
 `;
 }
 
 /** How to try the deployed stage. */
-export function nextSteps(address: string, stage: string): string {
+export function nextSteps(address: string, { stage, selfService }: DeployedStage): string {
+  const token = selfService.includes("deposits")
+    ? "# TOKEN is a token from your identity provider, WALLET its subject:"
+    : `# TOKEN is a token from your identity provider with the scope ${ADMIN_SCOPE}, WALLET a user's id:`;
   return `
 The API's address is ${address}
 
   curl -s ${address}${HEALTH_PATH}
 
-  # TOKEN is a token from your identity provider with the scope wallets:admin, WALLET any user:
+  ${token}
   curl -s ${address}/v1/users/$WALLET/deposits -H "Authorization: Bearer $TOKEN" \\
     -H "Content-Type: application/json" -H "Idempotency-Key: first-deposit" -H "Prefer: wait=5" \\
     -d '{"currency":"USD","amount":"100.00"}'

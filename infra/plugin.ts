@@ -1,4 +1,5 @@
-import { announcement, HEALTH_PATH, nextSteps } from "./deployOutput.ts";
+import { SELF_SERVICE } from "../lib/http/permissions.ts";
+import { announcement, type DeployedStage, HEALTH_PATH, nextSteps } from "./deployOutput.ts";
 import { seedCurrencies } from "./seed.ts";
 import type { Serverless, ServerlessFunction } from "./serverless.ts";
 
@@ -13,6 +14,7 @@ export default class DeployPlugin {
   readonly hooks = {
     initialize: () => {
       this.#requireIdentityProvider();
+      this.#checkSelfService();
       this.#addRoles();
     },
     "before:aws:deploy:deploy:createStack": () => this.#printAnnouncement(),
@@ -39,12 +41,32 @@ export default class DeployPlugin {
     process.exit(1);
   }
 
+  /** A name with a typing error would close a movement to users without a word. */
+  #checkSelfService(): void {
+    const allowed: readonly string[] = SELF_SERVICE;
+    const unknown = this.#deployedStage().selfService.filter((name) => !allowed.includes(name));
+    if (unknown.length === 0) return;
+    console.error(
+      `The stage parameter selfService has ${unknown.join(", ")}: it must be none, or some of ${allowed.join(", ")}`,
+    );
+    process.exit(1);
+  }
+
+  #deployedStage(): DeployedStage {
+    const { functions } = this.#serverless.service;
+    const selfService = String(functions.commands?.environment?.SELF_SERVICE);
+    const aws = this.#serverless.getProvider("aws");
+    return {
+      stage: aws.getStage(),
+      region: aws.getRegion(),
+      selfService: selfService === "none" ? [] : selfService.split(","),
+    };
+  }
+
   #printAnnouncement(): void {
     const { compiledCloudFormationTemplate } = this.#serverless.service.provider;
-    const aws = this.#serverless.getProvider("aws");
     const resources = Object.values(compiledCloudFormationTemplate?.Resources ?? {});
-    const selfService = String(this.#serverless.service.functions.commands?.environment?.SELF_SERVICE);
-    console.log(announcement(resources, { stage: aws.getStage(), region: aws.getRegion(), selfService }));
+    console.log(announcement(resources, this.#deployedStage()));
   }
 
   #printNextSteps(): void {
@@ -52,7 +74,7 @@ export default class DeployPlugin {
     const endpoints = [this.#serverless.serviceOutputs.get("endpoints")].flat().map(String);
     const health = endpoints.find((endpoint) => endpoint.endsWith(HEALTH_PATH));
     const address = health?.replace(/^.* - /, "").slice(0, -HEALTH_PATH.length);
-    if (address) console.log(nextSteps(address, this.#serverless.getProvider("aws").getStage()));
+    if (address) console.log(nextSteps(address, this.#deployedStage()));
   }
 
   #addRoles(): void {

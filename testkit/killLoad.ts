@@ -37,7 +37,7 @@ export interface User {
   readonly promised: AcceptedCommand[];
 }
 
-export class Counts {
+class Counts {
   retried = 0;
   replayed = 0;
   readonly responses = new Map<number, number>();

@@ -11,12 +11,12 @@ import { SELF_SERVICE } from "../../lib/http/permissions.ts";
 const ROOT = join(import.meta.dirname, "../..");
 
 /** The CloudFormation template that a deploy of the stage would send, packaged without credentials. */
-function packaged(stage: string): Record<string, Resource & { DeletionPolicy?: string }> {
+function packaged(stage: string, ...options: string[]): Record<string, Resource & { DeletionPolicy?: string }> {
   const out = mkdtempSync(join(tmpdir(), "antler-package-"));
   const build = `.antler/package-${randomUUID()}`;
   const serverless = join(ROOT, "node_modules/serverless/bin/serverless.js");
   const env = { PATH: process.env.PATH, HOME: out, ANTLER_BUILD_DIR: build };
-  const args = [serverless, "package", "--stage", stage, "--package", out];
+  const args = [serverless, "package", "--stage", stage, "--package", out, ...options];
   const { status, stdout, stderr } = spawnSync(process.execPath, args, { cwd: ROOT, env, encoding: "utf8" });
   try {
     if (status !== 0) throw new Error(stdout + stderr);
@@ -29,6 +29,12 @@ function packaged(stage: string): Record<string, Resource & { DeletionPolicy?: s
 test("a stage whose name is invalid is refused in one sentence", () => {
   expect(() => packaged("Bad Stage!")).toThrow(
     /^Error:\nInvalid stage name\. Stage names may contain only ASCII letters, numbers, and hyphens\.\n/,
+  );
+});
+
+test("a self-service movement that does not exist is refused in one sentence", { timeout: 60_000 }, () => {
+  expect(() => packaged("prod", "--param", "selfService=transfers,deposit")).toThrow(
+    "The stage parameter selfService has deposit: it must be none, or some of deposits, withdrawals, transfers, holds\n",
   );
 });
 

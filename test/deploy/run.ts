@@ -28,6 +28,8 @@ readArguments({ usage: USAGE });
 const ROOT = join(import.meta.dirname, "../..");
 const STAGE = "dev";
 const LOG_TAIL_CHARACTERS = 4000;
+/** The emulator runs the sweep for the first time a minute after the deploy, as AWS does. */
+const SWEEP_WITHIN_MS = 90_000;
 
 const { PORT } = await freePorts("PORT");
 const home = join(ROOT, ".antler", `deploy-${PORT}`);
@@ -92,11 +94,13 @@ async function main(): Promise<void> {
   });
   await step("dead-letter a message, list it, redrive it, requeue", () => operate(deployment));
 
+  const hold = await step("transfer, and hold money for a moment", () => transferAndHold(apiUrl));
+
   const user = new Client(apiUrl, newUser());
   const key = randomUUID();
   const before = await step("change two currencies as an operator, and deposit", async () => {
-    await changeCurrency("USD", "name", "The operator's dollar");
-    await changeCurrency("KWD", "enabled", false);
+    await change("currencies", { code: "USD" }, "name", "The operator's dollar");
+    await change("currencies", { code: "KWD" }, "enabled", false);
     transactionIn(await user.deposit("USD", "12.34", { key, wait: 20 }), 201);
     transactionIn(await user.withdraw("USD", "2.34", { wait: 20 }), 201);
     return user.history();
@@ -115,6 +119,11 @@ async function main(): Promise<void> {
     assert.equal(await user.balance("USD"), "10.00");
     const replayed = await user.deposit("USD", "12.34", { key });
     assert.equal(replayed.headers.get("idempotency-replayed"), "true");
+  });
+  await step("wait for the scheduled sweep to expire the hold, and sweep as an operator", async () => {
+    await eventually(async () => assert.equal(await hold.status(), "expired"), SWEEP_WITHIN_MS);
+    const output = await program("sweep", ["scripts/sweep.ts", "--stage", STAGE], deployment);
+    assert.equal(output, "Sent again: 0 credits, 0 expiries\n");
   });
   await step("verify", async () => {
     const output = await program("verify", ["scripts/verify.ts", "--stage", STAGE], { ...bare, ...aws });
@@ -137,6 +146,7 @@ async function deploy(name: string, environment: Readonly<Record<string, string>
   const removed = removeGaps(join(packageFolder, "serverless-state.json"));
   const output = await serverless(name, ["deploy", "--package", packageFolder], environment);
   assert.match(output, /Creating or updating the stage dev in us-east-1/);
+  assert.match(output, /users may make themselves: deposits, withdrawals, transfers, holds /);
   assert.match(output, /The API's address is https:/);
   return removed.join("\n");
 }
@@ -181,8 +191,30 @@ async function operate(environment: Readonly<Record<string, string>>): Promise<v
   assert.match(await tool("requeue", "--older-than", "1h"), /resent: 0 \(users: 0\)/);
 }
 
-async function eventually(check: () => Promise<void>): Promise<void> {
-  for (const deadline = Date.now() + 30_000; Date.now() < deadline; await setTimeout(500)) {
+/** Transfers, and makes a hold whose time is over due for the sweep. */
+async function transferAndHold(apiUrl: string) {
+  const [alice, bob] = [new Client(apiUrl, newUser()), new Client(apiUrl, newUser())];
+  transactionIn(await alice.deposit("USD", "10.00", { wait: 20 }), 201);
+  transactionIn(await bob.deposit("USD", "1.00", { wait: 20 }), 201);
+  const body = { to: bob.user, currency: "USD", amount: "4.00" };
+  const transferred = transactionIn(await alice.post("transfers", body, { wait: 20 }), 201);
+  assert.equal(transferred.type === "transfer" && transferred.transfer.status, "credited");
+  assert.equal(await bob.balance("USD"), "5.00");
+
+  const expiresAt = new Date(Date.now() + 1000).toISOString();
+  const held = await alice.post("holds", { currency: "USD", amount: "1.00", expiresAt }, { wait: 20 });
+  const { id } = transactionIn(held, 201);
+  await change("transactions", { userId: alice.user, id }, "dueAt", expiresAt);
+  return {
+    async status() {
+      const hold = await alice.transaction(id);
+      return hold.type === "hold" ? hold.hold.status : undefined;
+    },
+  };
+}
+
+async function eventually(check: () => Promise<void>, withinMs = 30_000): Promise<void> {
+  for (const deadline = Date.now() + withinMs; Date.now() < deadline; await setTimeout(500)) {
     if (
       await check().then(
         () => true,
@@ -194,11 +226,11 @@ async function eventually(check: () => Promise<void>): Promise<void> {
   await check();
 }
 
-async function changeCurrency(code: string, attribute: string, value: string | boolean) {
+async function change(table: string, Key: Record<string, string>, attribute: string, value: string | boolean) {
   await dynamoDocuments.send(
     new UpdateCommand({
-      TableName: `antler-${STAGE}-currencies`,
-      Key: { code },
+      TableName: `antler-${STAGE}-${table}`,
+      Key,
       UpdateExpression: "SET #attribute = :value",
       ExpressionAttributeNames: { "#attribute": attribute },
       ExpressionAttributeValues: { ":value": value },

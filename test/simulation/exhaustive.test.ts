@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { HISTORY_NAMES, smallHistory } from "./exhaustive.ts";
+import { smallHistory } from "./exhaustive.ts";
 import { Workers } from "./workers.ts";
 
 let workers: Workers;
@@ -8,16 +8,16 @@ beforeAll(() => {
 });
 afterAll(() => workers.close());
 
-test.each(HISTORY_NAMES)("%s survive a crash at every await, and at every pair of awaits", async (history) => {
-  const { awaits, broken, decided } = await workers.do({ kind: "plan", plan: smallHistory(history, []) });
+test("a transfer, a promised hold and a refund survive a crash at every await, and at every pair of awaits", async () => {
+  const { awaits, broken, decided } = await workers.do({ kind: "plan", plan: smallHistory([]) });
   expect(broken).toBeUndefined();
   const results = await Promise.all(
-    Array.from({ length: awaits }, (_, index) => workers.do({ kind: "crashes", history, first: index + 1 })),
+    Array.from({ length: awaits }, (_, index) => workers.do({ kind: "crashes", first: index + 1 })),
   );
   expect(results.flatMap((result) => result.broken ?? [])).toEqual([]);
   const runs = results.reduce((sum, result) => sum + result.runs, 0);
-  expect(decided).toBe(9);
+  expect(decided).toBe(10);
   expect(awaits).toBeGreaterThan(50);
   expect(runs).toBeGreaterThan((awaits * awaits) / 3);
-  process.stdout.write(`${history}: ${awaits} awaits, ${runs} histories with one or two crashes\n`);
+  process.stdout.write(`${awaits} awaits, ${runs} histories with one or two crashes\n`);
 });

@@ -1,62 +1,43 @@
 import { type Movement, noFaults, type Plan } from "./plan.ts";
 
-type Step = Pick<Movement, "userId" | "type" | "amountMinor" | "key"> & Partial<Movement>;
+type Step = Pick<Movement, "atMs" | "userId" | "type" | "amountMinor" | "key"> & Partial<Movement>;
 
 function step(
+  atMs: number,
   userId: string,
   type: Movement["type"],
   amountMinor: bigint,
   key: string,
   more: Partial<Movement> = {},
 ): Step {
-  return { userId, type, amountMinor, key, ...more };
+  return { atMs, userId, type, amountMinor, key, ...more };
 }
 
-/** The same steps in every run, 12 ms apart. */
-const HISTORIES = {
-  /** Has rejections, a balance that becomes zero, and a key that is used twice. */
-  "deposits and withdrawals": [
-    step("alice", "deposit", 500n, "first"),
-    step("bob", "withdrawal", 100n, "first"),
-    step("alice", "withdrawal", 300n, "second"),
-    step("carol", "deposit", 100n, "first"),
-    step("alice", "withdrawal", 300n, "third"),
-    step("bob", "deposit", 250n, "second"),
-    step("alice", "deposit", 500n, "first"),
-    step("carol", "withdrawal", 100n, "second"),
-    step("bob", "withdrawal", 250n, "third"),
-    step("alice", "withdrawal", 200n, "fourth"),
-  ],
-  /** A transfer, a capture of a promised hold, a refund of a part of each, and a wallet that is closed meanwhile. */
-  transfers: [
-    step("bob", "deposit", 100n, "first"),
-    step("alice", "deposit", 500n, "first"),
-    step("alice", "transfer", 200n, "second", { to: "bob", atMs: 40 }),
-    step("alice", "hold", 150n, "third", { to: "bob", atMs: 45 }),
-    step("alice", "capture", 100n, "first", {
-      callerId: "bob",
-      final: true,
-      refersTo: { userId: "alice", key: "third", isCredit: false },
-      atMs: 60,
-    }),
-    step("bob", "reversal", 50n, "second", {
-      refersTo: { userId: "alice", key: "second", isCredit: true },
-      atMs: 100,
-    }),
-  ],
-} as const satisfies Record<string, readonly Step[]>;
-const STEP_MS = 12;
+/**
+ * A transfer, a capture of a promised hold, a refund of a part of the transfer, a key that is used twice, and a withdrawal that
+ * is rejected or leaves nothing.
+ */
+const STEPS: readonly Step[] = [
+  step(0, "bob", "deposit", 100n, "first"),
+  step(12, "alice", "deposit", 500n, "first"),
+  step(40, "alice", "transfer", 200n, "second", { to: "bob" }),
+  step(45, "alice", "hold", 150n, "third", { to: "bob" }),
+  step(60, "alice", "capture", 100n, "first", {
+    callerId: "bob",
+    final: true,
+    refersTo: { userId: "alice", key: "third", isCredit: false },
+  }),
+  step(70, "alice", "deposit", 500n, "first"),
+  step(100, "bob", "reversal", 50n, "second", { refersTo: { userId: "alice", key: "second", isCredit: true } }),
+  step(130, "bob", "withdrawal", 350n, "third"),
+];
 
-export type HistoryName = keyof typeof HISTORIES;
-export const HISTORY_NAMES: readonly HistoryName[] = ["deposits and withdrawals", "transfers"];
-
-/** A few commands of a few users; functions crash at the given awaits. */
-export function smallHistory(name: HistoryName, crashAt: readonly number[]): Plan {
-  const operations = HISTORIES[name].map(
+/** The commands of two users; functions crash at the given awaits. */
+export function smallHistory(crashAt: readonly number[]): Plan {
+  const operations = STEPS.map(
     (step, index): Movement => ({
       kind: "movement",
       id: `step${index + 1}`,
-      atMs: index * STEP_MS,
       currency: "USD",
       asAdmin: false,
       waitSeconds: 0,

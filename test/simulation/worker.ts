@@ -1,5 +1,5 @@
 import { parentPort } from "node:worker_threads";
-import { type HistoryName, smallHistory } from "./exhaustive.ts";
+import { smallHistory } from "./exhaustive.ts";
 import { MUTANTS } from "./mutants.ts";
 import type { Violation } from "./oracle.ts";
 import type { Plan } from "./plan.ts";
@@ -21,8 +21,8 @@ export type Job =
   | { readonly kind: "shrink"; readonly name: string; readonly seed: number }
   /** One plan, against the ledger or against a mutant. */
   | { readonly kind: "plan"; readonly plan: Plan; readonly mutant?: string }
-  /** A small history with a crash at one await, then at that one and every later one. */
-  | { readonly kind: "crashes"; readonly history: HistoryName; readonly first: number };
+  /** The small history with a crash at one await, then at that one and every later one. */
+  | { readonly kind: "crashes"; readonly first: number };
 
 export interface JobResult {
   readonly runs: number;
@@ -93,11 +93,11 @@ async function* histories(job: Job, awaits: () => number) {
     }
     case "crashes": {
       const run = await unchanged();
-      yield { plan: smallHistory(job.history, [job.first]), run };
+      yield { plan: smallHistory([job.first]), run };
       // A crash changes the awaits after it, so the second one is counted anew.
       const last = awaits();
       for (let second = job.first + 1; second <= last; second++) {
-        yield { plan: smallHistory(job.history, [job.first, second]), run };
+        yield { plan: smallHistory([job.first, second]), run };
       }
     }
   }

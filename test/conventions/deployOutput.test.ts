@@ -1,0 +1,19 @@
+import { expect, test } from "vitest";
+import { announcement, nextSteps } from "../../infra/deployOutput.ts";
+
+const prod = { stage: "prod", region: "eu-west-1", selfService: ["withdrawals", "transfers", "holds"] };
+
+test("a deploy prints the movements that users may make themselves", () => {
+  expect(announcement([], prod)).toContain(
+    "\nMovements that users may make themselves: withdrawals, transfers, holds (stage parameter selfService)\n",
+  );
+  expect(announcement([], { ...prod, selfService: [] })).toContain("themselves: none (");
+});
+
+test("the example deposit names the token that may make it", () => {
+  expect(nextSteps("https://api", prod)).toContain("with the scope wallets:admin, WALLET a user's id:");
+  const dev = { ...prod, selfService: ["deposits"] };
+  expect(nextSteps("https://api", dev)).toContain(
+    "# TOKEN is a token from your identity provider, WALLET its subject:",
+  );
+});
