@@ -90,6 +90,12 @@ describe("decide", () => {
     ["a deposit of a 50th currency", currencies(49), deposit(1n), "posted"],
     ["a deposit of a 51st currency", currencies(50), deposit(1n), "currency_limit"],
     ["a deposit into one of 50 currencies", currencies(50), deposit(1n, "C7"), "posted"],
+    [
+      "a deposit into one of 51 currencies, of which returns added the last",
+      currencies(51),
+      deposit(1n, "C7"),
+      "posted",
+    ],
     ["a withdrawal that empties one of 50 currencies", currencies(50), withdrawal(1n, "C7"), "posted"],
     ["a withdrawal in a wallet of 51 currencies", { ...currencies(50), USD: 5n }, withdrawal(1n), "posted"],
     // The codes in their order, where more than one applies.

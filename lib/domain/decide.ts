@@ -24,7 +24,7 @@ export function decide(state: State, command: Command, now: string): Decision {
   const refusal = statusRejection(state, command) ?? movementOf(command).refuses?.(command, referred, state);
   const changes = refusal ? [] : movementOf(command).changes(command, referred);
   const changed = changes.reduce(applyChange, wallet);
-  const code = refusal ?? balanceRejection(command, changes, changed);
+  const code = refusal ?? balanceRejection(command, changes, wallet, changed);
   const { available, held } = code ? wallet : changed;
   const decision: Omit<Decision, "hash"> = {
     sequence: wallet.sequence + 1,
@@ -143,13 +143,19 @@ function statusRejection(state: State, command: Command): RejectionCode | undefi
 }
 
 /** Why the balances reject a command: the first code that applies, in the order of {@link REJECTION_CODES}. */
-function balanceRejection(command: Command, changes: readonly Change[], after: Balances): RejectionCode | undefined {
+function balanceRejection(
+  command: Command,
+  changes: readonly Change[],
+  before: Balances,
+  after: Balances,
+): RejectionCode | undefined {
   if (command.type === "credit" && isReturn(command)) return undefined;
   const currencies = changes.map(({ currency }) => currency);
   if (currencies.some((currency) => availableOf(after, currency) < 0n)) return "insufficient_funds";
   // The limits are for what adds money: a wallet that is above one can always be debited.
   const credited = changes.filter(({ amountMinor }) => amountMinor > 0n).map(({ currency }) => currency);
-  if (credited.length > 0 && currenciesOf(after).length > CURRENCIES_MAX) return "currency_limit";
+  const count = currenciesOf(after).length;
+  if (credited.length > 0 && count > CURRENCIES_MAX && count > currenciesOf(before).length) return "currency_limit";
   if (credited.some((currency) => balanceOf(after, currency) > MINOR_UNITS_MAX)) return "balance_limit";
   return undefined;
 }

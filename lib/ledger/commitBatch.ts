@@ -92,7 +92,8 @@ export function commitOf(
     const decision = decisions[index];
     if (!decision) return [];
     const { command } = message;
-    const remainder = (state.referred.get(command.id) ?? { remainder: initialRemainder(command, decision) }).remainder;
+    const own = state.referred.get(command.id);
+    const remainder = own ? own.remainder : initialRemainder(command, decision);
     return [{ message, decision, emitted: emittedBy(command, decision), remainder }];
   });
   const ids = new Set(decided.map(({ message }) => message.command.id));

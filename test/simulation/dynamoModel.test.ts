@@ -57,7 +57,7 @@ const put = fc.record({ user, id, contentHash, minor, guarded: fc.boolean() }).m
         contentHash: at.contentHash,
         amountMinor: at.minor,
         metadata: { note: "n" },
-        notes: [{ text: "wrong" }, { text: "right" }],
+        notes: [{ hue: "wrong" }, { hue: "right" }],
         status: PENDING,
       }),
       ...(at.guarded && {
@@ -252,7 +252,7 @@ const query = fc
         KeyConditionExpression: `userId = :userId${at.range ? " AND #position BETWEEN :first AND :last" : ""}`,
         ...(at.filter && {
           FilterExpression:
-            "(contentHash = :contentHash OR metadata.note = :contentHash OR notes[1].text = :contentHash)",
+            "(contentHash = :contentHash OR metadata.note = :contentHash OR notes[1].hue = :contentHash)",
         }),
         ...(at.range && { ExpressionAttributeNames: { "#position": "position" } }),
         ExpressionAttributeValues: {

@@ -214,7 +214,7 @@ export const MOVEMENT_MUTANTS: readonly Mutant[] = [
   mutant("a released hold counts as captured", RELEASE, ['holdStatus: "released"', 'holdStatus: "captured"']),
   mutant("what remains of a hold is not written", STORE, ["...commit.referred.map(referredWrite),", ""]),
   mutant("a hold that is captured in its own batch is written as open", COMMIT, [
-    "(state.referred.get(command.id) ?? { remainder: initialRemainder(command, decision) }).remainder",
+    "own ? own.remainder : initialRemainder(command, decision)",
     "initialRemainder(command, decision)",
   ]),
   mutant("a closed hold stays among the open ones", STORE, ["...(isClosed ? OPEN_HOLD_ATTRIBUTES : []),", ""]),

@@ -56,7 +56,7 @@ export const REGRESSIONS: readonly Regression[] = [
     }),
   },
   {
-    mutant: "the content hash leaves out amountMinor.toString()",
+    mutant: "the content hash leaves out amountMinor?.toString()",
     plan: forgedDeposit(49, 3, {
       at: "beforeSent",
       delayMs: 0,
