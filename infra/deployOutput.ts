@@ -11,6 +11,9 @@ export interface DeployedStage {
   readonly selfService: readonly string[];
 }
 
+/** Movements that follow from a hold or a credit, on every stage. */
+const ALWAYS_ALLOWED = ["captures", "releases", "refunds"];
+
 /** The resources that the announcement lists by name. */
 const NAMED = [
   { title: "tables", type: "AWS::DynamoDB::Table", nameKey: "TableName" },
@@ -36,7 +39,7 @@ Creating or updating the stage ${stage} in ${region}. All names start with ${pre
 
 ${named.join("")}${line(others, "others", "roles, log groups, routes, permissions, the deployment bucket")}
 Accepted tokens: issuer ${process.env.JWT_ISSUER}, audience ${process.env.JWT_AUDIENCE}, keys ${process.env.JWT_JWKS_URL}
-Movements that users may make themselves: ${selfService.join(", ") || "none"} (stage parameter selfService)
+A user's own token may ask for: ${[...selfService, ...ALWAYS_ALLOWED].join(", ")} (stage parameter selfService)
 `;
 }
 

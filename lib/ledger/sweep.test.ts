@@ -111,6 +111,13 @@ describe("an undecided credit", () => {
     expect(await sweep(ports)).toEqual({ ...NOTHING, credits: 2, oldestCreditSeconds: 180 });
   });
 
+  it("counts for the age also if it can't be sent", async () => {
+    await unsentCredit();
+    ports.clock.advance(6 * MINUTE_MS);
+    ports.fail("send", "before");
+    expect(await sweep(ports)).toMatchObject({ credits: 0, oldestCreditSeconds: 360, failures: [{}] });
+  });
+
   it("is sent by one of two sweeps or by both, and credited once", async () => {
     await unsentCredit();
     ports.clock.advance(2 * MINUTE_MS);

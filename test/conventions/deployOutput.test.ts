@@ -3,11 +3,11 @@ import { announcement, nextSteps } from "../../infra/deployOutput.ts";
 
 const prod = { stage: "prod", region: "eu-west-1", selfService: ["withdrawals", "transfers", "holds"] };
 
-test("a deploy prints the movements that users may make themselves", () => {
+test("a deploy prints the movements that a user's own token may ask for", () => {
   expect(announcement([], prod)).toContain(
-    "\nMovements that users may make themselves: withdrawals, transfers, holds (stage parameter selfService)\n",
+    "\nA user's own token may ask for: withdrawals, transfers, holds, captures, releases, refunds (stage parameter selfService)\n",
   );
-  expect(announcement([], { ...prod, selfService: [] })).toContain("themselves: none (");
+  expect(announcement([], { ...prod, selfService: [] })).toContain("may ask for: captures, releases, refunds (");
 });
 
 test("the example deposit names the token that may make it", () => {

@@ -146,7 +146,7 @@ async function deploy(name: string, environment: Readonly<Record<string, string>
   const removed = removeGaps(join(packageFolder, "serverless-state.json"));
   const output = await serverless(name, ["deploy", "--package", packageFolder], environment);
   assert.match(output, /Creating or updating the stage dev in us-east-1/);
-  assert.match(output, /users may make themselves: deposits, withdrawals, transfers, holds /);
+  assert.match(output, /own token may ask for: deposits, withdrawals, transfers, holds, /);
   assert.match(output, /The API's address is https:/);
   return removed.join("\n");
 }
