@@ -32,6 +32,8 @@ interface Call {
   readonly body?: unknown;
   readonly query?: Readonly<Record<string, string>>;
   readonly id?: string;
+  /** Id of the transaction that the call stores. */
+  readonly storedId?: string;
 }
 
 /** A response that the client received, with its parsed body. */
@@ -44,6 +46,8 @@ interface ApiResponse {
   readonly sentAtMs: number;
   /** The stored transaction that the path named when the request was sent. */
   readonly referredBefore: Item | undefined;
+  /** True if the transaction of a movement was stored then. */
+  readonly storedBefore: boolean;
   /** How many decisions the receiver's wallet had then. */
   readonly receiverSequenceBefore: number;
 }
@@ -224,6 +228,7 @@ export class Clients {
       ...(asAdmin && { token: { subject: "operator", scope: "openid wallets:admin" } }),
       ...(callerId !== undefined && { token: { subject: callerId } }),
       ...(movement.refersTo && { id: referredId(movement) }),
+      storedId: idOf(movement),
       headers: { "idempotency-key": key, ...(waitSeconds > 0 && { prefer: `wait=${waitSeconds}` }) },
       body: { ...bodyOf(movement, random), reference: referenceOf(movement) },
     });
@@ -287,6 +292,7 @@ export class Clients {
     if (ackedBefore && response.headers["idempotency-replayed"] !== "true") {
       oracle.fail("same key, same answer", `${label}: a replay does not say that it is one`);
     }
+    if (!ackedBefore) this.#checkAccepted(movement, response, label);
     if (record.ackedAtMs === undefined) forge(this.#simulation, movement, "afterAccepted");
     oracle.acked(record, id);
     this.#checkView(userId, view, movement, label);
@@ -317,6 +323,25 @@ export class Clients {
     if (callerId !== undefined) return referredBefore?.to?.S !== callerId;
     const referred = this.#simulation.oracle.item(userId, referredId(movement));
     return type === "reversal" ? referred?.type?.S !== "credit" : referred?.to !== undefined;
+  }
+
+  /** Checks that a command that was accepted for the first time could be. */
+  #checkAccepted(movement: Movement, { storedBefore, receiverSequenceBefore }: ApiResponse, label: string): void {
+    const { type, userId, callerId, asAdmin, refersTo, to } = movement;
+    const { oracle } = this.#simulation;
+    if (storedBefore) return;
+    const referred = oracle.item(userId, referredId(movement));
+    const isAllowed =
+      callerId !== undefined
+        ? referred?.to?.S === callerId
+        : type === "reversal"
+          ? referred?.type?.S === "credit"
+          : referred?.to === undefined;
+    if (refersTo && !asAdmin && !isAllowed) oracle.fail("private", `${label}: ${userId} may not ask for this ${type}`);
+    if (to === undefined) return;
+    const states = oracle.history(to).slice(Math.max(0, receiverSequenceBefore - 1));
+    const wasOpen = states.some(({ walletStatus }) => walletStatus !== "closed");
+    if (!wasOpen) oracle.fail("answers as documented", `${label}: ${to} had no open wallet`);
   }
 
   /** True if a command that was not accepted before can be refused for this reason. */
@@ -396,7 +421,7 @@ export class Clients {
       const decidedMs = history.length > 0 ? Date.parse(random.pick(history).decidedAt) : nowMs;
       const atMs = random.chance(0.7)
         ? decidedMs + random.pick([-1, 0, 1])
-        : nowMs - random.pick([0, 500, 29_000, 31_000]);
+        : nowMs - random.pick([0, 500, 1500, 3000, 29_000, 31_000]);
       const at = new Date(atMs).toISOString();
       const known = oracle.asOf(userId, at)?.sequence ?? 0;
       const response = await this.#call(`${label}.${read}`, { route: "balances", userId, query: { at } });
@@ -788,13 +813,14 @@ export class Clients {
     const sentAtMs = simulation.scheduler.nowMs;
     const { oracle } = simulation;
     const referredBefore = call.id === undefined ? undefined : oracle.item(call.userId, call.id);
+    const storedBefore = call.storedId !== undefined && oracle.item(call.userId, call.storedId) !== undefined;
     const to = memberOf(call.body, "to");
     const receiverSequenceBefore = oracle.history(String(to ?? "")).length;
     const answered = simulation.request(label, call.route, this.#event(call, random));
     const answer = await Promise.race([answered, simulation.scheduler.sleep(GATEWAY_TIMEOUT_MS)]);
     await simulation.scheduler.sleep(random.latencyMs(simulation.plan.settings.latencyMs));
     return answer && !simulation.faults.shouldInject("lostResponse", label)
-      ? toApiResponse(answer, { sentAtMs, referredBefore, receiverSequenceBefore })
+      ? toApiResponse(answer, { sentAtMs, referredBefore, storedBefore, receiverSequenceBefore })
       : undefined;
   }
 
@@ -827,7 +853,7 @@ export class Clients {
 
 function toApiResponse(
   answer: Answer,
-  before: Pick<ApiResponse, "sentAtMs" | "referredBefore" | "receiverSequenceBefore">,
+  before: Pick<ApiResponse, "sentAtMs" | "referredBefore" | "storedBefore" | "receiverSequenceBefore">,
 ): ApiResponse | undefined {
   if (answer.kind === "lost") return undefined;
   if (answer.kind === "failed") throw answer.error;

@@ -300,6 +300,9 @@ export class Oracle {
     }
     this.#byId.set(`${userId} ${id}`, record);
     this.#status.set(`${userId} ${id}`, "pending");
+    if (item.expiresAt && text(item, "expiresAt") <= text(item, "createdAt")) {
+      this.fail("stored as asked", `${userId} ${id} is a hold that expired before it was accepted`);
+    }
     if (content.isInvalidWrite) this.invalidWriteIds.add(id);
     this.#onStored(content);
   }

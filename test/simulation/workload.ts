@@ -71,6 +71,13 @@ export function planOf(seed: number): Plan {
       if (random.chance(0.5)) operations.push({ ...timed, kind: "redrive", how: "tool" });
     }
   }
+  // While a write can be late, what is final and what is not shows in moments that have just passed.
+  if (faults.rates.lateEffect !== undefined) {
+    for (let index = 1; index <= 10; index++) {
+      const timed = { id: `late${index}`, atMs: random.next() * (spanMs + 4000), userId: random.pick(users) };
+      operations.push({ ...timed, kind: "read", what: "past" });
+    }
+  }
   // Consumers that pause while the queue dead-letters their records: the only way for two of them to process different
   // commands of one user at once.
   if (faultFree || !random.chance(0.1)) return { seed, users, operations, faults, settings };
@@ -410,17 +417,27 @@ function promisedHold(spanMs: number, random: Random): Operation[] {
   });
   const anAmount = () => random.pick([30n, 50n, 100n, 101n, undefined]);
   const soon = () => 1500 + random.pick([0, 0, 30, 1000]) * random.next();
-  const late = () => 1000 + lifeMs + random.pick([-20, -1, 0, 1, 59_990, 60_000, 60_500, 62_000]);
+  const late = () => 1000 + lifeMs + random.pick([-random.int(0, 25), -random.int(0, 25), 1, 59_990, 60_500, 62_000]);
   const steps: Step[] = [
-    [0, buyer, { type: "deposit", amountMinor: 150n }],
+    [0, buyer, { type: "deposit", amountMinor: random.pick([150n, 100n]) }],
     [0, shop, { type: "status_change", amountMinor: undefined, newStatus: "active" }],
     [1000, buyer, { type: "hold", ...promise, expiresAtMs: startMs + 1000 + lifeMs }],
+  ];
+  // In some runs there is nothing but small captures in the last milliseconds.
+  if (random.chance(0.3)) {
+    const small = { ...capture(10n), final: false };
+    const times = [25, 20, 15, 10, 5].map((beforeMs) => 1000 + lifeMs - beforeMs * random.next());
+    return scenario("hold", startMs, [...steps, ...times.map((atMs): Step => [atMs, buyer, small])]);
+  }
+  steps.push(
     [1300, buyer, { ...capture(random.pick([30n, 50n, 70n])), final: random.chance(0.2) }],
     [soon(), buyer, random.chance(0.7) ? capture(anAmount()) : { ...closer, type: "release", amountMinor: undefined }],
     [soon(), buyer, { type: "withdrawal", amountMinor: random.pick([50n, 51n]) }],
     [late(), buyer, random.chance(0.8) ? capture(anAmount()) : { ...closer, type: "release", amountMinor: undefined }],
     [late() + 1, buyer, capture(anAmount())],
-  ];
+  );
+  if (random.chance(0.3))
+    steps.push([1200, buyer, { type: "status_change", amountMinor: undefined, newStatus: "closed" }]);
   const captured = { userId: buyer, key: "hold4", callerId: isPromised ? shop : undefined, isCredit: isPromised };
   const refund = { type: "reversal", refersTo: captured, asAdmin: !isPromised } as const;
   const refunder = isPromised ? shop : buyer;
