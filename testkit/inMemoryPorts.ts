@@ -187,11 +187,12 @@ export function inMemoryPorts() {
   const dueAfter = (time: string) => new Date(Date.parse(time) + DUE_AFTER_MS).toISOString();
 
   const store: LedgerStore = {
-    putPending: (transaction) =>
+    putPending: (transaction, dueAt) =>
       during("putPending", transaction.userId, () => {
         const key = keyOf(transaction.userId, transaction.id);
         const existing = transactions.get(key);
         if (!existing) transactions.set(key, transaction);
+        if (!existing && dueAt !== undefined) due.set(key, dueAt);
         return existing;
       }),
     findTransaction: (userId, id) => during("findTransaction", userId, () => transactions.get(keyOf(userId, id))),

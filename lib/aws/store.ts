@@ -67,13 +67,16 @@ export const dynamoStore: LedgerStore = {
   readOpenHolds,
 };
 
-async function putPending(transaction: Transaction): Promise<Transaction | undefined> {
+async function putPending(transaction: Transaction, dueAt?: string): Promise<Transaction | undefined> {
   try {
     await withTransientErrors("Put a transaction", () =>
       dynamo.send(
         new PutItemCommand({
           TableName: setting("TRANSACTIONS_TABLE"),
-          Item: toPendingItem(transaction),
+          Item: {
+            ...toPendingItem(transaction),
+            ...(dueAt !== undefined && dueAttributes(transaction.id, dueAt)),
+          },
           ConditionExpression: "attribute_not_exists(id)",
           ReturnValuesOnConditionCheckFailure: "ALL_OLD",
         }),
@@ -221,7 +224,7 @@ function transactionWrite({ userId }: Commit, { message, decision, remainder }: 
       ...(remainder && remainderAttributes(remainder, initial)),
       ...(command.type === "hold" && remainder && openHoldAttributes(id, command.expiresAt, decision, remainder)),
     },
-    command.type === "credit" ? DUE_ATTRIBUTES : [],
+    command.type === "credit" || command.type === "expiry" ? DUE_ATTRIBUTES : [],
   );
   const item = {
     Update: {

@@ -42,9 +42,10 @@ export interface LedgerStore {
   /**
    * Stores a pending transaction unless its id is taken.
    *
+   * @param dueAt when the sweep sends it if it is still pending, ISO 8601, UTC; never if absent
    * @returns the stored transaction that has the id, if there is one
    */
-  putPending(transaction: Transaction): Promise<Transaction | undefined>;
+  putPending(transaction: Transaction, dueAt?: string): Promise<Transaction | undefined>;
   /** Strongly consistent. */
   findTransaction(userId: string, id: string): Promise<Transaction | undefined>;
   /** Those that exist, in no order. Each is strongly consistent. */
@@ -127,7 +128,7 @@ export interface HistoryPage {
   readonly end: Position | undefined;
 }
 
-/** What the sweep must send: undecided credits, and holds whose time is over. */
+/** What the sweep must send: undecided credits and expiries, and the expiries of holds whose time is over. */
 export interface DueIndex {
   /** Those that are due before a time, ISO 8601, UTC, in no order. Eventually consistent. */
   dueBefore(time: string): AsyncIterable<TransactionKey>;

@@ -200,6 +200,26 @@ describe("a hold", () => {
   });
 });
 
+it("an expiry that could not be sent before its hold was captured is sent all the same, and rejected", async () => {
+  const hold = await openHold();
+  ports.clock.advance(HOUR_MS - 1);
+  await movements.accept("alice", { type: "capture", referred: hold, final: true });
+  const captures = ports.sent.splice(0);
+  ports.clock.advance(MINUTE_MS + 2);
+  ports.fail("send", "before");
+  await sweep(ports);
+  ports.sent.push(...captures);
+  await consumeSent(ports);
+
+  ports.clock.advance(MINUTE_MS + 1);
+  expect(await sweep(ports)).toMatchObject({ expiries: 1, failures: [] });
+  await consumeSent(ports);
+  const [expiry] = expiriesOf(hold.id);
+  expect(expiry?.decision?.outcome).toEqual({ status: "rejected", code: "hold_closed" });
+  ports.clock.advance(HOUR_MS);
+  expect(await sweep(ports)).toEqual(NOTHING);
+});
+
 describe("what the index lists although it is not due any more", () => {
   it("is neither sent nor postponed: a decided credit, a closed hold, what does not exist", async () => {
     const transfer = await movements.move("alice", { type: "transfer", ...usd("1.00"), to: "bob" });

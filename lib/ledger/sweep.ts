@@ -30,7 +30,7 @@ export interface Swept {
   readonly failures: readonly (TransactionKey & { readonly error: unknown })[];
 }
 
-/** Sends what is due: credits that are undecided, and the expiries of open holds whose time is over. */
+/** Sends what is due: credits and expiries that are undecided, and the expiries of open holds whose time is over. */
 export async function sweep({ due, store, queue, clock }: SweepPorts): Promise<Swept> {
   const swept = { credits: 0, expiries: 0, oldestCreditSeconds: 0, oldestExpirySeconds: 0 };
   const failures: Swept["failures"][number][] = [];
@@ -39,17 +39,17 @@ export async function sweep({ due, store, queue, clock }: SweepPorts): Promise<S
     try {
       const transaction = await store.findTransaction(key.userId, key.id);
       const isOpenHold = transaction?.type === "hold" && transaction.remainder?.holdStatus === "open";
-      const isCredit = transaction?.type === "credit" && !transaction.decision;
+      const isSent = transaction?.type === "credit" || transaction?.type === "expiry";
       // The index can lag behind a decision.
-      if (!isOpenHold && !isCredit) return;
-      const since = isOpenHold ? transaction.expiresAt : transaction.createdAt;
-      const ageMs = nowMs - Date.parse(since);
-      const age = isOpenHold ? "oldestExpirySeconds" : "oldestCreditSeconds";
+      if (!isOpenHold && !(isSent && !transaction.decision)) return;
+      const isCredit = transaction.type === "credit";
+      const ageMs = nowMs - Date.parse(isOpenHold ? transaction.expiresAt : transaction.createdAt);
+      const age = isCredit ? "oldestCreditSeconds" : "oldestExpirySeconds";
       swept[age] = Math.max(swept[age], ageMs / 1000);
       const pending = isOpenHold ? await storedExpiry(transaction) : transaction;
       if (pending.decision === undefined) await queue.send(storedMessage(pending, "sweep"));
       await due.postpone(key, new Date(nowMs + pauseMs(ageMs)).toISOString());
-      swept[isOpenHold ? "expiries" : "credits"]++;
+      swept[isCredit ? "credits" : "expiries"]++;
     } catch (error) {
       failures.push({ ...key, error });
     }
@@ -74,7 +74,9 @@ export async function sweep({ due, store, queue, clock }: SweepPorts): Promise<S
       refersTo: id,
     };
     const expiry = pendingTransaction(command);
-    return (await store.putPending(expiry)) ?? expiry;
+    // The expiry is due by itself: a capture can close the hold before it is sent.
+    const dueAt = new Date(nowMs + DUE_AFTER_MS).toISOString();
+    return (await store.putPending(expiry, dueAt)) ?? expiry;
   }
 }
 

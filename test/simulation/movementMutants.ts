@@ -91,7 +91,7 @@ export const MOVEMENT_MUTANTS: readonly Mutant[] = [
     "command.amountMinor ?? 1n",
   ]),
   mutant("a decided credit stays in the index of what is due", STORE, [
-    'command.type === "credit" ? DUE_ATTRIBUTES : []',
+    'command.type === "credit" || command.type === "expiry" ? DUE_ATTRIBUTES : []',
     "[]",
   ]),
   mutant("a transfer to a wallet that does not exist is accepted", SUBMIT, [
@@ -145,9 +145,10 @@ export const MOVEMENT_MUTANTS: readonly Mutant[] = [
     'derivedId("expiry", userId, id + nowMs)',
   ]),
   mutant("the sweep stores an expiry again", SWEEP, [
-    "return (await store.putPending(expiry)) ?? expiry;",
-    "await store.putPending(expiry);\n    return expiry;",
+    "return (await store.putPending(expiry, dueAt)) ?? expiry;",
+    "await store.putPending(expiry, dueAt);\n    return expiry;",
   ]),
+  mutant("an expiry is not due by itself", SWEEP, ["store.putPending(expiry, dueAt)", "store.putPending(expiry)"]),
   mutant("a postponed credit comes back to the index after its decision", DUE, [
     'ConditionExpression: "attribute_exists(dueAt)",',
     "",

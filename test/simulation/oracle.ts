@@ -642,12 +642,13 @@ export class Oracle {
     const isUntouched = !remainder || remainingMinor === initialMinor;
     const remaining = isUntouched ? undefined : String(remainingMinor);
     const isOpen = hold === "open";
-    const isInTransit = this.#inTransit.has(name);
+    const isSent = this.#inTransit.has(name) || text(item, "type") === "expiry";
+    const isDue = isOpen || (isSent && text(item, "status") === "pending");
     const isRight =
       item.remainingMinor?.N === remaining &&
       item.holdStatus?.S === (isOpen ? undefined : hold) &&
       item.openHold?.S === (isOpen ? text(item, "position") : undefined) &&
-      (item.dueAt !== undefined) === (isOpen || isInTransit) &&
+      (item.dueAt !== undefined) === isDue &&
       (item.dueShard !== undefined) === (item.dueAt !== undefined);
     if (!isRight) this.fail("holds end once", `${name} is stored with another remainder: ${JSON.stringify(item)}`);
   }
