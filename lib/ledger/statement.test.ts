@@ -86,6 +86,8 @@ describe("a statement", () => {
     ["at its excluded end", { to: timeAt(5000), after: { decidedAt: timeAt(5000), sequence: 5 } }],
     ["after it", { to: timeAt(4500), after: { decidedAt: timeAt(5000), sequence: 5 } }],
     ["after it with a forged number", { to: timeAt(4500), after: { decidedAt: timeAt(4500), sequence: 2 } }],
+    ["in it with a forged number", { after: { decidedAt: timeAt(3000), sequence: 1 } }],
+    ["in it with a forged time", { after: { decidedAt: timeAt(3500), sequence: 2 } }],
     ["after the user's last decision", { after: { decidedAt: timeAt(6000), sequence: 6 } }],
   ])("does not exist behind a cursor %s", async (_where, query) => {
     expect(await read(query)).toBeUndefined();

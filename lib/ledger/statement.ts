@@ -1,6 +1,7 @@
 import { balanceOf } from "../domain/state.ts";
 import type { DecidedTransaction, Posting } from "../domain/transaction.ts";
 import { momentBefore, type PastPorts, readAsOf, untilProved } from "./past.ts";
+import { TransientError } from "./ports.ts";
 import type { Position } from "./position.ts";
 
 export interface StatementQuery {
@@ -37,7 +38,7 @@ export interface Statement {
 /**
  * A page of a user's statement in one currency.
  *
- * @returns undefined if `after` is not in the period of the user's history
+ * @returns undefined if `after` is not a decision in the period of the user's history
  * @throws TransientError when the index lags for longer than the reader waits
  */
 export async function readStatement(
@@ -51,7 +52,11 @@ export async function readStatement(
   if (isOutside) return undefined;
   const startSequence = after?.sequence ?? (from === undefined ? 0 : await sequenceBefore(from));
   const size = Math.min(limit, Math.max(0, end.wallet.sequence - startSequence));
-  const transactions = await readDecisions();
+  const transactions = await readDecisions().catch(async (error: unknown) => {
+    if (!(error instanceof TransientError) || !after || (await isDecision(after))) throw error;
+    return undefined;
+  });
+  if (!transactions) return undefined;
   const last = transactions.at(-1);
   const isLastPage = startSequence + size >= end.wallet.sequence;
 
@@ -76,6 +81,12 @@ export async function readStatement(
 
   async function sequenceBefore(time: string): Promise<number> {
     return (await readAsOf(userId, momentBefore(time), ports)).wallet.sequence;
+  }
+
+  /** Whether the decision with this sequence number has this time: a cursor that no page had can't be continued. */
+  async function isDecision({ decidedAt, sequence }: Position): Promise<boolean> {
+    const { wallet } = await readAsOf(userId, decidedAt, ports);
+    return (await sequenceBefore(decidedAt)) < sequence && sequence <= wallet.sequence;
   }
 
   /** The page's decisions, with none missing. */
