@@ -26,7 +26,7 @@ import {
   type RetryCause,
   TransientError,
 } from "../lib/ledger/ports.ts";
-import { positionText } from "../lib/ledger/position.ts";
+import { type Position, positionText } from "../lib/ledger/position.ts";
 import type { Submission } from "../lib/ledger/submit.ts";
 import { DUE_AFTER_MS } from "../lib/ledger/sweep.ts";
 
@@ -227,7 +227,7 @@ export function inMemoryPorts() {
         const found = [...transactions.values()]
           .filter(isDecided)
           .filter((transaction) => transaction.userId === userId)
-          .filter(({ decision }) => !after || (decision.sequence - after.sequence) * direction > 0)
+          .filter(({ decision }) => !after || isBehind(after, decision, direction))
           .filter(({ decision }) => decision.decidedAt >= (from ?? "") && decision.decidedAt < (to ?? "~"))
           .filter((transaction) => type === undefined || transaction.type === type)
           .filter((transaction) => currency === undefined || currenciesIn(transaction).includes(currency))
@@ -261,6 +261,12 @@ export function inMemoryPorts() {
         if (due.has(keyOf(userId, id))) due.set(keyOf(userId, id), dueAt);
       }),
   };
+
+  /** Whether a decision is behind a position, in the order of a query. */
+  function isBehind(after: Position, decision: Position, direction: number): boolean {
+    const [from, at] = [positionText(after), positionText(decision)];
+    return direction > 0 ? at > from : at < from;
+  }
 
   const queue: CommandQueue = {
     send: (message) => during("send", message.command.userId, () => void sent.push(message)),
