@@ -81,10 +81,17 @@ async function show(id: string): Promise<void> {
 async function resend(user: string | undefined): Promise<void> {
   let count = 0;
   try {
-    const { returned } = await redrive(sqsDeadLetters(REDRIVE_HIDES_SECONDS), ports.store, user, (deadLetter) => {
-      count++;
-      print(`${deadLetter.messageId}  ${deadLetter.userId}  ${transactionIdOf(deadLetter)}  resent`);
-    });
+    const { returned, unreadable } = await redrive(
+      sqsDeadLetters(REDRIVE_HIDES_SECONDS),
+      ports.store,
+      user,
+      (deadLetter) => {
+        count++;
+        print(`${deadLetter.messageId}  ${deadLetter.userId}  ${transactionIdOf(deadLetter)}  resent`);
+      },
+    );
+    for (const { userId, message } of unreadable) console.error(printable(`Not resent: user ${userId} ${message}`));
+    if (unreadable.length > 0) process.exitCode = 1;
     if (returned > 0) console.log(`Dead-lettered again, or duplicates, and not resent: ${returned}`);
   } finally {
     console.log(`Resent: ${count}`);

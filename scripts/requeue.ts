@@ -27,10 +27,11 @@ await command({ usage: USAGE, options: { "older-than": olderThan, stage } }, asy
   await useStageWithQueues(values.stage);
 
   const createdBefore = new Date(Date.now() - ageMs).toISOString();
-  const { transactions, users, failures } = await requeue(pendingTransactions(createdBefore), ports.queue);
+  const { transactions, users, failures, unreadable } = await requeue(pendingTransactions(createdBefore), ports.queue);
   console.log(`Pending for longer than ${age} and resent: ${transactions} (users: ${users})`);
   for (const { userId, unsent, error } of failures) {
     console.error(printable(`Not resent, of user ${userId}: ${unsent} (${error})`));
   }
-  if (failures.length > 0) process.exitCode = 1;
+  for (const { userId, message } of unreadable) console.error(printable(`Not resent: user ${userId} ${message}`));
+  if (failures.length + unreadable.length > 0) process.exitCode = 1;
 });

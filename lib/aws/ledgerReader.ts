@@ -44,12 +44,11 @@ export const dynamoLedgerReader: LedgerReader = {
 };
 
 /**
- * Every undecided transaction that was accepted before a time, in no order.
+ * Every undecided transaction that was accepted before a time, in no order, and every undecided one that is unreadable.
  *
  * @param createdBefore ISO 8601, UTC
- * @throws UnreadableItem
  */
-export async function* pendingTransactions(createdBefore: string): AsyncGenerator<Transaction> {
+export async function* pendingTransactions(createdBefore: string): AsyncGenerator<Transaction | UnreadableItem> {
   const input: ScanCommandInput = {
     TableName: setting("TRANSACTIONS_TABLE"),
     FilterExpression: "#status = :pending",
@@ -58,8 +57,8 @@ export async function* pendingTransactions(createdBefore: string): AsyncGenerato
     ConsistentRead: true,
   };
   for await (const item of scan(input)) {
-    const transaction = toTransaction(item);
-    if (transaction.createdAt < createdBefore) yield transaction;
+    const read = orUnreadable(() => toTransaction(item));
+    if (read instanceof UnreadableItem || read.createdAt < createdBefore) yield read;
   }
 }
 

@@ -1,5 +1,5 @@
 import { encodeMessage, type Message, storedMessage } from "./message.ts";
-import type { LedgerStore } from "./ports.ts";
+import { type LedgerStore, UnreadableItem } from "./ports.ts";
 
 /** A message that the consumer, or the queue after five deliveries, has moved to the dead-letter queue. */
 export interface DeadLetterMessage {
@@ -53,14 +53,16 @@ export async function peek<Received extends DeadLetterMessage>(
  * nothing, and the next one's repetition moves no money. A message that is dead-lettered again meanwhile stays.
  *
  * @param userId only this user's
- * @returns how many messages stay because this run has resent the same before
+ * @returns how many messages stay because this run has resent the same before, and the stored transactions that are
+ *   unreadable, whose messages stay too
  */
 export async function redrive<Received extends DeadLetterMessage>(
   queue: DeadLetterQueue<Received>,
   store: Pick<LedgerStore, "findTransaction">,
   userId: string | undefined,
   onResent: (message: Received) => void,
-): Promise<{ readonly returned: number }> {
+): Promise<{ readonly returned: number; readonly unreadable: readonly UnreadableItem[] }> {
+  const unreadable: UnreadableItem[] = [];
   const received: Received[] = [];
   const removed = new Set<Received>();
   const resent = new Set<string>();
@@ -75,17 +77,27 @@ export async function redrive<Received extends DeadLetterMessage>(
           returned++;
           continue;
         }
-        await queue.resend(message, await bodyToResend(message, store));
+        const body = await bodyToResend(message, store).catch(orUnreadable);
+        if (body instanceof UnreadableItem) {
+          unreadable.push(body);
+          continue;
+        }
+        await queue.resend(message, body);
         resent.add(content);
         await queue.remove(message);
         removed.add(message);
         onResent(message);
       }
     }
-    return { returned };
+    return { returned, unreadable };
   } finally {
     await queue.release(received.filter((message) => !removed.has(message)));
   }
+}
+
+function orUnreadable(error: unknown): UnreadableItem {
+  if (error instanceof UnreadableItem) return error;
+  throw error;
 }
 
 /** A forged message never goes back under the id of an accepted command. */

@@ -1,7 +1,7 @@
 import type { Transaction } from "../domain/transaction.ts";
 import { inParallel } from "./inParallel.ts";
 import { storedMessage } from "./message.ts";
-import type { CommandQueue } from "./ports.ts";
+import { type CommandQueue, UnreadableItem } from "./ports.ts";
 
 export interface Requeued {
   /** Transactions whose commands were sent again. */
@@ -9,18 +9,28 @@ export interface Requeued {
   readonly users: number;
   /** After a failed send the later commands of the same user are not sent, to keep their order. */
   readonly failures: readonly { readonly userId: string; readonly unsent: number; readonly error: unknown }[];
+  /** Their commands are not sent; those of other transactions are. */
+  readonly unreadable: readonly UnreadableItem[];
 }
 
 /**
  * Sends the commands of pending transactions again, each user's in the order of acceptance. If a command is still in the
  * queue, the consumer decides it once, at its first delivery.
  */
-export async function requeue(pending: AsyncIterable<Transaction>, queue: CommandQueue): Promise<Requeued> {
+export async function requeue(
+  pending: AsyncIterable<Transaction | UnreadableItem>,
+  queue: Pick<CommandQueue, "send">,
+): Promise<Requeued> {
+  const unreadable: UnreadableItem[] = [];
   const byUser = new Map<string, Transaction[]>();
-  for await (const transaction of pending) {
-    const own = byUser.get(transaction.userId);
-    if (own) own.push(transaction);
-    else byUser.set(transaction.userId, [transaction]);
+  for await (const read of pending) {
+    if (read instanceof UnreadableItem) {
+      unreadable.push(read);
+      continue;
+    }
+    const own = byUser.get(read.userId);
+    if (own) own.push(read);
+    else byUser.set(read.userId, [read]);
   }
   let transactions = 0;
   const failures: Requeued["failures"][number][] = [];
@@ -36,5 +46,5 @@ export async function requeue(pending: AsyncIterable<Transaction>, queue: Comman
       }
     }
   });
-  return { transactions, users: byUser.size, failures };
+  return { transactions, users: byUser.size, failures, unreadable };
 }

@@ -1,6 +1,8 @@
 import type { Message as SqsMessage } from "@aws-sdk/client-sqs";
+import { PutCommand } from "@aws-sdk/lib-dynamodb";
 import { afterAll, beforeEach, describe, expect, test } from "vitest";
 import { ports } from "../../lib/aws/adapters.ts";
+import { dynamoDocuments } from "../../lib/aws/clients.ts";
 import { type ReceivedDeadLetter, sqsDeadLetters } from "../../lib/aws/deadLetters.ts";
 import { commandOf } from "../../lib/domain/transaction.ts";
 import { consume } from "../../lib/ledger/consume.ts";
@@ -277,13 +279,28 @@ describe("npm run dlq -- redrive", () => {
     expect(idsOf(await receiveAll(engines.deadLetterQueueUrl), alice)).toEqual(ids.slice(1));
   });
 
+  test("leaves a message whose stored transaction is unreadable, names it, and resends the others", async () => {
+    const [alice, bob] = [newUser("alice"), newUser("bob")];
+    const [unreadable = ""] = await acceptDeposits(alice, 1);
+    const [id = ""] = await acceptDeposits(bob, 1);
+    await deadLetterAll();
+    const Item = { userId: alice, id: unreadable, status: "pending" };
+    await dynamoDocuments.send(new PutCommand({ TableName: "antler-test-transactions", Item }));
+    const { code, output } = await dlq("redrive");
+    expect(code).toBe(1);
+    expect(output).toContain(`Not resent: user ${alice} has an unreadable item, transaction ${unreadable}`);
+    expect(output).toContain("Resent: 1\n");
+    expect(idsOf(await receiveAll(engines.queueUrl), bob)).toEqual([id]);
+    expect(idsOf(await receiveAll(engines.deadLetterQueueUrl), alice)).toEqual([unreadable]);
+  });
+
   test("of a message that is dead-lettered again at once ends, and leaves it in the dead-letter queue", async () => {
     await sendRaw(engines.deadLetterQueueUrl, "unknown", "{not json");
     const remove: typeof queue.remove = async (message) => {
       await queue.remove(message);
       await consumeAll(engines.queueUrl);
     };
-    expect(await redriveWith({ remove })).toEqual({ returned: 1 });
+    expect(await redriveWith({ remove })).toEqual({ returned: 1, unreadable: [] });
     expect(idsOf(await receiveAll(engines.deadLetterQueueUrl), "unknown")).toEqual(["{not json"]);
   });
 });

@@ -1,5 +1,5 @@
 import { setTimeout } from "node:timers/promises";
-import { PutCommand } from "@aws-sdk/lib-dynamodb";
+import { DeleteCommand, PutCommand } from "@aws-sdk/lib-dynamodb";
 import { afterAll, beforeEach, describe, expect, test } from "vitest";
 import { ports } from "../../lib/aws/adapters.ts";
 import { dynamoDocuments } from "../../lib/aws/clients.ts";
@@ -165,6 +165,22 @@ describe("npm run requeue", () => {
     });
     expect(await ports.store.readWallet(bob)).toMatchObject({ available: new Map([["USD", 1100n]]) });
     expect((await requeueTool("--older-than", "0s")).output).toContain("resent: 0");
+  });
+
+  test("resends the others if a transaction is unreadable, and names it", async () => {
+    const [alice, bob] = [newUser("alice"), newUser("bob")];
+    const unreadable = await putUnsent(alice, 1n, 2 * 24 * 60 * MINUTE_MS);
+    const { id } = await putUnsent(bob, 2n, 2 * 24 * 60 * MINUTE_MS);
+    const Item = { userId: alice, id: unreadable.id, status: "pending" };
+    await dynamoDocuments.send(new PutCommand({ TableName: "antler-test-transactions", Item }));
+    const { code, output } = await requeueTool("--older-than", "1d");
+    expect(code).toBe(1);
+    expect(output).toContain(`Not resent: user ${alice} has an unreadable item, transaction ${unreadable.id}`);
+    await decideAll();
+    expect((await decided(bob, id)).decision.outcome).toEqual({ status: "posted" });
+    await dynamoDocuments.send(
+      new DeleteCommand({ TableName: "antler-test-transactions", Key: { userId: alice, id: unreadable.id } }),
+    );
   });
 
   test("escapes text from the tables, and so does npm run verify", async () => {

@@ -508,8 +508,8 @@ export const MUTANTS: readonly Mutant[] = [
     'return stored && false ? encodeMessage(storedMessage(stored, "redrive")) : body;',
   ]),
   mutant("a redrive removes before it resends", REDRIVE, [
-    "await queue.resend(message, await bodyToResend(message, store));",
-    "const body = await bodyToResend(message, store);\n        await queue.remove(message);\n        await queue.resend(message, body);",
+    "await queue.resend(message, body);",
+    "await queue.remove(message);\n        await queue.resend(message, body);",
   ]),
   mutant(
     "a redrive is sent under the command's own id",
