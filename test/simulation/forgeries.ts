@@ -1,6 +1,7 @@
 import { unmarshall } from "@aws-sdk/util-dynamodb";
 import type { Item } from "./dynamo/model.ts";
 import { derivedIdOf, idOf } from "./ids.ts";
+import { NO_DETAILS_HASH } from "./oracle.ts";
 import type { Forgery, Movement, Operation } from "./plan.ts";
 import type { Simulation } from "./simulation.ts";
 
@@ -14,7 +15,6 @@ const MESSAGE_FIELDS = [
   ...["type", "id", "userId", "actor", "createdAt", "currency", "exponent", "amountMinor", "detailsHash"],
   ...["to", "source", "refersTo", "expiresAt", "final", "bought", "newStatus"],
 ];
-const NO_DETAILS_HASH = "hy3t-_Zwk2blrbKMj9DDt-3iZzIcPm7QvoqSmVNWA64";
 
 /** Sends the forged messages of a movement that are due at this moment. */
 export function forge(simulation: Simulation, movement: Movement, moment: Forgery["at"]): void {

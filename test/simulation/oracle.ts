@@ -146,7 +146,7 @@ const DECISION_ATTRIBUTES = new Set([
   "hash",
   ...REMAINDER_ATTRIBUTES,
 ]);
-const NO_DETAILS_HASH = canonicalHash({ reference: null, metadata: {} });
+export const NO_DETAILS_HASH = canonicalHash({ reference: null, metadata: {} });
 const EMPTY: WalletState = { walletStatus: "active", available: new Map(), held: new Map() };
 
 /**
