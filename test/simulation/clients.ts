@@ -91,7 +91,8 @@ export class Clients {
   readonly #switches = new Map<string, { readonly atMs: number; readonly enabled: boolean }[]>();
   /** Answers about past moments that must stay the same. */
   readonly #finalAnswers: { readonly userId: string; readonly query: Query; readonly body: string }[] = [];
-  #lastCursor: string | undefined;
+  /** Of every page of a history. */
+  readonly #cursors: string[] = [];
   #sweeps = 0;
   #finished = 0;
   #started = 0;
@@ -529,7 +530,7 @@ export class Clients {
       (!from || decided.decidedAt >= from) &&
       (!to || decided.decidedAt < to);
     const usesOtherCursor = !complete && random.chance(isPeriod ? 0.7 : 0.3);
-    let cursor = usesOtherCursor ? this.#lastCursor : undefined;
+    let cursor = usesOtherCursor && this.#cursors.length > 0 ? random.pick(this.#cursors) : undefined;
     const limit = random.int(1, complete ? 20 : 7);
     const seen: string[] = [];
     for (let page = 1; page <= 200; page++) {
@@ -560,7 +561,7 @@ export class Clients {
       }
       if (nextCursor === null) break;
       cursor = String(nextCursor);
-      this.#lastCursor = cursor;
+      this.#cursors.push(cursor);
     }
     if (new Set(seen).size < seen.length) oracle.fail("history complete", `${label}: a transaction is shown twice`);
     const order = seen.map((id) => oracle.history(userId).find((decided) => decided.id === id)?.sequence ?? 0);
@@ -717,6 +718,7 @@ export class Clients {
     await this.#readBalances(userId, `end ${userId} balances`);
     await this.#readHistory(userId, `end ${userId} history`, true);
     await this.#readHistory(userId, `end ${userId} history again`, true);
+    await this.#readHistory(userId, `end ${userId} history from a cursor`);
     await this.#readStatement(userId, `end ${userId} statement`);
     await this.#readHolds(userId, `end ${userId} holds`, true);
     for (const [index, { userId: owner, query }] of [...this.#finalAnswers.entries()]) {
