@@ -1,6 +1,5 @@
 import type { MoneyCommand } from "../command.ts";
-import type { Transaction } from "../transaction.ts";
-import { type Movement, reversible } from "./movement.ts";
+import { type Movement, remainingOf, reversible } from "./movement.ts";
 
 /** Takes money that a hold keeps back. */
 export interface Capture extends MoneyCommand {
@@ -38,7 +37,3 @@ export const capture: Movement<Capture> = {
   ownFields: ({ refersTo, final, to }) => ({ refersTo, final, ...(to !== undefined && { to }) }),
   rejections: ["wallet_closed", "wallet_frozen", "hold_closed", "hold_expired", "capture_exceeds_hold"],
 };
-
-export function remainingOf(referred: Transaction | undefined): bigint {
-  return referred?.remainder?.remainingMinor ?? 0n;
-}

@@ -6,7 +6,11 @@ import type { Source } from "./credit.ts";
 
 /** The rule of one movement. */
 export interface Movement<C extends Command> {
-  /** The changes of the wallet if the command is posted. `referred` is what it refers to, and `refuses` nothing. */
+  /**
+   * The changes of the wallet if the command is posted.
+   *
+   * @param referred the transaction that the command refers to, which `refuses` has checked
+   */
   changes(command: C, referred: Transaction | undefined): readonly Change[];
   /** Why the command is rejected whatever the balances are: the first code, in order of precedence. */
   refuses?(command: C, referred: Transaction | undefined, state: State): RejectionCode | undefined;
@@ -31,6 +35,11 @@ export interface Movement<C extends Command> {
 /** A remainder of an original that reversals can take. */
 export function reversible(remainingMinor: bigint): Remainder {
   return { remainingMinor, holdStatus: undefined };
+}
+
+/** What is left of a transaction that a command refers to, in minor units. */
+export function remainingOf(referred: Transaction | undefined): bigint {
+  return referred?.remainder?.remainingMinor ?? 0n;
 }
 
 /** A change of the balance alone. */

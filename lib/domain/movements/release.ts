@@ -1,7 +1,6 @@
 import type { MoneyCommand } from "../command.ts";
 import type { Transaction } from "../transaction.ts";
-import { remainingOf } from "./capture.ts";
-import type { Movement } from "./movement.ts";
+import { type Movement, remainingOf } from "./movement.ts";
 
 /** Makes all that remains of a hold available again. */
 export interface Release extends MoneyCommand {

@@ -1,7 +1,6 @@
 import type { MoneyCommand } from "../command.ts";
 import type { Transaction } from "../transaction.ts";
-import { remainingOf } from "./capture.ts";
-import { type Movement, reversible } from "./movement.ts";
+import { type Movement, remainingOf, reversible } from "./movement.ts";
 
 /** The opposite of an earlier transaction, of all or a part of it. Of a credit it is a refund: the sender gets the money. */
 export interface Reversal extends MoneyCommand {
