@@ -3,7 +3,7 @@ import { NO_DETAILS_HASH } from "./hash.ts";
 import { derivedId } from "./id.ts";
 import type { Credit } from "./movements/credit.ts";
 import { movementOf } from "./movements/index.ts";
-import type { Decision } from "./transaction.ts";
+import { type Decision, isDecided, type Transaction } from "./transaction.ts";
 
 /**
  * The credit that a decision causes in another wallet: of a transfer, a capture or a refund, or the return of a credit that
@@ -32,6 +32,11 @@ export function emittedBy(
     source,
     refersTo: isReturn && command.type === "credit" ? refundedBy(command) : undefined,
   };
+}
+
+/** The credit that a transaction has caused in another wallet, if it is decided and causes one. */
+export function emittedOf(transaction: Transaction): Credit | undefined {
+  return isDecided(transaction) ? emittedBy(transaction, transaction.decision) : undefined;
 }
 
 /** The credit that a refund took money from: if the refund's credit is returned, its remaining amount is restored. */

@@ -1,7 +1,7 @@
 import type { MoneyCommand } from "../domain/command.ts";
-import { emittedBy } from "../domain/emitted.ts";
+import { emittedOf } from "../domain/emitted.ts";
 import { formatAmount } from "../domain/money.ts";
-import { isDecided, type Posting, type Remainder, statusOf, type Transaction } from "../domain/transaction.ts";
+import { type Posting, type Remainder, statusOf, type Transaction } from "../domain/transaction.ts";
 import type { LedgerStore } from "../ledger/ports.ts";
 import { readTransferStatuses, type TransferStatus } from "../ledger/transferStatus.ts";
 import { PROBLEMS } from "./problem.ts";
@@ -148,8 +148,7 @@ function transferView(
   to: string,
   status: TransferStatus | undefined,
 ): ViewOf<"transfer">["transfer"] {
-  const credit = isDecided(transaction) ? emittedBy(transaction, transaction.decision) : undefined;
-  return { to, creditId: credit?.id ?? null, status: status ?? null };
+  return { to, creditId: emittedOf(transaction)?.id ?? null, status: status ?? null };
 }
 
 function rejectionView({ decision }: Transaction): TransactionView["rejection"] {

@@ -1,6 +1,6 @@
-import { emittedBy } from "../domain/emitted.ts";
+import { emittedOf } from "../domain/emitted.ts";
 import { contentHashOf } from "../domain/hash.ts";
-import { isDecided, type Transaction } from "../domain/transaction.ts";
+import type { Transaction } from "../domain/transaction.ts";
 import { type TransactionKey, UnreadableItem } from "./ports.ts";
 import type { Discrepancy, LedgerReader } from "./verify.ts";
 
@@ -50,10 +50,6 @@ async function readLinked(
     const others = keys.length > 1 ? await Promise.all(keys.map((key) => readLinked([key], reader))) : [];
     return others.flat();
   }
-}
-
-function emittedOf(transaction: Transaction) {
-  return isDecided(transaction) ? emittedBy(transaction, transaction.decision) : undefined;
 }
 
 function sourceOf(transaction: Transaction): TransactionKey | undefined {

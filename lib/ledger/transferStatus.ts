@@ -1,5 +1,5 @@
-import { emittedBy } from "../domain/emitted.ts";
-import { isDecided, statusOf, type Transaction } from "../domain/transaction.ts";
+import { emittedOf } from "../domain/emitted.ts";
+import { statusOf, type Transaction } from "../domain/transaction.ts";
 import type { LedgerStore, TransactionKey } from "./ports.ts";
 
 /** Where the money of a transfer is: between the wallets, in the receiver's, or back in the sender's. */
@@ -9,10 +9,6 @@ export type TransferStatus = (typeof TRANSFER_STATUSES)[number];
 /** True for a posted transaction that sent money to another wallet. */
 export function sendsMoney(transaction: Transaction): boolean {
   return statusOf(transaction) === "posted" && emittedOf(transaction) !== undefined;
-}
-
-function emittedOf(transaction: Transaction): TransactionKey | undefined {
-  return isDecided(transaction) ? emittedBy(transaction, transaction.decision) : undefined;
 }
 
 /**
