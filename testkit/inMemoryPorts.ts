@@ -28,7 +28,7 @@ import {
 } from "../lib/ledger/ports.ts";
 import { type Position, positionText } from "../lib/ledger/position.ts";
 import type { Submission } from "../lib/ledger/submit.ts";
-import { DUE_AFTER_MS } from "../lib/ledger/sweep.ts";
+import { dueAfter } from "../lib/ledger/sweep.ts";
 
 /**
  * The ledger's ports in memory, for unit tests: a store with the conditions of lib/aws/store.ts, a clock that a test
@@ -183,8 +183,6 @@ export function inMemoryPorts() {
     ...(transaction.type === "exchange" ? [transaction.bought.currency] : []),
     ...transaction.decision.postings.map((posting) => posting.currency),
   ];
-
-  const dueAfter = (time: string) => new Date(Date.parse(time) + DUE_AFTER_MS).toISOString();
 
   const store: LedgerStore = {
     putPending: (transaction, dueAt) =>

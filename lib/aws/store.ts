@@ -35,7 +35,7 @@ import {
   TransientError,
 } from "../ledger/ports.ts";
 import { parsePosition, positionText } from "../ledger/position.ts";
-import { DUE_AFTER_MS } from "../ledger/sweep.ts";
+import { dueAfter } from "../ledger/sweep.ts";
 import { setting } from "../runtime/config.ts";
 import { dynamo, dynamoDocuments } from "./clients.ts";
 import { isTransient, withTransientErrors } from "./errors.ts";
@@ -253,11 +253,10 @@ function transactionWrite({ userId }: Commit, { message, decision, remainder }: 
 
 /** The credit of another wallet, until it is decided in the index of what is due. */
 function emittedWrite(credit: Credit): ConditionalWrite {
-  const dueAt = new Date(Date.parse(credit.createdAt) + DUE_AFTER_MS).toISOString();
   const item = {
     Put: {
       TableName: setting("TRANSACTIONS_TABLE"),
-      Item: { ...toPendingItem(pendingTransaction(credit)), ...dueAttributes(credit.id, dueAt) },
+      Item: { ...toPendingItem(pendingTransaction(credit)), ...dueAttributes(credit.id, dueAfter(credit.createdAt)) },
       ConditionExpression: "attribute_not_exists(id)",
     },
   };
@@ -307,8 +306,7 @@ const OPEN_HOLD_ATTRIBUTES = ["openHold", ...DUE_ATTRIBUTES];
 /** An open hold is in the index of the user's open holds, and from its expiry on in that of what is due. */
 function openHoldAttributes(id: string, expiresAt: string, decision: Decision, { holdStatus }: Remainder): StoredItem {
   if (holdStatus !== "open") return {};
-  const dueAt = new Date(Date.parse(expiresAt) + DUE_AFTER_MS).toISOString();
-  return { openHold: text(positionText(decision)), ...dueAttributes(id, dueAt) };
+  return { openHold: text(positionText(decision)), ...dueAttributes(id, dueAfter(expiresAt)) };
 }
 
 /** DynamoDB reserves these words in expressions. */

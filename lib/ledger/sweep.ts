@@ -7,8 +7,13 @@ import { storedMessage } from "./message.ts";
 import type { Clock, CommandQueue, DueIndex, LedgerStore, TransactionKey } from "./ports.ts";
 
 /** A credit, or the expiry of a hold, is sent again this long after it was stored, and a hold expires this long after its time. */
-export const DUE_AFTER_MS = 60_000;
+const DUE_AFTER_MS = 60_000;
 const PAUSE_MAX_MS = 300_000;
+
+/** When a transaction is due that was stored, or whose time was over, at a time. ISO 8601, UTC, both. */
+export function dueAfter(time: string): string {
+  return new Date(Date.parse(time) + DUE_AFTER_MS).toISOString();
+}
 
 export interface SweepPorts {
   readonly due: DueIndex;
@@ -75,8 +80,7 @@ export async function sweep({ due, store, queue, clock }: SweepPorts): Promise<S
     };
     const expiry = pendingTransaction(command);
     // The expiry is due by itself: a capture can close the hold before it is sent.
-    const dueAt = new Date(nowMs + DUE_AFTER_MS).toISOString();
-    return (await store.putPending(expiry, dueAt)) ?? expiry;
+    return (await store.putPending(expiry, dueAfter(expiry.createdAt))) ?? expiry;
   }
 }
 

@@ -61,7 +61,7 @@ export const MOVEMENT_MUTANTS: readonly Mutant[] = [
   ),
   mutant("the credit is not put", STORE, ["(emitted ? [emittedWrite(emitted)] : [])", "(emitted && [])"]),
   mutant("an emitted credit is not sent, and not in the index of what is due", STORE, [
-    "Item: { ...toPendingItem(pendingTransaction(credit)), ...dueAttributes(credit.id, dueAt) },",
+    "Item: { ...toPendingItem(pendingTransaction(credit)), ...dueAttributes(credit.id, dueAfter(credit.createdAt)) },",
     "Item: toPendingItem(pendingTransaction(credit)),",
   ]),
   mutant("a failed send of a credit fails the sender's record", COMMIT, [
@@ -136,19 +136,19 @@ export const MOVEMENT_MUTANTS: readonly Mutant[] = [
     'if (pending.decision === undefined) await queue.send(storedMessage(pending, "sweep"));',
     'if (pending.decision === undefined && isCredit === isOpenHold) await queue.send(storedMessage(pending, "sweep"));',
   ]),
-  mutant("a hold expires at its time and not a minute later", STORE, [
-    "const dueAt = new Date(Date.parse(expiresAt) + DUE_AFTER_MS)",
-    "const dueAt = new Date(Date.parse(expiresAt))",
-  ]),
+  mutant("a hold expires at its time and not a minute later", STORE, ["dueAfter(expiresAt)", "expiresAt"]),
   mutant("an expiry has a new id at every sweep", SWEEP, [
     'derivedId("expiry", userId, id)',
     'derivedId("expiry", userId, id + nowMs)',
   ]),
   mutant("the sweep stores an expiry again", SWEEP, [
-    "return (await store.putPending(expiry, dueAt)) ?? expiry;",
-    "await store.putPending(expiry, dueAt);\n    return expiry;",
+    "return (await store.putPending(expiry, dueAfter(expiry.createdAt))) ?? expiry;",
+    "await store.putPending(expiry, dueAfter(expiry.createdAt));\n    return expiry;",
   ]),
-  mutant("an expiry is not due by itself", SWEEP, ["store.putPending(expiry, dueAt)", "store.putPending(expiry)"]),
+  mutant("an expiry is not due by itself", SWEEP, [
+    "store.putPending(expiry, dueAfter(expiry.createdAt))",
+    "store.putPending(expiry)",
+  ]),
   mutant("a postponed credit comes back to the index after its decision", DUE, [
     'ConditionExpression: "attribute_exists(dueAt)",',
     "",
