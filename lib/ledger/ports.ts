@@ -136,6 +136,32 @@ export interface DueIndex {
   postpone(key: TransactionKey, dueAt: string): Promise<void>;
 }
 
+/** A decision, as it is published. The same decision has the same event, however often it is published. */
+export interface LedgerEvent {
+  /** `userId/sequence` */
+  readonly id: string;
+  readonly userId: string;
+  /** What subscribers can filter by. */
+  readonly attributes: {
+    readonly type: Command["type"];
+    readonly status: (typeof DECIDED_STATUSES)[number];
+    /** Absent for a command that moves no money. */
+    readonly currency: string | undefined;
+  };
+  /** CloudEvents 1.0, JSON. */
+  readonly body: string;
+}
+
+/** Where events are published. */
+export interface EventPublisher {
+  /**
+   * Publishes events of different users, at most one of each.
+   *
+   * @returns ids of the events that may not have been published
+   */
+  publish(events: readonly LedgerEvent[]): Promise<ReadonlySet<string>>;
+}
+
 export interface CurrencyList {
   /** Every currency by code, disabled ones included. Can be ten seconds old. */
   list(): Promise<readonly Currency[]>;
