@@ -2,7 +2,7 @@ import { mkdtempDisposableSync } from "node:fs";
 import { join } from "node:path";
 import { toPendingItem } from "../lib/aws/items.ts";
 import type { Transaction } from "../lib/domain/transaction.ts";
-import { encodeMessage, messageOf } from "../lib/ledger/message.ts";
+import { encodeMessage } from "../lib/ledger/message.ts";
 import { startSqs } from "../localstack/engines.ts";
 import { provision } from "../localstack/provision.ts";
 import { awsEnvironment, readSettings } from "../localstack/settings.ts";
@@ -47,7 +47,7 @@ async function fillQueue(folder: string, commands: readonly Transaction[]): Prom
   await provision(Object.fromEntries(queues));
   for (const command of commands) {
     const ofCommand = { messageGroupId: command.userId, messageDeduplicationId: command.id };
-    sqs.sendMessage("antler-local-commands.fifo", encodeMessage(messageOf(command, "")), ofCommand);
+    sqs.sendMessage("antler-local-commands.fifo", encodeMessage({ commands: [command], requestId: "" }), ofCommand);
   }
   await sqs.stop();
 }

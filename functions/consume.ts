@@ -10,6 +10,7 @@ export const handler = async (event: SQSEvent): Promise<SQSBatchResponse> => {
     recordId: messageId,
     groupId: attributes.MessageGroupId ?? messageId,
     body,
+    isRedelivered: attributes.ApproximateReceiveCount !== "1",
   }));
   record("BatchRecords", records.length, {});
   try {

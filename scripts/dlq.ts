@@ -5,6 +5,7 @@ import type { Command } from "../lib/domain/command.ts";
 import { formatAmount } from "../lib/domain/money.ts";
 import { movementOf } from "../lib/domain/movements/index.ts";
 import { statusOf } from "../lib/domain/transaction.ts";
+import { commandsIn } from "../lib/ledger/message.ts";
 import { peek, redrive } from "../lib/ledger/redrive.ts";
 import { CommandError, command, UsageError } from "./command.ts";
 import { printable } from "./printable.ts";
@@ -49,7 +50,7 @@ async function list(): Promise<void> {
   const received = await peek(sqsDeadLetters(PEEK_HIDES_SECONDS), (seen) => seen.length >= LIST_MAX);
   for (const deadLetter of received) {
     const { messageId, sentAt, userId } = deadLetter;
-    print(`${messageId}  ${sentAt.toISOString()}  ${userId}  ${transactionIdOf(deadLetter)}  ${reasonOf(deadLetter)}`);
+    print(`${messageId}  ${sentAt.toISOString()}  ${userId}  ${transactionIdsOf(deadLetter)}  ${reasonOf(deadLetter)}`);
   }
   const more = (await countDeadLetters()) - received.length;
   console.log(`Dead-letter messages: ${received.length}`);
@@ -57,7 +58,8 @@ async function list(): Promise<void> {
 }
 
 async function show(id: string): Promise<void> {
-  const hasId = ({ messageId, message }: ReceivedDeadLetter) => messageId === id || message?.command.id === id;
+  const hasId = (each: ReceivedDeadLetter) =>
+    each.messageId === id || commandsIn(each.message).some((one) => one.id === id);
   const found = (await peek(sqsDeadLetters(PEEK_HIDES_SECONDS), (seen) => seen.some(hasId))).find(hasId);
   if (!found) {
     throw new CommandError(`No dead-letter message or transaction ${id} is among those that can be received now`);
@@ -67,15 +69,15 @@ async function show(id: string): Promise<void> {
   print(`user           ${userId}`);
   print(`dead-lettered  ${sentAt.toISOString()}`);
   print(`reason         ${reasonOf(found)}`);
-  if (!message) return print(`body           ${body}`);
-
-  const { command, requestId } = message;
-  const stored = await ports.store.findTransaction(userId, command.id);
-  const current = stored ? `${statusOf(stored)} ${commandText(stored)}` : "no transaction with this id was accepted";
-  print(`transaction    ${command.id}`);
-  print(`command        ${commandText(command)}`);
-  print(`accepted       ${command.createdAt} by request ${requestId}`);
-  print(`stored         ${current}`);
+  if (commandsIn(message).length === 0) return print(`body           ${body}`);
+  for (const command of commandsIn(message)) {
+    const stored = await ports.store.findTransaction(userId, command.id);
+    const current = stored ? `${statusOf(stored)} ${commandText(stored)}` : "no transaction with this id was accepted";
+    print(`transaction    ${command.id}`);
+    print(`command        ${commandText(command)}`);
+    print(`accepted       ${command.createdAt} by request ${message?.requestId}`);
+    print(`stored         ${current}`);
+  }
 }
 
 async function resend(user: string | undefined): Promise<void> {
@@ -87,7 +89,7 @@ async function resend(user: string | undefined): Promise<void> {
       user,
       (deadLetter) => {
         count++;
-        print(`${deadLetter.messageId}  ${deadLetter.userId}  ${transactionIdOf(deadLetter)}  resent`);
+        print(`${deadLetter.messageId}  ${deadLetter.userId}  ${transactionIdsOf(deadLetter)}  resent`);
       },
     );
     for (const { userId, message } of unreadable) console.error(printable(`Not resent: user ${userId} ${message}`));
@@ -107,8 +109,9 @@ function commandText(command: Command): string {
   return [type, amount, currency, members].filter((part) => part !== undefined).join(" ");
 }
 
-function transactionIdOf({ message }: ReceivedDeadLetter): string {
-  return message?.command.id ?? "(no command)";
+function transactionIdsOf({ message }: ReceivedDeadLetter): string {
+  const ids = commandsIn(message).map(({ id }) => id);
+  return ids.length > 0 ? ids.join(" ") : "(no command)";
 }
 
 function reasonOf({ reason }: ReceivedDeadLetter): string {

@@ -47,12 +47,12 @@ export function httpEvent(request: Request = {}): HttpEvent {
 /** The event that Lambda's event source mapping sends to the consumer for a batch. */
 export function sqsEvent(records: readonly QueueRecord[]): SQSEvent {
   return {
-    Records: records.map(({ recordId, groupId, body }) => ({
+    Records: records.map(({ recordId, groupId, body, isRedelivered }) => ({
       messageId: recordId,
       receiptHandle: `receipt of ${recordId}`,
       body,
       attributes: {
-        ApproximateReceiveCount: "1",
+        ApproximateReceiveCount: isRedelivered ? "2" : "1",
         SentTimestamp: "1795426200000",
         SenderId: "123456789012",
         ApproximateFirstReceiveTimestamp: "1795426200000",

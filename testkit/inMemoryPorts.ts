@@ -3,14 +3,13 @@ import type { Currency } from "../lib/domain/currency.ts";
 import { availableOf, emptyWallet, heldOf, type Wallet } from "../lib/domain/state.ts";
 import {
   type DecidedTransaction,
-  type Decision,
   isDecided,
   pendingTransaction,
   statusOf,
   type Transaction,
 } from "../lib/domain/transaction.ts";
 import { consume } from "../lib/ledger/consume.ts";
-import { encodeMessage, type Message } from "../lib/ledger/message.ts";
+import { encodeMessage, type Message, userIdOf } from "../lib/ledger/message.ts";
 import {
   type Clock,
   type CommandQueue,
@@ -111,7 +110,7 @@ export function inMemoryPorts() {
 
   function commit(commits: readonly Commit[]): CommitResult {
     const decided = commits.flatMap(({ userId, decided }) =>
-      decided.map(({ message }) => ({ userId, id: message.command.id, message })),
+      decided.map(({ command, contentHash }) => ({ userId, id: command.id, contentHash })),
     );
     const emitted = commits.flatMap(({ decided }) => decided.flatMap((each) => each.emitted ?? []));
     const written = [
@@ -126,10 +125,10 @@ export function inMemoryPorts() {
 
     const alreadyDecided = new Set<string>();
     const notAccepted = new Map<string, DeadLetterReason>();
-    for (const { userId, id, message } of decided) {
+    for (const { userId, id, contentHash } of decided) {
       const stored = transactions.get(keyOf(userId, id));
       if (!stored) notAccepted.set(id, "unknown_transaction");
-      else if (stored.contentHash !== message.contentHash) notAccepted.set(id, "content_mismatch");
+      else if (stored.contentHash !== contentHash) notAccepted.set(id, "content_mismatch");
       else if (stored.decision) alreadyDecided.add(id);
     }
     if (alreadyDecided.size > 0 || notAccepted.size > 0) {
@@ -165,7 +164,7 @@ export function inMemoryPorts() {
     return { kind: "committed" };
   }
 
-  function decideTransaction(userId: string, { message: { command }, decision, emitted, remainder }: Decided) {
+  function decideTransaction(userId: string, { command, decision, emitted, remainder }: Decided) {
     const key = keyOf(userId, command.id);
     const stored = transactions.get(key);
     if (!stored) throw new Error(`No transaction ${command.id} to decide`);
@@ -267,7 +266,14 @@ export function inMemoryPorts() {
   }
 
   const queue: CommandQueue = {
-    send: (message) => during("send", message.command.userId, () => void sent.push(message)),
+    send: (message) => during("send", userIdOf(message), () => void sent.push(message)),
+    async sendAll(messages) {
+      const unsent = new Map<Message, TransientError>();
+      for (const message of messages) {
+        await queue.send(message).catch((error) => unsent.set(message, error));
+      }
+      return unsent;
+    },
     sendToDeadLetters: (record, reason) =>
       during("sendToDeadLetters", record.groupId, () => void deadLetters.push({ record, reason })),
   };
@@ -275,7 +281,7 @@ export function inMemoryPorts() {
   const currencyList: CurrencyList = { list: () => during("listCurrencies", [], () => currencies) };
 
   const observed = {
-    committed: [] as { message: Message; decision: Decision }[][],
+    committed: [] as Decided[][],
     retried: [] as string[],
     retryCauses: [] as RetryCause[],
     unsent: [] as string[],
@@ -288,7 +294,7 @@ export function inMemoryPorts() {
       observed.retried.push(userId);
       observed.retryCauses.push(cause);
     },
-    unsent: ({ id }) => void observed.unsent.push(id),
+    unsent: (credits) => void observed.unsent.push(...credits.map(({ id }) => id)),
     deadLettered: (record, reason) => void observed.deadLettered.push(`${record.recordId} ${reason}`),
     failed: (recordIds, error) => void observed.failed.push({ recordIds, error }),
   };
@@ -370,7 +376,7 @@ function virtualClock() {
 
 /** The record that the queue delivers for a message. */
 export function recordOf(message: Message, recordId: string): QueueRecord {
-  return { recordId, groupId: message.command.userId, body: encodeMessage(message) };
+  return { recordId, groupId: userIdOf(message), body: encodeMessage(message), isRedelivered: false };
 }
 
 interface SubmissionChange extends Partial<Submission> {

@@ -41,7 +41,12 @@ export async function receiveAll(queueUrl: string): Promise<Message[]> {
 }
 
 export function receivedRecord({ MessageId = "", Body = "", Attributes }: Message): QueueRecord {
-  return { recordId: MessageId, groupId: Attributes?.MessageGroupId ?? "", body: Body };
+  return {
+    recordId: MessageId,
+    groupId: Attributes?.MessageGroupId ?? "",
+    body: Body,
+    isRedelivered: Attributes?.ApproximateReceiveCount !== "1",
+  };
 }
 
 export const silentObserver: ConsumerObserver = {

@@ -5,9 +5,14 @@ import { fold } from "../lib/domain/decide.ts";
 import { detailsHashOf } from "../lib/domain/hash.ts";
 import { MINOR_UNITS_MAX } from "../lib/domain/money.ts";
 import { emptyWallet, type State, type Wallet } from "../lib/domain/state.ts";
-import { pendingTransaction as pending, type Transaction, type TransactionOf } from "../lib/domain/transaction.ts";
+import {
+  commandOf,
+  pendingTransaction as pending,
+  type Transaction,
+  type TransactionOf,
+} from "../lib/domain/transaction.ts";
 import { commitOf as commitOfEntries } from "../lib/ledger/commitBatch.ts";
-import { storedMessage } from "../lib/ledger/message.ts";
+import { receivedCommand } from "../lib/ledger/message.ts";
 import type { Commit, CommitResult, Decided, DueIndex, HistoryQuery, LedgerStore } from "../lib/ledger/ports.ts";
 import type { Position } from "../lib/ledger/position.ts";
 
@@ -65,7 +70,7 @@ function commitOf(
   referred: readonly Transaction[] = [],
 ): Commit {
   const start = stateOf(before ?? emptyWallet, referred);
-  const entries = transactions.map((each) => ({ message: storedMessage(each, "request-1"), records: [] }));
+  const entries = transactions.map((each) => ({ ...receivedCommand(commandOf(each), "request-1"), records: [] }));
   return { ...commitOfEntries(entries, before, start, fold(start, transactions, decidedAt)), userId };
 }
 
@@ -332,9 +337,9 @@ export function describeStoreContract(store: LedgerStore, due: DueIndex): void {
         expect(await stored(emittedOf(write))).toMatchObject({ decision: { outcome: { status: "posted" } } });
       });
 
-      function notAccepted({ message, ...each }: Decided): Decided {
-        const transaction = pendingTransaction(message.command.userId, "deposit", 1n);
-        return { ...each, message: storedMessage(transaction, "request-1"), emitted: undefined };
+      function notAccepted(each: Decided): Decided {
+        const transaction = pendingTransaction(each.command.userId, "deposit", 1n);
+        return { ...each, ...receivedCommand(commandOf(transaction), "request-1"), emitted: undefined };
       }
     });
 

@@ -7,7 +7,7 @@ import {
   SendMessageCommand,
   SQSClient,
 } from "@aws-sdk/client-sqs";
-import { decodeMessage } from "../ledger/message.ts";
+import { commandsIn, decodeMessage } from "../ledger/message.ts";
 import type { DeadLetterMessage, DeadLetterQueue } from "../ledger/redrive.ts";
 import { setting } from "../runtime/config.ts";
 import { sdkHandlerOptions } from "./transport/httpHandler.ts";
@@ -94,10 +94,11 @@ export async function countDeadLetters(): Promise<number> {
 
 function toDeadLetter({ MessageId = "", ReceiptHandle = "", Body = "", Attributes, MessageAttributes }: Message) {
   const message = decodeMessage(Body);
+  const [command] = commandsIn(message);
   return {
     messageId: MessageId,
     receiptHandle: ReceiptHandle,
-    userId: message?.command.userId ?? Attributes?.MessageGroupId ?? MessageId,
+    userId: command?.userId ?? Attributes?.MessageGroupId ?? MessageId,
     body: Body,
     message,
     reason: MessageAttributes?.reason?.StringValue,

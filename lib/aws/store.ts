@@ -213,9 +213,11 @@ function walletWrite(commit: Commit): ConditionalWrite {
   return { item, interpretFailure: () => ({ kind: "conflict" }) };
 }
 
-/** Decides the transaction only if it is pending and has the message's content; its user is in the key. */
-function transactionWrite({ userId }: Commit, { message, decision, remainder }: Decided): ConditionalWrite {
-  const { contentHash, command } = message;
+/** Decides the transaction only if it is pending and has the command's content; its user is in the key. */
+function transactionWrite(
+  { userId }: Commit,
+  { command, contentHash, decision, remainder }: Decided,
+): ConditionalWrite {
   const { id } = command;
   const initial = initialRemainder(command, decision);
   const update = updateOf(

@@ -34,6 +34,12 @@ export function emittedBy(
   };
 }
 
+/** True if a decision of the command can cause a credit in another wallet. */
+export function canEmit(command: Command): boolean {
+  const { emits } = movementOf(command);
+  return [true, false].some((isPosted) => emits?.(command, isPosted) !== undefined);
+}
+
 /** The credit that a transaction has caused in another wallet, if it is decided and causes one. */
 export function emittedOf(transaction: Transaction): Credit | undefined {
   return isDecided(transaction) ? emittedBy(transaction, transaction.decision) : undefined;

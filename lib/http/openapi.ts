@@ -6,19 +6,23 @@ import {
   type ZodOpenApiResponseObject,
 } from "zod-openapi";
 import { ADMIN_SCOPE } from "./authenticate.ts";
+import { BATCH_PATH } from "./batch.ts";
 import { hold } from "./commands/hold.ts";
 import { MOVEMENTS } from "./commands/index.ts";
 import type { MovementSpecification } from "./movement.ts";
 import { PROBLEMS, type ProblemCode } from "./problem.ts";
-import { IDEMPOTENCY_KEY, WAIT_SECONDS_MAX } from "./request.ts";
+import { WAIT_SECONDS_MAX } from "./request.ts";
 import {
   balancesQuery,
   balancesSchema,
+  batchMembers,
+  batchSchema,
   currenciesSchema,
   healthSchema,
   historyQuery,
   historySchema,
   holdsQuery,
+  IDEMPOTENCY_KEY,
   openApi,
   problemSchema,
   promisedSchema,
@@ -223,6 +227,52 @@ function movementPath(movement: MovementSpecification): ZodOpenApiPathItemObject
   };
 }
 
+/** The commands of a batch, by type. */
+const batchCommands = MOVEMENTS.map(({ type, refersTo, body }) =>
+  z
+    .strictObject({
+      ...z.pick(z.object(batchMembers), { userId: true, idempotencyKey: true }).shape,
+      type: z.literal(type),
+      ...(refersTo && { refersTo: batchMembers.refersTo.def.innerType }),
+      ...body.shape,
+    })
+    .register(openApi, { id: `Batched${type}` }),
+);
+
+const batchPath: ZodOpenApiPathItemObject = {
+  post: {
+    operationId: "batch",
+    summary: "Send up to 100 commands",
+    description:
+      "For operators. The commands are independent of each other: each has its own key and its own result, in the order of the request, " +
+      "with the status that it would have as a request of its own. Commands of one user are decided in their order; when " +
+      "one is answered with a 5xx, the user's later ones are too. Send the same batch again to complete it.",
+    tags: ["Movements"],
+    security: [{ bearer: [] }],
+    requestBody: {
+      required: true,
+      content: {
+        "application/json": {
+          schema: z.strictObject({ commands: z.array(z.union(batchCommands)).check(z.minLength(1), z.maxLength(100)) }),
+        },
+      },
+    },
+    responses: {
+      ...COMMON_RESPONSES,
+      200: json(batchSchema, "The results"),
+      ...problems(
+        "malformed_json",
+        "unauthorized",
+        "forbidden",
+        "payload_too_large",
+        "unsupported_media_type",
+        "validation_failed",
+        "unavailable",
+      ),
+    },
+  },
+};
+
 /** The content of docs/reference/openapi.json. */
 export const openApiDocument = createDocument(
   {
@@ -272,6 +322,7 @@ export const openApiDocument = createDocument(
     },
     paths: {
       ...Object.fromEntries(MOVEMENTS.map((movement) => [movement.path, movementPath(movement)])),
+      [BATCH_PATH]: batchPath,
       "/v1/users/{userId}/balances": {
         get: userOperation({
           operationId: "balances",

@@ -31,7 +31,7 @@ export const PROBLEMS: Record<ProblemCode, { readonly status: number; readonly t
   unauthorized: { status: 401, title: "A valid bearer token is required" },
   forbidden: { status: 403, title: "The token does not give access to this wallet" },
   not_found: { status: 404, title: "Resource not found" },
-  payload_too_large: { status: 413, title: "The body is larger than 16 KB" },
+  payload_too_large: { status: 413, title: "The body is too large" },
   unsupported_media_type: { status: 415, title: "The body must be application/json in UTF-8" },
   validation_failed: { status: 422, title: "The request has fields that are missing, unknown or invalid" },
   unknown_currency: { status: 422, title: "The currency is unknown or disabled" },

@@ -2,11 +2,13 @@ import type { APIGatewayProxyEventV2 } from "aws-lambda";
 import type * as z from "zod/mini";
 import type { Clock } from "../ledger/ports.ts";
 import { type FieldError, HttpProblem } from "./problem.ts";
-import { userId as userIdSchema } from "./schemas.ts";
+import { IDEMPOTENCY_KEY, userId as userIdSchema } from "./schemas.ts";
 
-const BODY_BYTES_MAX = 16 * 1024;
-/** Excludes the comma, because API Gateway joins the values of a repeated header with it. */
-export const IDEMPOTENCY_KEY = /^[\x20-\x2b\x2d-\x7e]{1,255}$/;
+/** From the whole value to a member of it. */
+type Path = readonly PropertyKey[];
+
+/** Of a request with one command, and of one command in a batch. */
+export const BODY_BYTES_MAX = 16 * 1024;
 export const WAIT_SECONDS_MAX = 20;
 
 /** @throws HttpProblem `validation_failed` */
@@ -90,7 +92,7 @@ function weightsIn(header = ""): ReadonlyMap<string, number> {
 }
 
 /** @throws HttpProblem `unsupported_media_type`, `payload_too_large`, `malformed_json`, `validation_failed` */
-export function readJson<T>(event: APIGatewayProxyEventV2, schema: z.ZodMiniType<T>): T {
+export function readJson<T>(event: APIGatewayProxyEventV2, schema: z.ZodMiniType<T>, bytesMax = BODY_BYTES_MAX): T {
   const contentType = event.headers["content-type"] ?? "application/json";
   const [mediaType, ...parameters] = contentType.split(";").map((part) => part.trim().toLowerCase());
   const isUtf8 = parameters.every(
@@ -103,8 +105,22 @@ export function readJson<T>(event: APIGatewayProxyEventV2, schema: z.ZodMiniType
   }
   // serverless-offline passes a body of `false` or `0` as that value, not as text.
   const body = Buffer.from(String(event.body ?? ""), event.isBase64Encoded ? "base64" : "utf8");
-  if (body.byteLength > BODY_BYTES_MAX) throw new HttpProblem("payload_too_large");
-  return checked(schema, parseJson(body), (path, detail) => ({ pointer: pointerTo(path), detail }));
+  if (body.byteLength > bytesMax) throw tooLarge("body", bytesMax);
+  return readMember(schema, parseJson(body), []);
+}
+
+/**
+ * Checks a part of a JSON body.
+ *
+ * @param path where it is in the body
+ * @throws HttpProblem `validation_failed`
+ */
+export function readMember<T>(schema: z.ZodMiniType<T>, value: unknown, path: Path): T {
+  return checked(schema, value, (inner, detail) => ({ pointer: pointerTo([...path, ...inner]), detail }));
+}
+
+export function tooLarge(what: "body" | "command", bytesMax: number): HttpProblem {
+  return new HttpProblem("payload_too_large", { detail: `The ${what} is larger than ${bytesMax / 1024} KB` });
 }
 
 function parseJson(body: Buffer): unknown {
@@ -137,8 +153,6 @@ function countNames(json: string): number {
   return json.replaceAll(/"(?:[^"\\]|\\.)*"/g, "").split(":").length - 1;
 }
 
-type Path = readonly PropertyKey[];
-
 function checked<T>(schema: z.ZodMiniType<T>, value: unknown, toError: (path: Path, detail: string) => FieldError): T {
   // For issues without a message in the schema. zod's own messages are not part of the API.
   const parsed = schema.safeParse(value, { error: () => "is not valid" });
@@ -152,6 +166,6 @@ function checked<T>(schema: z.ZodMiniType<T>, value: unknown, toError: (path: Pa
   });
 }
 
-function pointerTo(path: Path): string {
+export function pointerTo(path: Path): string {
   return path.map((key) => `/${String(key).replaceAll("~", "~0").replaceAll("/", "~1")}`).join("");
 }

@@ -20,19 +20,24 @@ export function redirect(location: string): Response {
   return { statusCode: 308, headers: { location } };
 }
 
+export function problemResponse(problem: HttpProblem, requestId: string): Response {
+  const { status } = PROBLEMS[problem.code];
+  const headers = { "content-type": "application/problem+json", ...problem.options.headers };
+  return jsonResponse(status, problemDetails(problem, requestId), headers);
+}
+
 /** RFC 9457 problem details. */
-export function problemResponse({ code, options }: HttpProblem, requestId: string): Response {
+export function problemDetails({ code, options }: HttpProblem, requestId: string) {
   const { status, title } = PROBLEMS[code];
-  const { detail, errors, headers, members } = options;
-  const problem = {
+  const { detail, errors, members } = options;
+  return {
     type: `urn:antler:problem:${code}`,
     title,
     status,
     detail: detail ?? title,
     code,
     requestId,
-    ...(errors && { errors }),
+    ...(errors && { errors: [...errors] }),
     ...members,
   };
-  return jsonResponse(status, problem, { "content-type": "application/problem+json", ...headers });
 }

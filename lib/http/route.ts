@@ -38,6 +38,11 @@ export function authenticatedRoute() {
   return publicRoute().use(identify());
 }
 
+/** A route for operators only. */
+export function adminRoute() {
+  return authenticatedRoute().use(requireAdmin());
+}
+
 /**
  * The caller of an {@link authenticatedRoute}.
  *
@@ -77,19 +82,22 @@ function problems(): Middleware {
   return {
     onError(request) {
       const { error, context } = request;
-      const problem = toProblem(error);
-      if (problem.code === "internal_error" || problem.code === "unavailable") {
-        logger.error("request failed", { requestId: context.awsRequestId, code: problem.code, error });
-      }
-      request.response = problemResponse(problem, context.awsRequestId);
+      request.response = problemResponse(toProblem(error, context.awsRequestId), context.awsRequestId);
     },
   };
 }
 
-function toProblem(error: unknown): HttpProblem {
-  if (error instanceof HttpProblem) return error;
-  if (error instanceof TransientError) return new HttpProblem("unavailable", { headers: { "retry-after": "1" } });
-  return new HttpProblem("internal_error");
+/** The problem of an error. One of the service itself is logged. */
+export function toProblem(error: unknown, requestId: string): HttpProblem {
+  const problem =
+    error instanceof HttpProblem
+      ? error
+      : error instanceof TransientError
+        ? new HttpProblem("unavailable", { headers: { "retry-after": "1" } })
+        : new HttpProblem("internal_error");
+  const { code } = problem;
+  if (code === "internal_error" || code === "unavailable") logger.error("request failed", { requestId, code, error });
+  return problem;
 }
 
 function identify(): Middleware {
@@ -98,6 +106,15 @@ function identify(): Middleware {
       const { subject, scopes } = await authenticate(event.headers.authorization);
       const isOwner = event.pathParameters?.userId === subject;
       callers.set(event, { userId: subject, isOwner, isAdmin: scopes.has(ADMIN_SCOPE) });
+    },
+  };
+}
+
+function requireAdmin(): Middleware {
+  return {
+    before({ event }) {
+      const detail = `The token does not have the scope ${ADMIN_SCOPE}`;
+      if (!callerOf(event).isAdmin) throw new HttpProblem("forbidden", { detail });
     },
   };
 }

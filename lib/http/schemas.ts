@@ -5,6 +5,7 @@ import { REJECTION_CODES } from "../domain/rejection.ts";
 import { WALLET_STATUSES } from "../domain/state.ts";
 import { DECIDED_STATUSES, HOLD_STATUSES, TRANSACTION_STATUSES } from "../domain/transaction.ts";
 import { HISTORY_LIMIT_MAX } from "../ledger/ports.ts";
+import { REQUEST_TYPES } from "../ledger/submit.ts";
 import { TRANSFER_STATUSES } from "../ledger/transferStatus.ts";
 
 /**
@@ -109,6 +110,36 @@ export const transactionId = z
     example: `tx_${"x".repeat(43)}`,
     param: { description: "The `id` of the transaction" },
   });
+
+/** Excludes the comma, because API Gateway joins the values of a repeated header with it. */
+export const IDEMPOTENCY_KEY = /^[\x20-\x2b\x2d-\x7e]{1,255}$/;
+
+const BATCH_MAX = 100;
+export const batchBody = z.strictObject(
+  {
+    commands: z
+      .array(z.looseObject({}, "must be an object"), `must be an array of 1 to ${BATCH_MAX} commands`)
+      .check(z.minLength(1), z.maxLength(BATCH_MAX)),
+  },
+  "must be a JSON object",
+);
+
+/** What a command of a batch has besides the body of a single request, which has these in its path and its headers. */
+export const batchMembers = {
+  type: z.enum(REQUEST_TYPES, `must be one of ${REQUEST_TYPES.join(", ")}`),
+  userId,
+  idempotencyKey: z
+    .string("must be 1 to 255 printable ASCII characters without a comma")
+    .check(z.regex(IDEMPOTENCY_KEY))
+    .register(openApi, {
+      example: "order-1001",
+      description: "Your own key, as the `Idempotency-Key` of a single request",
+    }),
+  refersTo: z
+    .optional(transactionId)
+    .register(openApi, { description: "The `id` of the hold or of the original, a transaction of the same user" }),
+};
+export const batchCommand = z.looseObject(batchMembers);
 
 const timestamp = z.iso.datetime().register(openApi, { id: "Timestamp", example: "2026-11-23T09:30:00.000Z" });
 
@@ -401,6 +432,18 @@ export const problemSchema = z
   })
   .register(openApi, { id: "Problem", description: "RFC 9457 problem details with a stable `code`" });
 
+const batchResult = z.union([
+  z.strictObject({
+    status: z.literal(202),
+    replayed: z.optional(z.literal(true)).register(openApi, { description: "The key was used before for the same" }),
+    transaction: z.union([transactionSchema, promisedSchema]),
+  }),
+  z.strictObject({ status: z.int(), problem: problemSchema }),
+]);
+export const batchSchema = z
+  .strictObject({ results: z.array(batchResult) })
+  .register(openApi, { id: "BatchResults", description: "One result for each command, in the order of the request" });
+
 export type Details = z.infer<typeof detailsBody>;
 export type MovementBody = z.infer<typeof movementBody>;
 export type TransferBody = z.infer<typeof transferBody>;
@@ -409,6 +452,7 @@ export type CaptureBody = z.infer<typeof captureBody>;
 export type ExchangeBody = z.infer<typeof exchangeBody>;
 export type ReversalBody = z.infer<typeof reversalBody>;
 export type StatusChangeBody = z.infer<typeof statusChangeBody>;
+export type BatchView = z.infer<typeof batchSchema>;
 export type TransactionView = z.infer<typeof transactionSchema>;
 export type PromisedView = z.infer<typeof promisedSchema>;
 export type BalancesView = z.infer<typeof balancesSchema>;

@@ -5,7 +5,7 @@ import { emittedBy } from "../domain/emitted.ts";
 import { emptyWallet, type State, type Wallet } from "../domain/state.ts";
 import { isDecided, type Transaction } from "../domain/transaction.ts";
 import type { Entry } from "./batch.ts";
-import { messageOf } from "./message.ts";
+import { messagesOf } from "./message.ts";
 import {
   type Clock,
   type CommandQueue,
@@ -48,7 +48,7 @@ export async function commitBatch(users: readonly (readonly Entry[])[], ports: C
     for (const entries of users) {
       const before = wallets.get(userIdOf(entries));
       const start = { wallet: before ?? emptyWallet, referred: referred.get(userIdOf(entries)) ?? new Map() };
-      const commands = entries.map(({ message }) => message.command);
+      const commands = entries.map(({ command }) => command);
       const ahead = commands
         .map((command) => earliestDecision(start.wallet, command))
         .find((time) => time > latestAllowed);
@@ -73,7 +73,7 @@ async function readReferred(
   store: LedgerStore,
 ): Promise<ReadonlyMap<string, State["referred"]>> {
   const keys = users.flatMap((entries) => {
-    const ids = new Set(entries.flatMap(({ message: { command } }) => refersToOf(command) ?? []));
+    const ids = new Set(entries.flatMap(({ command }) => refersToOf(command) ?? []));
     return [...ids].map((id) => ({ userId: userIdOf(entries), id }));
   });
   const found = keys.length > 0 ? await store.findTransactions(keys) : [];
@@ -88,15 +88,14 @@ export function commitOf(
   start: State,
   { state, decisions, ...required }: Fold,
 ): Commit {
-  const decided = entries.flatMap(({ message }, index): Decided[] => {
+  const decided = entries.flatMap(({ command, contentHash, requestId }, index): Decided[] => {
     const decision = decisions[index];
     if (!decision) return [];
-    const { command } = message;
     const own = state.referred.get(command.id);
     const remainder = own ? own.remainder : initialRemainder(command, decision);
-    return [{ message, decision, emitted: emittedBy(command, decision), remainder }];
+    return [{ command, contentHash, requestId, decision, emitted: emittedBy(command, decision), remainder }];
   });
-  const ids = new Set(decided.map(({ message }) => message.command.id));
+  const ids = new Set(decided.map(({ command }) => command.id));
   const referred = [...start.referred.values()].filter(({ id }) => !ids.has(id));
   const changes = referred.flatMap((transaction) => changeOf(transaction, state.referred.get(transaction.id)));
   return { userId: userIdOf(entries), before, wallet: state.wallet, ...required, decided, referred: changes };
@@ -109,19 +108,14 @@ function changeOf(before: Transaction, after: Transaction | undefined): Referred
 
 /** A credit that can't be sent now is sent by the sweep: it never fails the command that emitted it. */
 async function sendEmitted(commits: readonly Commit[], { queue, observer }: CommitPorts): Promise<void> {
-  const sends = commits
-    .flatMap(({ decided }) => decided)
-    .map(async ({ message, emitted }) => {
-      if (!emitted) return;
-      try {
-        await queue.send(messageOf(emitted, message.requestId));
-      } catch (error) {
-        observer.unsent(emitted, error);
-      }
-    });
-  await Promise.all(sends);
+  const emitted = commits.flatMap(({ decided }) =>
+    decided.flatMap(({ emitted, requestId }) => (emitted ? [{ command: emitted, requestId }] : [])),
+  );
+  if (emitted.length === 0) return;
+  const unsent = await queue.sendAll(messagesOf(emitted));
+  for (const [{ commands }, error] of unsent) observer.unsent(commands, error);
 }
 
 export function userIdOf(entries: readonly Entry[]): string {
-  return entries[0]?.message.command.userId ?? "";
+  return entries[0]?.command.userId ?? "";
 }

@@ -1,25 +1,52 @@
 import * as z from "zod/mini";
 import { COMMAND_TYPES, type Command } from "../domain/command.ts";
 import { contentHashOf } from "../domain/hash.ts";
-import { commandOf, type Transaction } from "../domain/transaction.ts";
+import { sha256 } from "../domain/sha256.ts";
 import { commandSchema } from "./commandSchema.ts";
 
-/** What travels through the queue: all that the consumer needs to decide without reading the transaction. */
+/** What travels through the queue: all that the consumer needs to decide without reading the transactions. */
 export interface Message {
-  readonly command: Command;
-  /** Of the command. The consumer decides only what was accepted: the stored transaction must have the same hash. */
-  readonly contentHash: string;
-  /** Id of the HTTP request that sent the command, for following it through the logs. */
+  /** Commands of one user in order, 1 to {@link COMMANDS_MAX}. */
+  readonly commands: readonly Command[];
+  /** Id of the HTTP request that sent the commands, for following them through the logs. */
   readonly requestId: string;
 }
 
-export function messageOf(command: Command, requestId: string): Message {
+/** A command that the queue delivered. */
+export interface ReceivedCommand {
+  readonly command: Command;
+  /** Of the command. The consumer decides only what was accepted: the stored transaction must have the same hash. */
+  readonly contentHash: string;
+  readonly requestId: string;
+}
+
+export function receivedCommand(command: Command, requestId: string): ReceivedCommand {
   return { command, contentHash: contentHashOf(command), requestId };
 }
 
-/** The message of a stored transaction, whatever became of it. */
-export function storedMessage(transaction: Transaction, requestId: string): Message {
-  return messageOf(commandOf(transaction), requestId);
+/** Commands per message. */
+export const COMMANDS_MAX = 100;
+
+/** A command, and the HTTP request that sent it. */
+export type SentCommand = Pick<ReceivedCommand, "command" | "requestId">;
+
+/** One message for all commands of a user in a request, in their order. */
+export function messagesOf(commands: readonly SentCommand[]): Message[] {
+  const groups = Map.groupBy(commands, ({ command, requestId }) => JSON.stringify([command.userId, requestId]));
+  return [...groups.values()].map((group) => ({
+    commands: group.map(({ command }) => command),
+    requestId: group[0]?.requestId ?? "",
+  }));
+}
+
+/** The user whose commands a message has. */
+export function userIdOf({ commands }: Message): string {
+  return commands[0]?.userId ?? "";
+}
+
+/** The queue drops a message that has the same commands as one of the last five minutes. */
+export function deduplicationIdOf({ commands }: Message): string {
+  return sha256(JSON.stringify(commands.map(({ id }) => id)));
 }
 
 const VERSION = 1;
@@ -32,7 +59,13 @@ const text = (lengthMin: number, lengthMax: number) =>
     z.refine((value) => value.isWellFormed()),
   );
 
-const bodySchema = commandSchema(
+const bodySchema = z.strictObject({
+  version: z.literal(VERSION),
+  requestId: text(0, 128),
+  commands: z.array(z.unknown()).check(z.minLength(1), z.maxLength(COMMANDS_MAX)),
+});
+
+const commandInBody = commandSchema(
   {
     object: z.strictObject,
     text: (lengthMax) => text(1, lengthMax),
@@ -41,30 +74,66 @@ const bodySchema = commandSchema(
     minor: z.pipe(z.string().check(z.regex(/^[1-9][0-9]{0,35}$/)), z.transform<string, bigint>(BigInt)),
     digits: z.int().check(z.gte(0), z.lte(36)),
   },
-  { version: z.literal(VERSION), detailsHash: text(1, 64), requestId: text(0, 128) },
+  { detailsHash: text(1, 64) },
 );
 
-export function encodeMessage({ command, requestId }: Message): string {
-  return JSON.stringify({ version: VERSION, ...command, requestId }, (_, value) =>
+/** What a message has in the place of a command, if it is none. */
+export class MalformedCommand {
+  readonly value: unknown;
+
+  constructor(value: unknown) {
+    this.value = value;
+  }
+
+  toJSON(): unknown {
+    return this.value;
+  }
+}
+
+export interface DecodedMessage {
+  readonly commands: readonly (Command | MalformedCommand)[];
+  readonly requestId: string;
+}
+
+export function encodeMessage({ commands, requestId }: DecodedMessage): string {
+  return JSON.stringify({ version: VERSION, requestId, commands }, (_, value) =>
     typeof value === "bigint" ? value.toString() : value,
   );
 }
 
-/** @returns `undefined` for a body that {@link encodeMessage} did not make */
-export function decodeMessage(body: string): Message | undefined {
+/**
+ * Decodes the commands one by one, so that a malformed one does not affect the others.
+ *
+ * @returns `undefined` for a body that {@link encodeMessage} did not make
+ */
+export function decodeMessage(body: string): DecodedMessage | undefined {
   const parsed = bodySchema.safeParse(parseJson(body));
   if (!parsed.success) return undefined;
-  const { version: _, requestId, ...command } = parsed.data;
-  return messageOf(command, requestId);
+  const { requestId, commands } = parsed.data;
+  return { requestId, commands: commands.map(decodeCommand) };
 }
 
-const otherVersionSchema = z
-  .looseObject({ version: z.int(), type: z.string() })
-  .check(z.refine(({ version, type }) => version !== VERSION || !COMMAND_TYPES.some((known) => known === type)));
+/** Those that are not malformed. */
+export function commandsIn(message: DecodedMessage | undefined): Command[] {
+  return message?.commands.flatMap((command) => (command instanceof MalformedCommand ? [] : [command])) ?? [];
+}
+
+function decodeCommand(value: unknown): Command | MalformedCommand {
+  const parsed = commandInBody.safeParse(value);
+  return parsed.success ? parsed.data : new MalformedCommand(value);
+}
+
+const versionSchema = z.looseObject({ version: z.int(), commands: z.optional(z.array(z.unknown())) });
+const unknownTypeSchema = z.looseObject({
+  type: z.string().check(z.refine((type) => !COMMAND_TYPES.some((known) => known === type))),
+});
 
 /** True for a message of a version or a type that this one does not know, such as a newer version sends during a deploy. */
 export function isOfOtherVersion(body: string): boolean {
-  return otherVersionSchema.safeParse(parseJson(body)).success;
+  const parsed = versionSchema.safeParse(parseJson(body));
+  if (!parsed.success) return false;
+  const { version, commands = [] } = parsed.data;
+  return version !== VERSION || commands.some((command) => unknownTypeSchema.safeParse(command).success);
 }
 
 function parseJson(text: string): unknown {

@@ -4,7 +4,7 @@ import type { Fold } from "../domain/decide.ts";
 import type { Credit } from "../domain/movements/credit.ts";
 import type { Wallet } from "../domain/state.ts";
 import type { DECIDED_STATUSES, DecidedTransaction, Decision, Remainder, Transaction } from "../domain/transaction.ts";
-import type { Message } from "./message.ts";
+import type { Message, ReceivedCommand } from "./message.ts";
 import type { Position } from "./position.ts";
 
 /**
@@ -54,7 +54,7 @@ export interface LedgerStore {
   readWallet(userId: string): Promise<Wallet | undefined>;
   /** Each wallet is strongly consistent; the map has no entry for a user without a wallet. */
   readWallets(userIds: readonly string[]): Promise<ReadonlyMap<string, Wallet>>;
-  /** Writes the decisions of several users, all or none of them. */
+  /** Writes the decisions of several users, all or none of them: at most {@link COMMIT_ITEMS_MAX} items. */
   commit(commits: readonly Commit[]): Promise<CommitResult>;
   /** Decided transactions. Eventually consistent: the newest can be missing, and older ones among them. */
   readHistory(userId: string, query: HistoryQuery): Promise<HistoryPage>;
@@ -62,9 +62,11 @@ export interface LedgerStore {
   readOpenHolds(userId: string, query: Pick<HistoryQuery, "limit" | "after">): Promise<HistoryPage>;
 }
 
-/** A decision, with the message whose content the stored transaction must have. */
-export interface Decided {
-  readonly message: Message;
+/** Wallets and transactions in one write. */
+export const COMMIT_ITEMS_MAX = 100;
+
+/** A decision, with the command whose content the stored transaction must have. */
+export interface Decided extends ReceivedCommand {
   readonly decision: Decision;
   /** The credit that the decision causes in another wallet, stored in the same write. */
   readonly emitted: Credit | undefined;
@@ -168,9 +170,15 @@ export interface CurrencyList {
 }
 
 export interface CommandQueue {
-  /** Sends a command; the queue delivers it after the user's earlier ones. */
+  /** Sends a user's commands; the queue delivers them after the user's earlier ones. */
   send(message: Message): Promise<void>;
-  /** Moves a record that can't be decided to the dead-letter queue. */
+  /**
+   * Sends the commands of several users.
+   *
+   * @returns the messages that may not be in the queue, with the errors
+   */
+  sendAll(messages: readonly Message[]): Promise<ReadonlyMap<Message, TransientError>>;
+  /** Sends a record, or one command of it as the body, to the dead-letter queue. Repeated within minutes: does nothing. */
   sendToDeadLetters(record: QueueRecord, reason: DeadLetterReason): Promise<void>;
 }
 
@@ -178,6 +186,8 @@ export interface QueueRecord {
   readonly recordId: string;
   readonly groupId: string;
   readonly body: string;
+  /** True unless the queue delivers it for the first time. */
+  readonly isRedelivered: boolean;
 }
 
 export const DEAD_LETTER_REASONS = [
@@ -231,8 +241,8 @@ export interface ConsumerObserver {
   committed(commit: Commit): void;
   /** The consumer reads, decides and writes a user's commands again. */
   retried(userId: string, retry: Retry): void;
-  /** A credit is stored and was not sent; the sweep sends it. */
-  unsent(credit: Credit, error: unknown): void;
+  /** Credits are stored and may not be in the queue; the sweep sends them. */
+  unsent(credits: readonly Command[], error: unknown): void;
   deadLettered(record: QueueRecord, reason: DeadLetterReason, detail: string): void;
   /** The queue delivers the records again. `requestIds` are those of the messages that can be decoded. */
   failed(recordIds: readonly string[], error: unknown, requestIds: readonly string[]): void;

@@ -1,4 +1,5 @@
-import { encodeMessage, type Message, storedMessage } from "./message.ts";
+import { commandOf } from "../domain/transaction.ts";
+import { type DecodedMessage, encodeMessage, MalformedCommand } from "./message.ts";
 import { type LedgerStore, UnreadableItem } from "./ports.ts";
 
 /** A message that the consumer, or the queue after five deliveries, has moved to the dead-letter queue. */
@@ -8,7 +9,7 @@ export interface DeadLetterMessage {
   readonly userId: string;
   readonly body: string;
   /** Absent when the body is not a message of this version of the ledger. */
-  readonly message: Message | undefined;
+  readonly message: DecodedMessage | undefined;
   /** Why the consumer dead-lettered it; absent when it failed in every delivery. */
   readonly reason: string | undefined;
   readonly sentAt: Date;
@@ -105,6 +106,12 @@ async function bodyToResend(
   { message, body }: DeadLetterMessage,
   store: Pick<LedgerStore, "findTransaction">,
 ): Promise<string> {
-  const stored = message && (await store.findTransaction(message.command.userId, message.command.id));
-  return stored ? encodeMessage(storedMessage(stored, "redrive")) : body;
+  if (!message) return body;
+  const commands: DecodedMessage["commands"][number][] = [];
+  for (const command of message.commands) {
+    const isMalformed = command instanceof MalformedCommand;
+    const stored = isMalformed ? undefined : await store.findTransaction(command.userId, command.id);
+    commands.push(stored ? commandOf(stored) : command);
+  }
+  return encodeMessage({ commands, requestId: "redrive" });
 }

@@ -1,6 +1,6 @@
-import type { Transaction } from "../domain/transaction.ts";
+import { commandOf, type Transaction } from "../domain/transaction.ts";
 import { inParallel } from "./inParallel.ts";
-import { storedMessage } from "./message.ts";
+import { COMMANDS_MAX } from "./message.ts";
 import { type CommandQueue, UnreadableItem } from "./ports.ts";
 
 export interface Requeued {
@@ -36,12 +36,13 @@ export async function requeue(
   const failures: Requeued["failures"][number][] = [];
   await inParallel(byUser, async ([userId, own]) => {
     own.sort((a, b) => (a.createdAt < b.createdAt ? -1 : 1));
-    for (const [index, transaction] of own.entries()) {
+    for (let start = 0; start < own.length; start += COMMANDS_MAX) {
+      const commands = own.slice(start, start + COMMANDS_MAX).map(commandOf);
       try {
-        await queue.send(storedMessage(transaction, "requeue"));
-        transactions++;
+        await queue.send({ commands, requestId: "requeue" });
+        transactions += commands.length;
       } catch (error) {
-        failures.push({ userId, unsent: own.length - index, error });
+        failures.push({ userId, unsent: own.length - start, error });
         return;
       }
     }

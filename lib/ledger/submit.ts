@@ -5,9 +5,8 @@ import { detailsHashOf, NO_DETAILS_HASH } from "../domain/hash.ts";
 import { type AmountProblem, parseAmount } from "../domain/money.ts";
 import { refundedUser } from "../domain/movements/reversal.ts";
 import type { WalletStatus } from "../domain/state.ts";
-import { pendingTransaction, type Transaction } from "../domain/transaction.ts";
+import { commandOf, pendingTransaction, type Transaction } from "../domain/transaction.ts";
 import { isReplayOf, transactionId } from "./idempotency.ts";
-import { storedMessage } from "./message.ts";
 import { type Clock, type CommandQueue, type CurrencyList, type LedgerStore, TransientError } from "./ports.ts";
 import { readTransferStatuses, sendsMoney, type TransferStatus } from "./transferStatus.ts";
 
@@ -22,6 +21,18 @@ interface RequestedAmount {
   /** Decimal string in units of the currency. */
   readonly amount: string;
 }
+
+export const REQUEST_TYPES = [
+  "deposit",
+  "withdrawal",
+  "transfer",
+  "hold",
+  "capture",
+  "release",
+  "exchange",
+  "reversal",
+  "status_change",
+] as const satisfies readonly Request["type"][];
 
 /** What a client requests, by type. */
 export type Request =
@@ -95,8 +106,21 @@ export interface SubmitPorts {
  * @throws TransientError when the command may not have reached the queue
  */
 export async function submit(submission: Submission, ports: SubmitPorts): Promise<Submitted> {
-  const { userId, request, reference, metadata, requestId } = submission;
-  const createdAt = ports.clock.now().toISOString();
+  const submitted = await accept(submission, ports.clock.now().toISOString(), ports);
+  if (submitted.accepted && !submitted.transaction.decision) {
+    await ports.queue.send({ commands: [commandOf(submitted.transaction)], requestId: submission.requestId });
+  }
+  return submitted;
+}
+
+/**
+ * Stores a command as pending, and does not send it.
+ *
+ * @param createdAt time of the acceptance, ISO 8601, UTC
+ * @throws TransientError when the command may not be stored
+ */
+export async function accept(submission: Submission, createdAt: string, ports: SubmitPorts): Promise<Submitted> {
+  const { userId, request, reference, metadata } = submission;
   const { content, refusal } = await check(userId, request, createdAt, ports);
   if (!content) return { accepted: false, ...refusal };
 
@@ -104,7 +128,7 @@ export async function submit(submission: Submission, ports: SubmitPorts): Promis
   const salt = hasDetails ? randomBytes(SALT_BYTES).toString("base64url") : undefined;
   const details = { salt, reference, metadata };
   const base: Omit<CommandBase, MoneyMember> = {
-    id: transactionId(userId, submission.idempotencyKey, submission.counterpartyId),
+    id: submissionId(submission),
     userId,
     actor: submission.actor,
     createdAt,
@@ -121,8 +145,12 @@ export async function submit(submission: Submission, ports: SubmitPorts): Promis
   if (!isReplayOf(transaction, withDefaultsOf(transaction, candidate, request))) {
     return { accepted: false, problem: "idempotency_key_reused", at: [] };
   }
-  if (!transaction.decision) await ports.queue.send(storedMessage(transaction, requestId));
   return { accepted: true, transaction, replayed: existing !== undefined };
+}
+
+/** Id of the transaction that a submission becomes. */
+export function submissionId({ userId, idempotencyKey, counterpartyId }: Submission): string {
+  return transactionId(userId, idempotencyKey, counterpartyId);
 }
 
 /** A repeated request without `expiresAt` means the one that the first request got by default. */
@@ -292,6 +320,6 @@ export async function awaitOutcome(
   }
 }
 
-function ignoreTransientError(error: unknown): undefined {
+export function ignoreTransientError(error: unknown): undefined {
   if (!(error instanceof TransientError)) throw error;
 }

@@ -1,9 +1,8 @@
 import { NO_DETAILS_HASH } from "../domain/hash.ts";
 import { derivedId } from "../domain/id.ts";
 import type { Expiry } from "../domain/movements/expiry.ts";
-import { pendingTransaction, type Transaction } from "../domain/transaction.ts";
+import { commandOf, pendingTransaction, type Transaction } from "../domain/transaction.ts";
 import { inParallel } from "./inParallel.ts";
-import { storedMessage } from "./message.ts";
 import type { Clock, CommandQueue, DueIndex, LedgerStore, TransactionKey } from "./ports.ts";
 
 /** A credit, or the expiry of a hold, is sent again this long after it was stored, and a hold expires this long after its time. */
@@ -52,7 +51,7 @@ export async function sweep({ due, store, queue, clock }: SweepPorts): Promise<S
       const age = isCredit ? "oldestCreditSeconds" : "oldestExpirySeconds";
       swept[age] = Math.max(swept[age], ageMs / 1000);
       const pending = isOpenHold ? await storedExpiry(transaction) : transaction;
-      if (pending.decision === undefined) await queue.send(storedMessage(pending, "sweep"));
+      if (pending.decision === undefined) await queue.send({ commands: [commandOf(pending)], requestId: "sweep" });
       await due.postpone(key, new Date(nowMs + pauseMs(ageMs)).toISOString());
       swept[isCredit ? "credits" : "expiries"]++;
     } catch (error) {

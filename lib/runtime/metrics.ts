@@ -13,8 +13,6 @@ interface Definition {
   readonly buckets?: readonly number[];
 }
 
-const BATCH_BUCKETS = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10];
-
 /** All metrics of the functions. */
 export const METRICS = {
   RequestDuration: {
@@ -67,7 +65,7 @@ export const METRICS = {
     help: "Records per batch that the consumer received",
     labels: [],
     unit: MetricUnit.Count,
-    buckets: BATCH_BUCKETS,
+    buckets: [1, 2, 3, 4, 5, 6, 7, 8, 9, 10],
   },
   FoldSize: {
     prometheus: "antler_fold_commands",
@@ -75,7 +73,7 @@ export const METRICS = {
     help: "Commands per user that one write decided",
     labels: [],
     unit: MetricUnit.Count,
-    buckets: BATCH_BUCKETS,
+    buckets: [1, 2, 3, 5, 10, 20, 50, 100],
   },
   Retries: {
     prometheus: "antler_retries_total",

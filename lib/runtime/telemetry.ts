@@ -1,5 +1,5 @@
 import { Logger } from "@aws-lambda-powertools/logger";
-import { decodeMessage } from "../ledger/message.ts";
+import { commandsIn, decodeMessage } from "../ledger/message.ts";
 import type { ConsumerObserver } from "../ledger/ports.ts";
 import { record } from "./metrics.ts";
 
@@ -9,8 +9,7 @@ export const logger = new Logger();
 export const consumerTelemetry: ConsumerObserver = {
   committed({ decided, referred }) {
     record("FoldSize", decided.length, {});
-    for (const { message, decision, emitted } of decided) {
-      const { command, requestId } = message;
+    for (const { command, requestId, decision, emitted } of decided) {
       const { outcome, sequence, decidedAt } = decision;
       const { id: transactionId, type, currency = "none", createdAt } = command;
       record("Commands", 1, { type, currency, outcome: outcome.status });
@@ -28,14 +27,14 @@ export const consumerTelemetry: ConsumerObserver = {
     record("Retries", 1, { cause: retry.cause });
     logger.warn("retried", { ...retry });
   },
-  unsent({ id: transactionId }, error) {
-    logger.warn("not sent", { transactionId, error });
+  unsent(credits, error) {
+    for (const { id: transactionId } of credits) logger.warn("not sent", { transactionId, error });
   },
   deadLettered({ recordId, body }, reason, detail) {
     record("DeadLetters", 1, { reason });
     const message = decodeMessage(body);
-    const ids = message && { requestId: message.requestId, transactionId: message.command.id };
-    logger.error("dead-lettered", { ...ids, recordId, reason, detail });
+    const transactionIds = commandsIn(message).map(({ id }) => id);
+    logger.error("dead-lettered", { requestId: message?.requestId, transactionIds, recordId, reason, detail });
   },
   failed(recordIds, error, requestIds) {
     record("FailedRecords", recordIds.length, {});

@@ -6,6 +6,7 @@ import { HttpProblem } from "../problem.ts";
 import { type CaptureBody, captureBody } from "../schemas.ts";
 
 export const capture: MovementSpecification<CaptureBody> = {
+  type: "capture",
   path: "/v1/users/{userId}/holds/{id}/captures",
   refersTo: "hold",
   permissions: { owner: holdOfOwner, counterparty: promisedHold, admin: always },

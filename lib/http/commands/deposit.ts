@@ -4,6 +4,7 @@ import { always, never, selfService } from "../permissions.ts";
 import { type MovementBody, movementBody } from "../schemas.ts";
 
 export const deposit: MovementSpecification<MovementBody> = {
+  type: "deposit",
   path: "/v1/users/{userId}/deposits",
   permissions: { owner: selfService("deposits"), counterparty: never, admin: always },
   body: movementBody,

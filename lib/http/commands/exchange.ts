@@ -4,6 +4,7 @@ import { always, never } from "../permissions.ts";
 import { type ExchangeBody, exchangeBody } from "../schemas.ts";
 
 export const exchange: MovementSpecification<ExchangeBody> = {
+  type: "exchange",
   path: "/v1/users/{userId}/exchanges",
   permissions: { owner: never, counterparty: never, admin: always },
   body: exchangeBody,

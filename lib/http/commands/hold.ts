@@ -4,6 +4,7 @@ import { always, never, selfService } from "../permissions.ts";
 import { type HoldBody, holdBody } from "../schemas.ts";
 
 export const hold: MovementSpecification<HoldBody> = {
+  type: "hold",
   path: "/v1/users/{userId}/holds",
   permissions: { owner: selfService("holds"), counterparty: never, admin: always },
   body: holdBody,

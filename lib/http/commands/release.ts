@@ -5,6 +5,7 @@ import { HttpProblem } from "../problem.ts";
 import { type Details, detailsBody } from "../schemas.ts";
 
 export const release: MovementSpecification<Details> = {
+  type: "release",
   path: "/v1/users/{userId}/holds/{id}/releases",
   refersTo: "hold",
   permissions: { owner: holdOfOwner, counterparty: promisedHold, admin: always },

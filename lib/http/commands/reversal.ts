@@ -6,6 +6,7 @@ import { HttpProblem } from "../problem.ts";
 import { type ReversalBody, reversalBody } from "../schemas.ts";
 
 export const reversal: MovementSpecification<ReversalBody> = {
+  type: "reversal",
   path: "/v1/users/{userId}/transactions/{id}/reversals",
   refersTo: "transaction",
   permissions: { owner: refund, counterparty: never, admin: always },

@@ -4,6 +4,7 @@ import { always, never } from "../permissions.ts";
 import { type StatusChangeBody, statusChangeBody } from "../schemas.ts";
 
 export const statusChange: MovementSpecification<StatusChangeBody> = {
+  type: "status_change",
   path: "/v1/users/{userId}/status-changes",
   permissions: { owner: never, counterparty: never, admin: always },
   body: statusChangeBody,

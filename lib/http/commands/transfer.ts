@@ -4,6 +4,7 @@ import { always, never, selfService } from "../permissions.ts";
 import { type TransferBody, transferBody } from "../schemas.ts";
 
 export const transfer: MovementSpecification<TransferBody> = {
+  type: "transfer",
   path: "/v1/users/{userId}/transfers",
   permissions: { owner: selfService("transfers"), counterparty: never, admin: always },
   body: transferBody,

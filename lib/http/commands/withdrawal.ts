@@ -4,6 +4,7 @@ import { always, never, selfService } from "../permissions.ts";
 import { type MovementBody, movementBody } from "../schemas.ts";
 
 export const withdrawal: MovementSpecification<MovementBody> = {
+  type: "withdrawal",
   path: "/v1/users/{userId}/withdrawals",
   permissions: { owner: selfService("withdrawals"), counterparty: never, admin: always },
   body: movementBody,
