@@ -113,5 +113,5 @@ async function bodyToResend(
     const stored = isMalformed ? undefined : await store.findTransaction(command.userId, command.id);
     commands.push(stored ? commandOf(stored) : command);
   }
-  return encodeMessage({ commands, requestId: "redrive" });
+  return encodeMessage({ ...message, commands });
 }

@@ -11,14 +11,22 @@ import {
   balanceIn,
   type CommandRecord,
   type Decided,
-  idIn,
+  idsIn,
   type Posting,
   referredId,
   START_MS,
   sameContent,
   timeAt,
 } from "./oracle.ts";
-import { COMMANDS_URL, CURRENCIES, DEAD_LETTERS_URL, type Movement, type Operation, type Redrive } from "./plan.ts";
+import {
+  type Batch,
+  COMMANDS_URL,
+  CURRENCIES,
+  DEAD_LETTERS_URL,
+  type Movement,
+  type Operation,
+  type Redrive,
+} from "./plan.ts";
 import { Random } from "./random.ts";
 import type { Simulation } from "./simulation.ts";
 
@@ -31,18 +39,13 @@ interface Call {
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: unknown;
   readonly query?: Readonly<Record<string, string>>;
-  readonly id?: string;
+  readonly id?: string | undefined;
   /** Id of the transaction that the call stores. */
   readonly storedId?: string;
 }
 
-/** A response that the client received, with its parsed body. */
-interface ApiResponse {
-  readonly status: number;
-  readonly headers: Readonly<Record<string, unknown>>;
-  readonly body: Body;
-  /** A fault was injected into its invocation: a 503 is allowed. */
-  readonly faulted: boolean;
+/** The state when a request is sent. */
+interface Before {
   readonly sentAtMs: number;
   /** The stored transaction that the path named when the request was sent. */
   readonly referredBefore: Item | undefined;
@@ -50,6 +53,15 @@ interface ApiResponse {
   readonly storedBefore: boolean;
   /** How many decisions the receiver's wallet had then. */
   readonly receiverSequenceBefore: number;
+}
+
+/** A response that the client received, with its parsed body. */
+interface ApiResponse extends Before {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, unknown>>;
+  readonly body: Body;
+  /** A fault was injected into its invocation: a 503 is allowed. */
+  readonly faulted: boolean;
 }
 
 type Query = Readonly<Record<string, string>>;
@@ -109,9 +121,16 @@ export class Clients {
     };
     yield () => {
       faults.stop();
-      for (const record of oracle.commands()) {
-        const [movement] = record.contents;
-        if (record.ackedAtMs === undefined && movement) this.#start(() => this.#try(movement, `${movement.id}.last`));
+      const isAcked = (movement: Movement) => oracle.asks(movement).ackedAtMs !== undefined;
+      const batches = plan.operations.filter((operation) => operation.kind === "batch");
+      for (const { id, commands } of batches) {
+        if (!commands.every(isAcked)) this.#start(() => this.#tryBatch(commands, `${id}.last`));
+      }
+      const inBatches = new Set(batches.flatMap(({ commands }) => commands));
+      for (const { contents, ackedAtMs } of oracle.commands()) {
+        const [movement] = contents;
+        if (ackedAtMs === undefined && movement && !inBatches.has(movement))
+          this.#start(() => this.#try(movement, `${movement.id}.last`));
       }
     };
     yield () => this.#start(() => this.#sweepAtEnd());
@@ -154,6 +173,8 @@ export class Clients {
     switch (operation.kind) {
       case "movement":
         return this.#move(operation);
+      case "batch":
+        return this.#sendBatch(operation);
       case "read":
         if (operation.what === "balances") return this.#readBalances(operation.userId, operation.id);
         if (operation.what === "past") return this.#readPast(operation.userId, operation.id);
@@ -236,18 +257,88 @@ export class Clients {
       body: { ...bodyOf(movement, random), reference: referenceOf(movement) },
     });
     if (response && !this.#isExcused(response, label))
-      await this.#checkMovement(movement, record, ackedBefore, response, label, random);
+      this.#checkMovement(movement, record, ackedBefore, response, label);
+    if (response && record.id !== undefined && response.status < 300)
+      await this.#readAfter(movement, record.id, label, random);
     return response;
   }
 
-  async #checkMovement(
+  /** Reads after a response, in some cases soon after decisions, while the index lags. */
+  async #readAfter(movement: Movement, id: string, label: string, random: Random): Promise<void> {
+    const { userId } = movement;
+    if (random.chance(0.4)) await this.#readBack(movement, id, label);
+    if (this.#simulation.plan.faults.lagMs === 0) return;
+    if (random.chance(0.15)) await this.#readHistory(userId, `${label}.history`);
+    if (random.chance(0.15)) await this.#readStatement(userId, `${label}.statement`);
+  }
+
+  async #sendBatch({ id, commands, retriesAfterMs }: Batch): Promise<void> {
+    for (const movement of commands) forge(this.#simulation, movement, "beforeStored");
+    const tries = [0, ...retriesAfterMs].map((afterMs, index) =>
+      this.#simulation.scheduler.sleep(afterMs).then(() => this.#tryBatch(commands, `${id}.${index}`)),
+    );
+    await Promise.all(tries);
+  }
+
+  /** Sends a batch, and repeats it a few times if there is no response or a 503 in it. */
+  async #tryBatch(commands: readonly Movement[], label: string): Promise<void> {
+    const random = new Random(this.#simulation.plan.seed, `client ${label}`);
+    for (let attempt = 1; attempt <= TRIES_MAX; attempt++) {
+      const responses = await this.#postBatch(commands, `${label}.${attempt}`, random);
+      if (responses?.every(({ status }) => status !== 503)) return;
+      await this.#simulation.scheduler.sleep(1000 * 2 ** attempt * random.next());
+    }
+  }
+
+  /** @returns the response to each command, if the client received one */
+  async #postBatch(
+    commands: readonly Movement[],
+    label: string,
+    random: Random,
+  ): Promise<readonly Pick<ApiResponse, "status">[] | undefined> {
+    const { oracle } = this.#simulation;
+    oracle.asksBatch(commands);
+    const asked = commands.map((movement) => {
+      const record = oracle.asks(movement);
+      const { userId, to } = movement;
+      const [id, storedId] = [movement.refersTo && referredId(movement), idOf(movement)];
+      return {
+        movement,
+        record,
+        ackedBefore: record.ackedAtMs !== undefined,
+        before: this.#before({ userId, id, storedId, to }),
+      };
+    });
+    const response = await this.#call(label, {
+      route: "batch",
+      userId: "",
+      token: { subject: "operator", scope: "openid wallets:admin" },
+      body: { commands: commands.map((movement) => batchedBodyOf(movement, random)) },
+    });
+    if (!response || this.#isExcused(response, label)) return response && [response];
+    const { results } = response.body;
+    if (response.status !== 200 || !Array.isArray(results) || results.length !== commands.length) {
+      this.#unexpected(label, response);
+      return undefined;
+    }
+    const responses = asked.map(({ before }, index) => toResult(results[index], { ...response, ...before }));
+    for (const [index, each] of responses.entries()) {
+      const { movement, record, ackedBefore } = asked[index] ?? {};
+      const name = `${label}[${index}]`;
+      if (!movement || !record || ackedBefore === undefined || this.#isExcused(each, name)) continue;
+      this.#checkMovement(movement, record, ackedBefore, each, name);
+      if (each.status < 300 && random.chance(0.1)) await this.#readBack(movement, String(each.body.id), name);
+    }
+    return responses;
+  }
+
+  #checkMovement(
     movement: Movement,
     record: CommandRecord,
     ackedBefore: boolean,
     response: ApiResponse,
     label: string,
-    random: Random,
-  ): Promise<void> {
+  ): void {
     const { oracle } = this.#simulation;
     const { userId, currency, waitSeconds, bought } = movement;
     const code = String(response.body.code ?? "");
@@ -300,11 +391,6 @@ export class Clients {
     oracle.acked(record, id);
     this.#checkView(userId, view, movement, label);
     this.#checkSent(userId, id, label);
-    if (random.chance(0.4)) await this.#readBack(movement, id, label);
-    // Soon after decisions, while the index lags.
-    if (this.#simulation.plan.faults.lagMs === 0) return;
-    if (random.chance(0.15)) await this.#readHistory(userId, `${label}.history`);
-    if (random.chance(0.15)) await this.#readStatement(userId, `${label}.statement`);
   }
 
   /** An accepted command is decided, or one of the queues has its message. */
@@ -312,7 +398,7 @@ export class Clients {
     const { oracle, sqs } = this.#simulation;
     if (oracle.statusOf(userId, id) !== "pending") return;
     const queued = [COMMANDS_URL, DEAD_LETTERS_URL].some((url) =>
-      sqs.messages(url).some(({ body }) => idIn(body) === id),
+      sqs.messages(url).some(({ body }) => idsIn(body).includes(id)),
     );
     if (!queued) oracle.fail("never lost", `${label}: ${id} is accepted and pending, and no queue has it`);
   }
@@ -617,7 +703,7 @@ export class Clients {
       id,
       token: { subject: callerId, scope: "openid wallets:read wallets" },
       headers: { "idempotency-key": label },
-      body: { ...INTRUSION_BODIES[route], reference: label },
+      body: route === "batch" ? INTRUSION_BODIES.batch : { ...INTRUSION_BODIES[route], reference: label },
     });
     if (response && !this.#isExcused(response, label) && response.status !== 403) {
       oracle.fail("private", `${callerId} asks for ${route} of ${userId} and is answered ${response.status}`);
@@ -684,14 +770,14 @@ export class Clients {
       oracle.fail("comes to an end", `${sqs.messages(COMMANDS_URL).length} messages are left in the queue`);
     }
     const deadLetters = sqs.messages(DEAD_LETTERS_URL);
-    const deadIds = new Set(deadLetters.map(({ groupId, body }) => `${groupId} ${idIn(body)}`));
+    const deadIds = new Set(deadLetters.flatMap(({ groupId, body }) => idsIn(body).map((id) => `${groupId} ${id}`)));
     for (const { userId, key, id, ackedAtMs } of oracle.commands()) {
       if (ackedAtMs === undefined || id === undefined) continue;
       const status = oracle.statusOf(userId, id);
       // After a redrive without faults only an invalid write stays undecided, and what is behind another dead letter.
       const isBehind = deadLetters.some(
         ({ groupId, body }, index) =>
-          idIn(body) === id && deadLetters.slice(0, index).some((earlier) => earlier.groupId === groupId),
+          idsIn(body).includes(id) && deadLetters.slice(0, index).some((earlier) => earlier.groupId === groupId),
       );
       // With one delivery, a consumer whose clock is behind the last decision dead-letters what was redriven.
       const { skewMs, consumerSkewMs } = plan.faults;
@@ -817,18 +903,22 @@ export class Clients {
     const simulation = this.#simulation;
     const random = new Random(simulation.plan.seed, `way of ${label}`);
     await simulation.scheduler.sleep(random.latencyMs(simulation.plan.settings.latencyMs));
-    const sentAtMs = simulation.scheduler.nowMs;
-    const { oracle } = simulation;
-    const referredBefore = call.id === undefined ? undefined : oracle.item(call.userId, call.id);
-    const storedBefore = call.storedId !== undefined && oracle.item(call.userId, call.storedId) !== undefined;
-    const to = memberOf(call.body, "to");
-    const receiverSequenceBefore = oracle.history(String(to ?? "")).length;
+    const before = this.#before({ ...call, to: memberOf(call.body, "to") });
     const answered = simulation.request(label, call.route, this.#event(call, random));
     const answer = await Promise.race([answered, simulation.scheduler.sleep(GATEWAY_TIMEOUT_MS)]);
     await simulation.scheduler.sleep(random.latencyMs(simulation.plan.settings.latencyMs));
-    return answer && !simulation.faults.shouldInject("lostResponse", label)
-      ? toApiResponse(answer, { sentAtMs, referredBefore, storedBefore, receiverSequenceBefore })
-      : undefined;
+    return answer && !simulation.faults.shouldInject("lostResponse", label) ? toApiResponse(answer, before) : undefined;
+  }
+
+  /** What is stored when a request is sent. */
+  #before({ userId, id, storedId, to }: Pick<Call, "userId" | "id" | "storedId"> & { readonly to: unknown }): Before {
+    const { oracle, scheduler } = this.#simulation;
+    return {
+      sentAtMs: scheduler.nowMs,
+      referredBefore: id === undefined ? undefined : oracle.item(userId, id),
+      storedBefore: storedId !== undefined && oracle.item(userId, storedId) !== undefined,
+      receiverSequenceBefore: oracle.history(String(to ?? "")).length,
+    };
   }
 
   #event({ route, userId, token, headers, body, query, id }: Call, random: Random): HttpEvent {
@@ -850,7 +940,7 @@ export class Clients {
         ...headers,
         ...(token !== "none" && { authorization: `Bearer ${makeToken(options)}` }),
       },
-      pathParameters: { userId, ...(id !== undefined && { id }) },
+      ...(path?.includes("{") && { pathParameters: { userId, ...(id !== undefined && { id }) } }),
       query,
       body: isBase64Encoded ? Buffer.from(text).toString("base64") : text,
       isBase64Encoded,
@@ -858,16 +948,26 @@ export class Clients {
   }
 }
 
-function toApiResponse(
-  answer: Answer,
-  before: Pick<ApiResponse, "sentAtMs" | "referredBefore" | "storedBefore" | "receiverSequenceBefore">,
-): ApiResponse | undefined {
+function toApiResponse(answer: Answer, before: Before): ApiResponse | undefined {
   if (answer.kind === "lost") return undefined;
   if (answer.kind === "failed") throw answer.error;
   const { statusCode = 0, headers = {}, body = "" } = answer.value;
   const parsed: unknown = JSON.parse(body);
   if (!isBody(parsed)) throw new Error(`The body is ${body}`);
   return { status: statusCode, headers, body: parsed, faulted: answer.invocation.faulted, ...before };
+}
+
+/** A result of a batch, as the response to a request of its own. */
+function toResult(result: unknown, response: ApiResponse): ApiResponse {
+  const { status, transaction, problem, replayed } = isBody(result) ? result : {};
+  const body = isBody(transaction) ? transaction : isBody(problem) ? problem : {};
+  const location = `/v1/users/${encodeURIComponent(String(body.userId))}/transactions/${body.id}`;
+  const headers = {
+    ...(transaction !== undefined && { location }),
+    ...(replayed === true && { "idempotency-replayed": "true" }),
+    ...(status === 503 && { "retry-after": "1" }),
+  };
+  return { ...response, status: Number(status), headers, body };
 }
 
 function isBody(value: unknown): value is Body {
@@ -911,6 +1011,14 @@ const NEW_ONLY = new Set(["unknown_receiver", "same_wallet", "expires_at_invalid
 /** What the other user of a promised hold must not see. */
 const PRIVATE_MEMBERS = ["postings", "sequence", "hash", "previousHash", "detailsHash", "reference", "metadata"];
 
+/** The part of a batch's body that asks for a movement. */
+function batchedBodyOf(movement: Movement, random: Random): object {
+  const { type, userId, key, refersTo } = movement;
+  const refers = refersTo ? { refersTo: referredId(movement) } : {};
+  const own = bodyOf(movement, random);
+  return { type, userId, idempotencyKey: key, ...refers, ...own, reference: referenceOf(movement) };
+}
+
 const MONEY = { currency: "USD", amount: "1" };
 const INTRUSION_BODIES: Readonly<Record<string, object>> = {
   deposit: MONEY,
@@ -919,6 +1027,7 @@ const INTRUSION_BODIES: Readonly<Record<string, object>> = {
   hold: MONEY,
   exchange: { sell: MONEY, buy: { currency: "JPY", amount: "1" } },
   status_change: { status: "closed" },
+  batch: { commands: [{ type: "deposit", userId: "mallory", idempotencyKey: "k", ...MONEY }] },
 };
 
 /** True for a movement in a currency, in either of its two. */

@@ -115,6 +115,6 @@ export class Consumers {
   }
 }
 
-function toRecord({ messageId, groupId, body }: QueuedMessage): QueueRecord {
-  return { recordId: messageId, groupId, body };
+function toRecord({ messageId, groupId, body, receiveCount }: QueuedMessage): QueueRecord {
+  return { recordId: messageId, groupId, body, isRedelivered: receiveCount > 1 };
 }

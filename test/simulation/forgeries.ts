@@ -1,6 +1,6 @@
 import { unmarshall } from "@aws-sdk/util-dynamodb";
 import type { Item } from "./dynamo/model.ts";
-import { derivedIdOf, idOf } from "./ids.ts";
+import { deduplicationIdOf, derivedIdOf, idOf } from "./ids.ts";
 import { NO_DETAILS_HASH } from "./oracle.ts";
 import type { Forgery, Movement, Operation } from "./plan.ts";
 import type { Simulation } from "./simulation.ts";
@@ -11,7 +11,7 @@ const FAR_FUTURE = "2031-01-01T00:00:00.000Z";
 const OTHER_HASH = "x".repeat(43);
 const OTHER_ID = `tx_${OTHER_HASH}`;
 const FORGED_MINOR = 777_777n;
-const MESSAGE_FIELDS = [
+const COMMAND_FIELDS = [
   ...["type", "id", "userId", "actor", "createdAt", "currency", "exponent", "amountMinor", "detailsHash"],
   ...["to", "source", "refersTo", "expiresAt", "final", "bought", "newStatus"],
 ];
@@ -20,20 +20,21 @@ const MESSAGE_FIELDS = [
 export function forge(simulation: Simulation, movement: Movement, moment: Forgery["at"]): void {
   const { forgery, id: name } = movement;
   if (forgery?.at !== moment) return;
-  const { delayMs, groupIds, takesDeduplicationId, ofCredit = false } = forgery;
+  const { delayMs, groupIds, takesDeduplicationId, ofCredit = false, isBehindMalformed = false } = forgery;
   const { userId, id } = ofCredit ? creditOf(movement) : { userId: movement.userId, id: idOf(movement) };
   simulation.scheduler.after(delayMs, () => {
     const stored = simulation.oracle.item(userId, id);
     for (const groupId of groupIds) {
       const requestId = `${name} to ${groupId}`;
-      const { message, isCopy } = forgedMessage(movement, { userId, id }, stored, forgery, requestId);
+      const { command, isCopy } = forgedCommand(movement, { userId, id }, stored, forgery);
       const reasons = (group: string): string[] => {
         if (group !== userId) return ["group_mismatch"];
         return [...(stored ? [] : ["unknown_transaction"]), ...(isCopy ? [] : ["content_mismatch"])];
       };
-      const deduplicationId = takesDeduplicationId ? id : `forged ${requestId}`;
-      const poison = { userId, isCopy, isOfOtherVersion: false, reasons };
-      simulation.inject(poison, groupId, JSON.stringify(message), deduplicationId);
+      const deduplicationId = takesDeduplicationId ? deduplicationIdOf([id]) : `forged ${requestId}`;
+      const poison = { userId, isCopy, isOfOtherVersion: false, hasMalformed: isBehindMalformed, reasons };
+      const commands = [...(isBehindMalformed ? [{ type: "deposit" }] : []), command];
+      simulation.inject(poison, groupId, JSON.stringify({ version: 1, requestId, commands }), deduplicationId);
     }
   });
 }
@@ -45,32 +46,31 @@ function creditOf({ userId, to, callerId, ...movement }: Movement): { readonly u
 }
 
 /** The attacker can read the stored transaction; before it is stored, the attacker can only guess its time and its salt. */
-function forgedMessage(
+function forgedCommand(
   movement: Movement,
   { userId, id }: { readonly userId: string; readonly id: string },
   stored: Item | undefined,
   { field }: Forgery,
-  requestId: string,
 ) {
-  const message = { version: 1, ...(stored ? contentOf(stored) : guessed(movement, userId)), userId, id, requestId };
-  const other = forgedFields(message)[field];
+  const command = { ...(stored ? contentOf(stored) : guessed(movement, userId)), userId, id };
+  const other = forgedFields(command)[field];
   const isCopy = stored !== undefined && other === undefined;
-  return { message: { ...message, ...other }, isCopy };
+  return { command: { ...command, ...other }, isCopy };
 }
 
-type Message = Readonly<Record<string, unknown>>;
+type Command = Readonly<Record<string, unknown>>;
 
-/** The fields of the true message. */
-function contentOf(stored: Item): Message {
+/** The fields of the true command. */
+function contentOf(stored: Item): Command {
   const { detailsHash = NO_DETAILS_HASH, ...item } = unmarshall(stored, { wrapNumbers: (digits) => digits });
   const bought = item.bought && { ...item.bought, exponent: Number(item.bought.exponent) };
   const exponent = item.exponent === undefined ? undefined : Number(item.exponent);
-  const content: Message = { ...item, detailsHash, bought, exponent };
-  return Object.fromEntries(MESSAGE_FIELDS.map((field) => [field, content[field]]));
+  const content: Command = { ...item, detailsHash, bought, exponent };
+  return Object.fromEntries(COMMAND_FIELDS.map((field) => [field, content[field]]));
 }
 
 /** A deposit in the place of the movement. */
-function guessed({ currency, amountMinor, asAdmin }: Movement, userId: string): Message {
+function guessed({ currency, amountMinor, asAdmin }: Movement, userId: string): Command {
   return {
     type: "deposit",
     userId,
@@ -83,9 +83,9 @@ function guessed({ currency, amountMinor, asAdmin }: Movement, userId: string): 
   };
 }
 
-/** What is forged in a message; nothing where it does not have the field. */
-function forgedFields(message: Message): Readonly<Record<Forgery["field"], Message | undefined>> {
-  const { type, currency, exponent, actor, amountMinor, to, refersTo, source } = message;
+/** What is forged in a command; nothing where it does not have the field. */
+function forgedFields(command: Command): Readonly<Record<Forgery["field"], Command | undefined>> {
+  const { type, currency, exponent, actor, amountMinor, to, refersTo, source } = command;
   const isOneOf = (...types: string[]) => types.includes(String(type));
   return {
     detailsHash: { detailsHash: OTHER_HASH },
@@ -108,8 +108,7 @@ function forgedFields(message: Message): Readonly<Record<Forgery["field"], Messa
 
 /** Sends a message that no consumer of this version can decide. */
 export function poison(simulation: Simulation, { id, userId, how }: Extract<Operation, { kind: "poison" }>): void {
-  const message = {
-    version: how === "other_version" ? 2 : 1,
+  const command = {
     type: "deposit",
     id: `tx_${id}`,
     userId,
@@ -119,10 +118,15 @@ export function poison(simulation: Simulation, { id, userId, how }: Extract<Oper
     exponent: 2,
     amountMinor: "1000000",
     detailsHash: OTHER_HASH,
-    requestId: id,
   };
+  const message = { version: how === "other_version" ? 2 : 1, requestId: id, commands: [command] };
   const body = how === "malformed" ? `{"version":1,"poison":"${id}"` : JSON.stringify(message);
   const isOfOtherVersion = how === "other_version";
   const reasons = () => (isOfOtherVersion ? [] : [how]);
-  simulation.inject({ userId, isCopy: false, isOfOtherVersion, reasons }, userId, body, `poison ${id}`);
+  simulation.inject(
+    { userId, isCopy: false, isOfOtherVersion, hasMalformed: false, reasons },
+    userId,
+    body,
+    `poison ${id}`,
+  );
 }

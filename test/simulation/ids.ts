@@ -18,6 +18,11 @@ export function derivedIdOf(type: "credit" | "return" | "expiry", userId: string
   return hashed(["", type, userId, id]);
 }
 
+/** The deduplication id of a message with the commands of some transactions. */
+export function deduplicationIdOf(ids: readonly string[]): string {
+  return sha256(JSON.stringify(ids));
+}
+
 /** The client's reference, by which the oracle finds the request of a stored transaction. */
 export function referenceOf({ key, callerId }: CommandKey): string {
   return callerId === undefined ? key : `${key} by ${callerId}`;

@@ -27,6 +27,7 @@ export const ROUTES = {
   exchange: { name: "commands", key: "POST /v1/users/{userId}/exchanges" },
   reversal: { name: "commands", key: "POST /v1/users/{userId}/transactions/{id}/reversals" },
   status_change: { name: "commands", key: "POST /v1/users/{userId}/status-changes" },
+  batch: { name: "commands", key: "POST /v1/batches" },
   balances: { name: "balances", key: "GET /v1/users/{userId}/balances" },
   statements: { name: "statements", key: "GET /v1/users/{userId}/statements" },
   transactions: { name: "transactions", key: "GET /v1/users/{userId}/transactions" },

@@ -114,6 +114,8 @@ export interface Poison {
   readonly isCopy: boolean;
   /** Only the queue may dead-letter it, after its last delivery. */
   readonly isOfOtherVersion: boolean;
+  /** The message has something that is no command, besides a command. */
+  readonly hasMalformed: boolean;
   /** The reasons for which the consumer may dead-letter it from a group. */
   reasons(groupId: string): readonly string[];
 }
@@ -175,7 +177,9 @@ export class Oracle {
   readonly #skewMs: number;
   /** User and id of every message that arrived in the dead-letter queue. */
   readonly #deadLettered = new Set<string>();
-  readonly #poison = new Map<string, Poison & { deadLettered: boolean }>();
+  readonly #poison = new Map<string, Poison & { deadLettered: boolean; malformedDeadLettered: boolean }>();
+  /** The commands before a command of the same user in the same batch. */
+  readonly #before = new Map<CommandRecord, readonly Movement[]>();
 
   /** @param skewMs how far a function's clock can be off */
   constructor(nowMs: () => number, skewMs: number, onStored: (movement: Movement) => void) {
@@ -202,6 +206,19 @@ export class Oracle {
     if (!record.contents.some((known) => sameContent(known, movement))) record.contents.push(movement);
     this.#commands.set(name, record);
     return record;
+  }
+
+  /** A client is about to send a batch. */
+  asksBatch(commands: readonly Movement[]): void {
+    for (const [index, movement] of commands.entries()) {
+      const before = commands.slice(0, index).filter(({ userId }) => userId === movement.userId);
+      // One that can be refused now and accepted later can be decided later.
+      const lasting = before.filter(
+        ({ type, currency }) => ["deposit", "withdrawal"].includes(type) && currency !== "JPY",
+      );
+      const record = this.asks(movement);
+      if (!this.#before.has(record)) this.#before.set(record, lasting);
+    }
   }
 
   /** A client received a 201 or a 202. */
@@ -239,7 +256,7 @@ export class Oracle {
 
   /** An attacker is about to send a message. */
   poisons(poison: Poison, body: string): void {
-    this.#poison.set(body, { ...poison, deadLettered: false });
+    this.#poison.set(nameIn(body), { ...poison, deadLettered: false, malformedDeadLettered: false });
   }
 
   /** Checks one atomic write. */
@@ -765,6 +782,12 @@ export class Oracle {
   #checkOrder(userId: string, decided: Decided): void {
     const mine = this.#byId.get(`${userId} ${decided.id}`);
     if (!mine) return;
+    for (const other of this.#before.get(mine) ?? []) {
+      const name = `${userId} ${idOf(other)}`;
+      if (this.#status.get(name) === "pending" && !this.#deadLettered.has(name)) {
+        this.fail("in order", `${userId} ${mine.key} was decided before ${other.key}, which is before it in the batch`);
+      }
+    }
     for (const other of this.#commands.values()) {
       if (other.userId !== userId || other === mine || other.id === undefined || other.ackedAtMs === undefined)
         continue;
@@ -778,13 +801,25 @@ export class Oracle {
 
   /** Checks a message that arrived in the dead-letter queue. */
   deadLettered(message: QueuedMessage): void {
-    const id = idIn(message.body);
-    this.#deadLettered.add(`${message.groupId} ${id}`);
+    const ids = idsIn(message.body);
+    for (const id of ids) this.#deadLettered.add(`${message.groupId} ${id}`);
+    const poison = this.#poison.get(nameIn(message.body));
     // The queue dead-letters after the last delivery; the consumer must have a reason.
-    if (message.sourceUrl !== undefined) return;
-    const poison = this.#poison.get(message.body);
+    if (message.sourceUrl !== undefined) {
+      // A redrive sends the true command in its place.
+      if (poison) poison.deadLettered = true;
+      return;
+    }
+    const [id = "", ...others] = ids;
+    if (others.length > 0) {
+      this.fail("dead-letters only what can't be decided", `${ids.length} commands are dead-lettered together`);
+    }
     const { reason } = message.attributes;
-    if (poison) {
+    if (poison?.hasMalformed && ids.length === 0) {
+      if (reason !== "malformed")
+        this.fail("dead-letters every forged message", `no command: dead-lettered as ${reason}`);
+      poison.malformedDeadLettered = true;
+    } else if (poison) {
       // A forged message of an invalid write can have either reason.
       const reasons = poison.reasons(message.groupId);
       if (!reasons.includes(reason ?? "") && !this.invalidWriteIds.has(id)) {
@@ -799,21 +834,27 @@ export class Oracle {
 
   /** True for a message that only a consumer of another version can decode. */
   isOfOtherVersion({ body }: QueuedMessage): boolean {
-    return this.#poison.get(body)?.isOfOtherVersion ?? false;
+    return this.#poison.get(nameIn(body))?.isOfOtherVersion ?? false;
   }
 
   /** Checks a message that the consumer acknowledged. */
   acknowledged(message: QueuedMessage): void {
-    const id = idIn(message.body);
-    const poison = this.#poison.get(message.body);
-    const status = this.statusOf(message.groupId, id);
+    const poison = this.#poison.get(nameIn(message.body));
+    for (const id of poison ? [] : idsIn(message.body)) {
+      const status = this.statusOf(message.groupId, id);
+      if (status !== "posted" && status !== "rejected" && !this.invalidWriteIds.has(id))
+        this.fail("acknowledged only what is done", `${message.groupId} ${id} is acknowledged and ${status}`);
+    }
     if (poison) {
+      const ids = idsIn(message.body);
+      const status = this.statusOf(message.groupId, ids[0] ?? "");
       const isOwnGroup = message.groupId === poison.userId;
       const isDecidedCopy = poison.isCopy && isOwnGroup && status !== undefined && status !== "pending";
-      if (!poison.deadLettered && !isDecidedCopy)
+      const isMalformedOnly = poison.hasMalformed && ids.length === 0;
+      if (!poison.deadLettered && !isDecidedCopy && !isMalformedOnly)
         this.fail("dead-letters every forged message", `a forged message of ${message.groupId} is acknowledged only`);
-    } else if (status !== "posted" && status !== "rejected" && !this.invalidWriteIds.has(id)) {
-      this.fail("acknowledged only what is done", `${message.groupId} ${id} is acknowledged and ${status}`);
+      if (poison.hasMalformed && !poison.malformedDeadLettered)
+        this.fail("dead-letters every forged message", `what is no command in it is acknowledged only`);
     }
   }
 
@@ -824,8 +865,14 @@ export class Oracle {
   }
 }
 
-export function idIn(body: string): string {
-  return /"id":"([^"]*)"/.exec(body)?.[1] ?? "";
+/** The ids of the transactions whose commands a message has. */
+export function idsIn(body: string): string[] {
+  return [...body.matchAll(/"id":"([^"]*)"/g)].map(([, id = ""]) => id);
+}
+
+/** What identifies a message of an attacker, also after the consumer took it apart. */
+function nameIn(body: string): string {
+  return /"requestId":"([^"]*)"/.exec(body)?.[1] ?? body;
 }
 
 /** The id of what a movement refers to. */

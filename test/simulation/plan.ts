@@ -117,6 +117,14 @@ export interface Movement extends Timed {
   readonly forgery: Forgery | undefined;
 }
 
+/** Commands of an operator in one request. */
+export interface Batch extends Timed {
+  readonly kind: "batch";
+  readonly commands: readonly Movement[];
+  /** Delays after the first request; 0 is at the same time. */
+  readonly retriesAfterMs: readonly number[];
+}
+
 export const FORGERY_MOMENTS = [
   /** Before the API stores the transaction: the attacker knows key and content. */
   "beforeStored",
@@ -151,6 +159,8 @@ export interface Forgery {
   readonly groupIds: readonly string[];
   /** Sent under the true message's deduplication id, so that SQS drops the true message in that group. */
   readonly takesDeduplicationId: boolean;
+  /** In the same message, before it, is something that is no command. */
+  readonly isBehindMalformed?: boolean;
 }
 
 /** A message that this consumer can't decide; a consumer of another version can decide `other_version`. */
@@ -158,6 +168,7 @@ type Poison = "malformed" | "unknown_transaction" | "other_version";
 
 export type Operation =
   | Movement
+  | Batch
   | (Timed & {
       readonly kind: "read";
       readonly what: "balances" | "past" | "history" | "statement" | "holds" | "currencies";
@@ -191,6 +202,7 @@ export const INTRUSION_ROUTES = [
   "reversal",
   "exchange",
   "status_change",
+  "batch",
   "balances",
   "transactions",
   "transaction",

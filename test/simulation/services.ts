@@ -10,7 +10,10 @@ import {
   DeleteMessageCommand,
   type Message,
   ReceiveMessageCommand,
+  SendMessageBatchCommand,
+  type SendMessageBatchRequestEntry,
   SendMessageCommand,
+  type SendMessageCommandInput,
 } from "@aws-sdk/client-sqs";
 import { dynamoDocuments } from "../../lib/aws/clients.ts";
 import { type DynamoModel, type Item, serviceError } from "./dynamo/model.ts";
@@ -19,11 +22,13 @@ import type { FaultSource } from "./faults.ts";
 import type { Invocation } from "./invocation.ts";
 import type { Random } from "./random.ts";
 import type { Scheduler } from "./scheduler.ts";
-import type { QueuedMessage, SqsModel } from "./sqs/model.ts";
+import type { QueuedMessage, Sent, SqsModel } from "./sqs/model.ts";
 
 /** As in lib/aws/clients.ts. */
 const ATTEMPTS_MAX = 2;
 const REQUEST_TIMEOUT_MS = 1500;
+const SEND_MESSAGES_MAX = 10;
+const TRANSACTION_ITEMS_MAX = 100;
 const LATE_EFFECT_MS_MAX = 4000;
 const STALL_MS_MIN = 61_000;
 const STALL_MS_MAX = 700_000;
@@ -150,9 +155,10 @@ export class Services {
     }
   }
 
-  /** After a failed shared call each user is tried alone, unless the failure used up the time. */
+  /** After a failed shared call the consumer tries each user alone, unless the failure used up the time. */
   #markFaulted(invocation: Invocation, { userIds, batches }: ServiceCall, costsMs: number): void {
-    if (userIds.length > 1 && costsMs < REQUEST_TIMEOUT_MS) return;
+    const isConsumer = invocation.label.startsWith("consume");
+    if (isConsumer && userIds.length > 1 && costsMs < REQUEST_TIMEOUT_MS) return;
     // All users of a delivery wait for what some of them refer to.
     if (batches && costsMs >= REQUEST_TIMEOUT_MS) this.#environment.faulted(invocation, undefined);
     for (const userId of userIds.length > 0 ? userIds : [undefined]) this.#environment.faulted(invocation, userId);
@@ -203,16 +209,20 @@ export class Services {
     const read = this.#receiverOf(command);
     if (read) return { label, userIds: [], writes: true, transacts: false, batches: false, act: read };
     if (command instanceof SendMessageCommand) {
-      const { QueueUrl = "", MessageGroupId = "", MessageDeduplicationId = "", MessageBody = "" } = command.input;
-      const attributes = Object.entries(command.input.MessageAttributes ?? {});
-      const sent = {
-        groupId: MessageGroupId,
-        deduplicationId: MessageDeduplicationId,
-        body: MessageBody,
-        attributes: Object.fromEntries(attributes.map(([key, value]) => [key, value.StringValue ?? ""])),
-      };
-      const act = () => ({ MessageId: sqs.send(QueueUrl, sent) });
+      const { QueueUrl = "", MessageGroupId = "" } = command.input;
+      const act = () => ({ MessageId: sqs.send(QueueUrl, toSent(command.input)) });
       return { label, userIds: [MessageGroupId], writes: true, transacts: false, batches: false, act };
+    }
+    if (command instanceof SendMessageBatchCommand) {
+      const { QueueUrl = "", Entries = [] } = command.input;
+      if (Entries.length > SEND_MESSAGES_MAX) throw new Error(`SQS takes no batch of ${Entries.length} messages`);
+      const act = ({ unprocessed = () => false }: Disturbance = {}) => {
+        const failed = Entries.filter(unprocessed);
+        for (const entry of Entries) if (!failed.includes(entry)) sqs.send(QueueUrl, toSent(entry));
+        return { Failed: failed.map(({ Id }) => ({ Id, Code: "ServiceUnavailable", SenderFault: false })) };
+      };
+      const userIds = Entries.map(({ MessageGroupId = "" }) => MessageGroupId);
+      return { label, userIds, writes: true, transacts: false, batches: true, act };
     }
     const request = prepare(
       command,
@@ -227,6 +237,9 @@ export class Services {
       transacts,
       batches: command instanceof BatchGetItemCommand,
       act: (disturbance) => {
+        const items = transacts ? (command.input.TransactItems ?? []).length : 0;
+        // The ledger must not find out its own limit by an error.
+        if (items > TRANSACTION_ITEMS_MAX) throw new Error(`A transaction has ${items} items`);
         const ids = transacts ? (command.input.TransactItems ?? []).map(({ Update }) => Update?.Key?.id?.S ?? "") : [];
         if (ids.some((id) => invalidWriteIds.has(id))) {
           throw serviceError("ValidationException", "Item size to update has exceeded the maximum allowed size");
@@ -235,6 +248,17 @@ export class Services {
       },
     };
   }
+}
+
+function toSent(entry: SendMessageBatchRequestEntry | SendMessageCommandInput): Sent {
+  const { MessageGroupId = "", MessageDeduplicationId = "", MessageBody = "", MessageAttributes = {} } = entry;
+  const attributes = Object.entries(MessageAttributes).map(([key, { StringValue = "" }]) => [key, StringValue]);
+  return {
+    groupId: MessageGroupId,
+    deduplicationId: MessageDeduplicationId,
+    body: MessageBody,
+    attributes: Object.fromEntries(attributes),
+  };
 }
 
 function toMessage({ messageId, receiptHandle, body, groupId, sentAtMs, attributes }: QueuedMessage): Message {

@@ -38,6 +38,16 @@ export async function shrink(plan: Plan, run: Runner): Promise<{ plan: Plan; out
 
   const withOperations = (from: Plan, operations: readonly Operation[]): Plan => ({ ...from, operations });
   await reduce(({ operations }) => operations, withOperations);
+  for (const { id } of best.operations.filter(({ kind }) => kind === "batch")) {
+    await reduce(
+      ({ operations }) => operations.flatMap((each) => (each.id === id && each.kind === "batch" ? each.commands : [])),
+      (from, commands) =>
+        withOperations(
+          from,
+          from.operations.map((each) => (each.id === id && each.kind === "batch" ? { ...each, commands } : each)),
+        ),
+    );
+  }
   await reduce(
     ({ faults }) => Object.entries(faults.rates),
     (from, rates) => ({ ...from, faults: { ...from.faults, rates: Object.fromEntries(rates) } }),

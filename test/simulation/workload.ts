@@ -1,4 +1,5 @@
 import {
+  type Batch,
   CURRENCIES,
   FAULT_KINDS,
   type FaultKind,
@@ -61,7 +62,7 @@ export function planOf(seed: number): Plan {
   const spanMs = random.pick([300, 2000, 10_000, 60_000]);
   const faultFree = random.chance(0.2);
   const operations = operationsOf(named, spanMs, random);
-  const users = [...new Set([...named, ...operations.map(({ userId }) => userId)])];
+  const users = [...new Set([...named, ...movementsIn(operations).map(({ userId }) => userId)])];
   const faults = faultsOf(users, spanMs, faultFree, random);
   const settings = settingsOf(random);
   // After an outage an operator redrives up to three times, while other faults go on.
@@ -116,7 +117,9 @@ function operationsOf(users: readonly string[], spanMs: number, random: Random):
     const userId = hot && random.chance(0.7) ? hot : random.pick(users);
     const timed = { id: `op${index}`, atMs: random.next() * spanMs, userId };
     const kind = random.next();
-    if (kind < 0.62) {
+    if (kind < 0.03) {
+      operations.push(batchOf(timed, users, index, refuses, operations, random));
+    } else if (kind < 0.62) {
       const movement = movementOf(timed, users, keys(userId, index), refuses && random.chance(0.2), operations, random);
       last.set(userId, movement);
       operations.push(movement, ...consequencesOf(movement, random));
@@ -133,7 +136,7 @@ function operationsOf(users: readonly string[], spanMs: number, random: Random):
       });
     } else if (kind < 0.88) {
       const route = random.pick(INTRUSION_ROUTES);
-      const isForAdmins = route === "exchange" || route === "status_change";
+      const isForAdmins = route === "exchange" || route === "status_change" || route === "batch";
       const callerId = random.pick(users.filter((other) => other !== userId || isForAdmins));
       operations.push({ ...timed, kind: "intrusion", callerId, route });
     } else if (kind < 0.91) {
@@ -159,6 +162,7 @@ function operationsOf(users: readonly string[], spanMs: number, random: Random):
     }
   }
   if (random.chance(0.5)) operations.push(...random.pick(SCENARIOS)(spanMs, random));
+  else if (random.chance(0.1)) operations.push(...payroll(spanMs, random));
   return operations;
 }
 
@@ -183,7 +187,7 @@ function movementOf(
 ): Movement {
   const { code } = random.pick(CURRENCIES.filter(({ enabled }) => enabled));
   const huge = code === "ETH" && random.chance(0.15);
-  const movements = earlier.filter((operation) => operation.kind === "movement");
+  const movements = movementsIn(earlier);
   const common = {
     ...timed,
     kind: "movement",
@@ -222,6 +226,36 @@ function movementOf(
       // Large enough for several of the others.
       return { ...common, type: "deposit", amountMinor: common.amountMinor * (huge ? 1n : random.pick([1n, 5n])) };
   }
+}
+
+/** The movements of single requests and of batches. */
+function movementsIn(operations: readonly Operation[]): Movement[] {
+  return operations.flatMap((operation) => {
+    if (operation.kind === "batch") return operation.commands;
+    return operation.kind === "movement" ? [operation] : [];
+  });
+}
+
+/** Commands of an operator, in most batches for one user. In some a key occurs twice. */
+function batchOf(
+  timed: TimedUser,
+  users: readonly string[],
+  index: number,
+  refuses: boolean,
+  earlier: readonly Operation[],
+  random: Random,
+): Batch {
+  const isForOne = random.chance(0.6);
+  const commands: Movement[] = [];
+  for (let number = random.int(1, 8); number > 0; number--) {
+    const own = { ...timed, id: `${timed.id}.${number}`, userId: isForOne ? timed.userId : random.pick(users) };
+    const movement = movementOf(own, users, `b${index}.${number}`, refuses && random.chance(0.2), earlier, random);
+    const byOperator = { ...movement, asAdmin: true, callerId: undefined, waitSeconds: 0, retriesAfterMs: [] };
+    commands.push({ ...byOperator, key: own.id });
+  }
+  const [first] = commands;
+  if (first && random.chance(0.15)) commands.push({ ...reuse(first, timed, random), waitSeconds: 0 });
+  return { ...timed, kind: "batch", commands, retriesAfterMs: RETRIES_AFTER_MS.filter(() => random.chance(0.2)) };
 }
 
 type Common = Omit<Movement, "type">;
@@ -457,6 +491,38 @@ function promisedHold(spanMs: number, random: Random): Operation[] {
   return [...scenario("hold", startMs, steps), ...sweeps];
 }
 
+/** A batch that does not fit into one write. */
+function payroll(spanMs: number, random: Random): Operation[] {
+  const startMs = random.next() * spanMs;
+  const employees = ["employee1", "employee2", "employee3"];
+  const wages = Array.from({ length: random.int(50, 53) }, (_, index): Step => {
+    const isRefused = random.chance(0.01);
+    const to = employees[index % employees.length];
+    return [
+      1000,
+      "employer",
+      { type: "transfer", to, asAdmin: true, amountMinor: random.pick([1n, 2n, 3n]), isInvalidWrite: isRefused },
+    ];
+  });
+  const [id, atMs, userId] = ["payroll", startMs + 1000, "employer"];
+  return [
+    ...scenario("wallet", startMs, [
+      [0, "employer", { type: "deposit", amountMinor: 100n }],
+      ...employees.map(
+        (name): Step => [0, name, { type: "status_change", amountMinor: undefined, newStatus: "active" }],
+      ),
+    ]),
+    {
+      kind: "batch",
+      id,
+      atMs,
+      userId,
+      commands: scenario("wage", startMs, wages),
+      retriesAfterMs: random.pick([[], [0], [70_000]]),
+    },
+  ];
+}
+
 const SCENARIOS = [closingRace, unwelcomeReturn, unwelcomeReturn, returnedRefund, promisedHold, promisedHold];
 
 function forgeryOf(userId: string, users: readonly string[], random: Random): Forgery {
@@ -467,6 +533,7 @@ function forgeryOf(userId: string, users: readonly string[], random: Random): Fo
     ofCredit: random.chance(0.3),
     groupIds: random.pick([[userId], [userId], users, users.filter((other) => other !== userId)]),
     takesDeduplicationId: random.chance(0.5),
+    isBehindMalformed: random.chance(0.3),
   };
 }
 
