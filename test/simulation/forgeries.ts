@@ -1,7 +1,7 @@
 import { unmarshall } from "@aws-sdk/util-dynamodb";
 import type { Item } from "./dynamo/model.ts";
 import { deduplicationIdOf, derivedIdOf, idOf } from "./ids.ts";
-import { NO_DETAILS_HASH } from "./oracle.ts";
+import { MALFORMED_COMMAND, NO_DETAILS_HASH } from "./oracle.ts";
 import type { Forgery, Movement, Operation } from "./plan.ts";
 import type { Simulation } from "./simulation.ts";
 
@@ -33,7 +33,7 @@ export function forge(simulation: Simulation, movement: Movement, moment: Forger
       };
       const deduplicationId = takesDeduplicationId ? deduplicationIdOf([id]) : `forged ${requestId}`;
       const poison = { userId, isCopy, isOfOtherVersion: false, hasMalformed: isBehindMalformed, reasons };
-      const commands = [...(isBehindMalformed ? [{ type: "deposit" }] : []), command];
+      const commands = [...(isBehindMalformed ? [JSON.parse(MALFORMED_COMMAND)] : []), command];
       simulation.inject(poison, groupId, JSON.stringify({ version: 1, requestId, commands }), deduplicationId);
     }
   });

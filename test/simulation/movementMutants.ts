@@ -65,8 +65,8 @@ export const MOVEMENT_MUTANTS: readonly Mutant[] = [
     "Item: toPendingItem(pendingTransaction(credit)),",
   ]),
   mutant("a failed send of a credit fails the sender's record", COMMIT, [
-    "observer.unsent(emitted, error);",
-    "throw new Error(String(error));",
+    "for (const [{ commands }, error] of unsent) observer.unsent(commands, error);",
+    "for (const error of unsent.values()) throw error;",
   ]),
   mutant("a credit is sent before it is stored", COMMIT, [
     "const result = await store.commit(commits);",
@@ -133,8 +133,8 @@ export const MOVEMENT_MUTANTS: readonly Mutant[] = [
   // The sweep
   mutant("the sweep skips a shard", DUE, ["let shard = 0;", "let shard = 1;"]),
   mutant("the sweep postpones what it does not send", SWEEP, [
-    'if (pending.decision === undefined) await queue.send(storedMessage(pending, "sweep"));',
-    'if (pending.decision === undefined && isCredit === isOpenHold) await queue.send(storedMessage(pending, "sweep"));',
+    "if (pending.decision === undefined) await queue.send(",
+    "if (pending.decision === undefined && isCredit === isOpenHold) await queue.send(",
   ]),
   mutant("a hold expires at its time and not a minute later", STORE, ["dueAfter(expiresAt)", "expiresAt"]),
   mutant("an expiry has a new id at every sweep", SWEEP, [

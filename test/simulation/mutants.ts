@@ -1,3 +1,4 @@
+import { BATCH_MUTANTS } from "./batchMutants.ts";
 import { MOVEMENT_MUTANTS } from "./movementMutants.ts";
 import { edits, type Mutant, mutant } from "./mutant.ts";
 
@@ -217,7 +218,7 @@ export const MUTANTS: readonly Mutant[] = [
     "const notAccepted = new Map<string, DeadLetterReason>();",
   ]),
   mutant("a command that is ahead of the clock counts as forged", CONSUME, [
-    "else if (stored.contentHash !== message.contentHash)",
+    "else if (stored.contentHash !== contentHash)",
     "else",
   ]),
   mutant("the chain skips rejections", DECIDE, [
@@ -365,7 +366,7 @@ export const MUTANTS: readonly Mutant[] = [
   // The consumer
   mutant("a failure is acknowledged", CONSUME, ["return recordIds;", "return [];"]),
   mutant("one user's failure fails the whole batch", CONSUME, [
-    "return failed.flat();",
+    "return [...new Set(failed.flat())];",
     "return failed.flat().length > 0 ? records.map(({ recordId }) => recordId) : [];",
   ]),
   mutant("after a failure the rest of the group is acknowledged", CONSUME, [
@@ -383,7 +384,7 @@ export const MUTANTS: readonly Mutant[] = [
     ["users.set(groupId, entries);", "users.set(groupId.toLowerCase(), entries);"],
   ),
   mutant("users who share a write share its failure", CONSUME, [
-    "if (users.length > 1 && (await tryCommitBatch(users, ports))) return [];",
+    "if (users.length > 1 && items <= COMMIT_ITEMS_MAX && (await tryCommitBatch(users, ports))) return [];",
     `if (users.length > 1 && (await tryCommitBatch(users, ports))) return [];
   if (users.length > 1) return users.flat().flatMap(({ records }) => records.map(({ recordId }) => recordId));`,
   ]),
@@ -396,18 +397,21 @@ export const MUTANTS: readonly Mutant[] = [
     "const result = await store.commit(commits.slice(0, 1));",
   ]),
   mutant("a malformed record is reported as failed", CONSUME, [
-    'deadLetter([record], reason, "", ports)',
-    'Promise.reject(new Error("malformed"))',
+    'await sendToDeadLetters({ ...record, body }, reason, "", ports);',
+    'throw new Error("malformed");',
   ]),
-  mutant("a malformed record is dropped", CONSUME, ['deadLetter([record], reason, "", ports)', "Promise.resolve()"]),
-  mutant("a record in another user's group is decided", BATCH, ["message?.command.userId === groupId", "message"]),
+  mutant("a malformed record is dropped", CONSUME, [
+    'await sendToDeadLetters({ ...record, body }, reason, "", ports);',
+    "",
+  ]),
+  mutant("a record in another user's group is decided", BATCH, ["command.userId !== groupId", "false"]),
   mutant("a message of another version is dead-lettered at once", BATCH, [
-    "!message && isOfOtherVersion(body)",
+    "!isDecoded && isOfOtherVersion(body)",
     "false",
   ]),
   mutant("a message is decided before one of another version", BATCH, [
-    "unsupported.get(groupId) ?? (!message",
-    "(!message",
+    "unsupported.get(groupId) ?? (!isDecoded",
+    "(!isDecoded",
   ]),
   mutant("a failed precondition is dropped", CONSUME, [
     "if (reason) await deadLetter(",
@@ -416,17 +420,16 @@ export const MUTANTS: readonly Mutant[] = [
   mutant(
     "a forged message counts as a duplicate of the true one",
     BATCH,
-    ["entries.set(contentHash, {", "entries.set(message.command.id, {"],
-    ["entries.get(contentHash)?.records", "entries.get(message.command.id)?.records"],
-    ["const { contentHash } = message;", ""],
+    ["entries.set(received.contentHash, {", "entries.set(command.id, {"],
+    ["entries.get(received.contentHash)", "entries.get(command.id)"],
   ),
   mutant("already decided commands stay in the fold", CONSUME, [
     "!result.alreadyDecided.has(command.id) && !result.notAccepted.has(command.id)",
     "!result.notAccepted.has(command.id)",
   ]),
   mutant("an invalid write dead-letters its neighbours", CONSUME, [
-    "if (first && others.length === 0) await deadLetter(first.records",
-    "if (first) await deadLetter(invalid.entries.flatMap((entry) => entry.records)",
+    'if (others.length === 0) await deadLetter(first, "invalid_write", invalid.detail, ports);',
+    'if (true) for (const each of invalid.entries) await deadLetter(each, "invalid_write", invalid.detail, ports);',
   ]),
   mutant("a rejection is delivered again", COMMIT, [
     'if (result.kind === "committed") {',
@@ -459,15 +462,15 @@ export const MUTANTS: readonly Mutant[] = [
   mutant("the response does not wait for the queue", SUBMIT, ["await ports.queue.send(", "void ports.queue.send("]),
   mutant("the command is sent before it is stored", SUBMIT, [
     "const existing = refusal",
-    "if (!refusal) await ports.queue.send(storedMessage(candidate, requestId));\n  const existing = refusal",
+    'if (!refusal) await ports.queue.send({ commands: [commandOf(candidate)], requestId: "" });\n  const existing = refusal',
   ]),
   mutant("the response does not wait for the store", SUBMIT, [
     ": await ports.store.putPending(candidate);",
     ": void ports.store.putPending(candidate).catch(() => {});",
   ]),
   mutant("a pending transaction is not sent again", SUBMIT, [
-    "if (!transaction.decision) await",
-    "if (!existing) await",
+    "submitted.accepted && !submitted.transaction.decision",
+    "submitted.accepted && !submitted.replayed",
   ]),
   mutant("the key's content is not compared", SUBMIT, [
     "if (!isReplayOf(transaction, withDefaultsOf(transaction, candidate, request)))",
@@ -478,10 +481,13 @@ export const MUTANTS: readonly Mutant[] = [
     "return { money };",
   ]),
   mutant("a failed send is answered as accepted", "lib/aws/queue.ts", [
-    "throw new TransientError(`Send a message:",
-    "if (!(error instanceof Error)) throw new TransientError(`Send a message:",
+    "throw toTransientError(error);",
+    "if (!(error instanceof Error)) throw toTransientError(error);",
   ]),
-  mutant("every command is a group of its own", "lib/aws/queue.ts", ["MessageGroupId: userId,", "MessageGroupId: id,"]),
+  mutant("every command is a group of its own", "lib/aws/queue.ts", [
+    "MessageGroupId: userIdOf(message),",
+    "MessageGroupId: deduplicationIdOf(message),",
+  ]),
   mutant("idempotency keys are compared without case", "lib/ledger/idempotency.ts", [
     "[userId, idempotencyKey] : [userId",
     "[userId, idempotencyKey.toLowerCase()] : [userId",
@@ -500,12 +506,13 @@ export const MUTANTS: readonly Mutant[] = [
   ]),
   mutant("the fraction is not padded", "lib/domain/money.ts", ['fraction.padEnd(exponent, "0")', "fraction"]),
 
+  ...BATCH_MUTANTS,
   ...MOVEMENT_MUTANTS,
 
   // The redrive
   mutant("a redrive resends the message's own body", REDRIVE, [
-    'return stored ? encodeMessage(storedMessage(stored, "redrive")) : body;',
-    'return stored && false ? encodeMessage(storedMessage(stored, "redrive")) : body;',
+    "commands.push(stored ? commandOf(stored) : command);",
+    "commands.push(command);",
   ]),
   mutant("a redrive removes before it resends", REDRIVE, [
     "await queue.resend(message, body);",
@@ -515,7 +522,10 @@ export const MUTANTS: readonly Mutant[] = [
     "a redrive is sent under the command's own id",
     "lib/aws/deadLetters.ts",
     ["async resend({ messageId, userId }, body)", "async resend({ messageId, userId, message }, body)"],
-    ["MessageDeduplicationId: `redrive-", "MessageDeduplicationId: message?.command.id ?? `redrive-"],
+    [
+      "MessageDeduplicationId: `redrive-",
+      "MessageDeduplicationId: message ? deduplicationIdOf({ ...message, commands: commandsIn(message) }) : `redrive-",
+    ],
   ),
 
   // The API
