@@ -20,6 +20,11 @@ export interface Serverless {
       readonly compiledCloudFormationTemplate?: { readonly Resources: Readonly<Record<string, Resource>> };
     };
     readonly custom: {
+      readonly events: {
+        /** Text if it is from the command line. */
+        readonly isOn: unknown;
+        readonly resources: Readonly<Record<string, Resource>>;
+      };
       /** `location`: folder of the bundles, relative to the service. Exists once they are built. */
       readonly "serverless-offline": { readonly location: string };
       readonly esbuild: { readonly outputFileExtension: string };
