@@ -57,11 +57,19 @@ await command(definition, async ({ user, from, to, since, discarded, "dry-run": 
     eventOf: (transaction) => eventOf(transaction, setting("EVENT_SOURCE")),
     clock: systemClock,
   };
-  if (discarded)
-    await republishFailures(sqsPublishFailureQueue, dryRun, ports, (attempt) => printAttempt(attempt, dryRun));
+  if (discarded) await republishDiscarded(dryRun, ports);
   else if (since !== undefined) print(await republishSince(since, dynamoLedgerReader.wallets(), ports), dryRun);
   else if (user !== undefined && from !== undefined) print(await republishUser(user, from, to, ports), dryRun);
 });
+
+async function republishDiscarded(dryRun: boolean, ports: RepublishPorts): Promise<void> {
+  let count = 0;
+  await republishFailures(sqsPublishFailureQueue, dryRun, ports, (attempt) => {
+    count++;
+    printAttempt(attempt, dryRun);
+  });
+  if (count === 0) console.log("The failure queue has no messages");
+}
 
 async function republishUser(user: string, from: number, to: number | undefined, ports: RepublishPorts) {
   const wallet = await dynamoStore.readWallet(user);
