@@ -20,6 +20,11 @@ export interface Serverless {
       readonly compiledCloudFormationTemplate?: { readonly Resources: Readonly<Record<string, Resource>> };
     };
     readonly custom: {
+      readonly events: {
+        /** Text if it is from the command line. */
+        readonly isOn: unknown;
+        readonly resources: Readonly<Record<string, Resource>>;
+      };
       /** `location`: folder of the bundles, relative to the service. Exists once they are built. */
       readonly "serverless-offline": { readonly location: string };
       readonly esbuild: { readonly outputFileExtension: string };
@@ -39,13 +44,25 @@ export interface ServerlessFunction {
   timeout?: number;
   environment?: Record<string, unknown>;
   iamRoleStatements?: readonly object[];
-  events: readonly { readonly sqs?: SqsEvent }[];
+  events: readonly { readonly sqs?: SqsEvent; readonly stream?: StreamEvent }[];
 }
 
 export interface SqsEvent {
   readonly arn: unknown;
   readonly batchSize: number;
   readonly maximumConcurrency: number;
+}
+
+/** Of a DynamoDB table. */
+export interface StreamEvent {
+  readonly arn: unknown;
+  readonly batchSize: number;
+  readonly bisectBatchOnFunctionError: boolean;
+  /** -1: no limit. */
+  readonly maximumRetryAttempts: number;
+  /** -1: no limit. */
+  readonly maximumRecordAgeInSeconds: number;
+  readonly destinations: { readonly onFailure: { readonly arn: unknown } };
 }
 
 export interface Resource {

@@ -13,9 +13,7 @@ const BATCH_MAX = 10;
 export const sqsQueue: CommandQueue = { send, sendAll, sendToDeadLetters };
 
 async function send(message: Message): Promise<void> {
-  await withTransientErrors(() =>
-    sqs.send(new SendMessageCommand({ QueueUrl: setting("COMMANDS_QUEUE_URL"), ...entryOf(message) })),
-  );
+  await sendMessage(new SendMessageCommand({ QueueUrl: setting("COMMANDS_QUEUE_URL"), ...entryOf(message) }));
 }
 
 async function sendAll(messages: readonly Message[]): Promise<ReadonlyMap<Message, TransientError>> {
@@ -51,23 +49,21 @@ function entryOf(message: Message) {
 }
 
 async function sendToDeadLetters({ recordId, groupId, body }: QueueRecord, reason: DeadLetterReason): Promise<void> {
-  await withTransientErrors(() =>
-    sqs.send(
-      new SendMessageCommand({
-        QueueUrl: setting("DEAD_LETTER_QUEUE_URL"),
-        MessageGroupId: groupId,
-        MessageDeduplicationId: sha256(JSON.stringify([recordId, body])),
-        MessageBody: body,
-        MessageAttributes: { reason: { DataType: "String", StringValue: reason } },
-      }),
-    ),
+  await sendMessage(
+    new SendMessageCommand({
+      QueueUrl: setting("DEAD_LETTER_QUEUE_URL"),
+      MessageGroupId: groupId,
+      MessageDeduplicationId: sha256(JSON.stringify([recordId, body])),
+      MessageBody: body,
+      MessageAttributes: { reason: { DataType: "String", StringValue: reason } },
+    }),
   );
 }
 
 /** @throws TransientError on every failure, because the message may not be in the queue and can be sent again */
-async function withTransientErrors(send: () => Promise<unknown>): Promise<void> {
+export async function sendMessage(command: SendMessageCommand): Promise<void> {
   try {
-    await send();
+    await sqs.send(command);
   } catch (error) {
     throw toTransientError(error);
   }

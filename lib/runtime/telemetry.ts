@@ -1,6 +1,7 @@
 import { Logger } from "@aws-lambda-powertools/logger";
 import { commandsIn, decodeMessage } from "../ledger/message.ts";
 import type { ConsumerObserver } from "../ledger/ports.ts";
+import type { PublishObserver } from "../ledger/publish.ts";
 import { record } from "./metrics.ts";
 
 /** Structured logs, without tokens, request bodies and amounts. `POWERTOOLS_LOG_LEVEL` sets the level. */
@@ -39,5 +40,17 @@ export const consumerTelemetry: ConsumerObserver = {
   failed(recordIds, error, requestIds) {
     record("FailedRecords", recordIds.length, {});
     logger.error("batch failed", { requestIds, recordIds, error });
+  },
+};
+
+export const publishTelemetry: PublishObserver = {
+  published({ id: transactionId, decision: { sequence, decidedAt } }) {
+    record("EventsPublished", 1, {});
+    record("PublishDelay", (Date.now() - Date.parse(decidedAt)) / 1000, {});
+    logger.info("published", { transactionId, sequence });
+  },
+  failed(_userId, recordIds, error) {
+    record("FailedStreamRecords", recordIds.length, {});
+    logger.error("not published", { recordIds, error });
   },
 };
