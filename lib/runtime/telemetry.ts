@@ -1,6 +1,8 @@
 import { Logger } from "@aws-lambda-powertools/logger";
 import { decodeMessage } from "../ledger/message.ts";
 import type { ConsumerObserver } from "../ledger/ports.ts";
+import type { DeliveryObserver } from "../webhooks/deliver.ts";
+import { webhookId } from "../webhooks/delivery.ts";
 import { record } from "./metrics.ts";
 
 /** Structured logs, without tokens, request bodies and amounts. `POWERTOOLS_LOG_LEVEL` sets the level. */
@@ -40,5 +42,30 @@ export const consumerTelemetry: ConsumerObserver = {
   failed(recordIds, error, requestIds) {
     record("FailedRecords", recordIds.length, {});
     logger.error("batch failed", { requestIds, recordIds, error });
+  },
+};
+
+/** Without what endpoints answer. */
+export const deliveryTelemetry: DeliveryObserver = {
+  delivered({ body: _, ...ids }, attempt, seconds) {
+    record("WebhookDeliveries", 1, { outcome: "delivered" });
+    record("WebhookDuration", seconds, {});
+    logger.info("webhook delivered", { ...ids, webhookId: webhookId(ids), attempt });
+  },
+  failed({ body: _, ...ids }, attempt, reason) {
+    record("WebhookDeliveries", 1, { outcome: "failed" });
+    logger.warn("webhook failed", { ...ids, webhookId: webhookId(ids), attempt, reason });
+  },
+  dropped({ body: _, ...ids }, reason) {
+    record("WebhookDeliveries", 1, { outcome: "dropped" });
+    logger.warn("webhook dropped", { ...ids, webhookId: webhookId(ids), reason });
+  },
+  deadLettered({ recordId }, delivery, reason) {
+    record("WebhookDeliveries", 1, { outcome: "dead_lettered" });
+    const { endpointId, eventId } = delivery ?? {};
+    logger.error("webhook dead-lettered", { recordId, endpointId, eventId, reason });
+  },
+  errored({ recordId }, error) {
+    logger.error("webhook not processed", { recordId, error });
   },
 };
