@@ -258,6 +258,23 @@ export const transactionSchema = z
   ])
   .register(openApi, { id: "Transaction" });
 
+/** CloudEvents 1.0. */
+export const eventSchema = z
+  .strictObject({
+    specversion: z.literal("1.0"),
+    id: z.string().register(openApi, {
+      description: "The user id and the sequence number: the same whenever the event is published or delivered again",
+      example: "alice/1",
+    }),
+    source: z.string().register(openApi, { description: "Name of the service and its stage", example: "antler-prod" }),
+    type: z.enum(DECIDED_STATUSES.map((status) => `antler.transaction.${status}` as const)),
+    subject: transactionId.register(openApi, { description: "The `id` of the transaction" }),
+    time: timestamp.register(openApi, { description: "When the transaction was decided" }),
+    datacontenttype: z.literal("application/json"),
+    data: transactionSchema,
+  })
+  .register(openApi, { id: "Event", description: "A decision. `data` is the transaction as it was right after it." });
+
 /** What the other user of a promised hold sees of it, and of its own captures and releases. */
 export const promisedSchema = z
   .strictObject({
@@ -410,6 +427,7 @@ export type ExchangeBody = z.infer<typeof exchangeBody>;
 export type ReversalBody = z.infer<typeof reversalBody>;
 export type StatusChangeBody = z.infer<typeof statusChangeBody>;
 export type TransactionView = z.infer<typeof transactionSchema>;
+export type EventView = z.infer<typeof eventSchema>;
 export type PromisedView = z.infer<typeof promisedSchema>;
 export type BalancesView = z.infer<typeof balancesSchema>;
 export type StatementView = z.infer<typeof statementSchema>;

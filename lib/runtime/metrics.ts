@@ -112,6 +112,28 @@ export const METRICS = {
     labels: [],
     unit: MetricUnit.Seconds,
   },
+  EventsPublished: {
+    prometheus: "antler_events_published_total",
+    kind: "counter",
+    help: "Published events; an event that is published again counts again",
+    labels: [],
+    unit: MetricUnit.Count,
+  },
+  PublishDelay: {
+    prometheus: "antler_publish_delay_seconds",
+    kind: "histogram",
+    help: "Time from a decision to the publication of its event",
+    labels: [],
+    unit: MetricUnit.Seconds,
+    buckets: [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 300],
+  },
+  FailedStreamRecords: {
+    prometheus: "antler_failed_stream_records_total",
+    kind: "counter",
+    help: "Stream records whose decisions could not all be published; the stream delivers them again",
+    labels: [],
+    unit: MetricUnit.Count,
+  },
   WebhookDeliveries: {
     prometheus: "antler_webhook_deliveries_total",
     kind: "counter",

@@ -1,8 +1,9 @@
 import { Logger } from "@aws-lambda-powertools/logger";
 import { decodeMessage } from "../ledger/message.ts";
 import type { ConsumerObserver } from "../ledger/ports.ts";
+import type { PublishObserver } from "../ledger/publish.ts";
 import type { DeliveryObserver } from "../webhooks/deliver.ts";
-import { webhookId } from "../webhooks/delivery.ts";
+import { type Delivery, webhookId } from "../webhooks/delivery.ts";
 import { record } from "./metrics.ts";
 
 /** Structured logs, without tokens, request bodies and amounts. `POWERTOOLS_LOG_LEVEL` sets the level. */
@@ -45,27 +46,42 @@ export const consumerTelemetry: ConsumerObserver = {
   },
 };
 
-/** Without what endpoints answer. */
+export const publishTelemetry: PublishObserver = {
+  published({ id: transactionId, decision: { sequence, decidedAt } }) {
+    record("EventsPublished", 1, {});
+    record("PublishDelay", (Date.now() - Date.parse(decidedAt)) / 1000, {});
+    logger.info("published", { transactionId, sequence });
+  },
+  failed(_userId, recordIds, error) {
+    record("FailedStreamRecords", recordIds.length, {});
+    logger.error("not published", { recordIds, error });
+  },
+};
+
+/** Without event ids, which have the user's, and without what endpoints answer. */
 export const deliveryTelemetry: DeliveryObserver = {
-  delivered({ body: _, ...ids }, attempt, seconds) {
+  delivered(delivery, attempt, seconds) {
     record("WebhookDeliveries", 1, { outcome: "delivered" });
     record("WebhookDuration", seconds, {});
-    logger.info("webhook delivered", { ...ids, webhookId: webhookId(ids), attempt });
+    logger.info("webhook delivered", { ...loggable(delivery), attempt });
   },
-  failed({ body: _, ...ids }, attempt, reason) {
+  failed(delivery, attempt, reason) {
     record("WebhookDeliveries", 1, { outcome: "failed" });
-    logger.warn("webhook failed", { ...ids, webhookId: webhookId(ids), attempt, reason });
+    logger.warn("webhook failed", { ...loggable(delivery), attempt, reason });
   },
-  dropped({ body: _, ...ids }, reason) {
+  dropped(delivery, reason) {
     record("WebhookDeliveries", 1, { outcome: "dropped" });
-    logger.warn("webhook dropped", { ...ids, webhookId: webhookId(ids), reason });
+    logger.warn("webhook dropped", { ...loggable(delivery), reason });
   },
   deadLettered({ recordId }, delivery, reason) {
     record("WebhookDeliveries", 1, { outcome: "dead_lettered" });
-    const { endpointId, eventId } = delivery ?? {};
-    logger.error("webhook dead-lettered", { recordId, endpointId, eventId, reason });
+    logger.error("webhook dead-lettered", { ...(delivery && loggable(delivery)), recordId, reason });
   },
   errored({ recordId }, error) {
     logger.error("webhook not processed", { recordId, error });
   },
 };
+
+function loggable(delivery: Delivery) {
+  return { endpointId: delivery.endpointId, webhookId: webhookId(delivery) };
+}

@@ -9,15 +9,13 @@ export const POST_TIMEOUT_MS = 15_000;
 /** The connection is closed when an answer is longer. */
 export const ANSWER_BYTES_MAX = 64 * 1024;
 
-export interface Post {
-  /**
-   * Posts a body, and reads the answer to its end. Follows no redirect.
-   *
-   * @returns the status of the answer
-   * @throws PostError
-   */
-  (url: string, headers: Readonly<Record<string, string>>, body: string): Promise<number>;
-}
+/**
+ * Posts a body, and reads the answer to its end. Follows no redirect.
+ *
+ * @returns the status of the answer
+ * @throws PostError
+ */
+export type Post = (url: string, headers: Readonly<Record<string, string>>, body: string) => Promise<number>;
 
 /** Why there is no answer: `address_not_allowed`, `timeout`, or the code of Node's error, such as `ECONNREFUSED`. */
 export class PostError extends Error {
