@@ -1,4 +1,6 @@
 import type { DynamoDBBatchResponse, DynamoDBStreamEvent } from "aws-lambda";
+import { sqsDeliverySender } from "../lib/aws/deliveries.ts";
+import { cachedEndpoints } from "../lib/aws/endpoints.ts";
 import { dynamoStore } from "../lib/aws/store.ts";
 import { snsTopic } from "../lib/aws/topic.ts";
 import { walletChanges } from "../lib/aws/walletStream.ts";
@@ -8,6 +10,9 @@ import { systemClock } from "../lib/runtime/clock.ts";
 import { setting } from "../lib/runtime/config.ts";
 import { publishMetrics } from "../lib/runtime/metrics.ts";
 import { publishTelemetry } from "../lib/runtime/telemetry.ts";
+import { webhookPublisher } from "../lib/webhooks/publish.ts";
+
+const publishers = [snsTopic, webhookPublisher(cachedEndpoints, sqsDeliverySender)];
 
 /** Publishes the decisions of a batch of the stream. Lambda delivers the records again from the first one in the response on. */
 export const handler = async ({ Records }: DynamoDBStreamEvent): Promise<DynamoDBBatchResponse> => {
@@ -15,7 +20,7 @@ export const handler = async ({ Records }: DynamoDBStreamEvent): Promise<DynamoD
     const failed = await publish(walletChanges(Records), {
       store: dynamoStore,
       clock: systemClock,
-      publishers: [snsTopic],
+      publishers,
       eventOf: (transaction) => eventOf(transaction, setting("EVENT_SOURCE")),
       observer: publishTelemetry,
     });

@@ -3,6 +3,7 @@ import { GetCommand, TransactWriteCommand, UpdateCommand } from "@aws-sdk/lib-dy
 import * as z from "zod/mini";
 import { COMMAND_TYPES } from "../domain/command.ts";
 import { TransientError } from "../ledger/ports.ts";
+import { systemClock } from "../runtime/clock.ts";
 import { setting } from "../runtime/config.ts";
 import {
   ENDPOINT_STATUSES,
@@ -12,6 +13,7 @@ import {
   type EndpointCondition,
   type EndpointStore,
 } from "../webhooks/endpoint.ts";
+import { cached } from "./cache.ts";
 import { dynamoDocuments } from "./clients.ts";
 import { withTransientErrors } from "./errors.ts";
 import { scan } from "./scan.ts";
@@ -34,6 +36,12 @@ const endpointItem: z.ZodMiniType<Endpoint> = z.object({
 
 /** The webhooks table. */
 export const dynamoEndpoints: EndpointStore = { list, find, create, update, remove };
+
+/** How long the publisher uses the endpoints that it has read. */
+const ENDPOINTS_MAX_AGE_MS = 10_000;
+
+/** The webhooks table, read once and cached for {@link ENDPOINTS_MAX_AGE_MS}. */
+export const cachedEndpoints = { list: cached(list, ENDPOINTS_MAX_AGE_MS, systemClock) };
 
 async function list(): Promise<readonly Endpoint[]> {
   const endpoints: Endpoint[] = [];

@@ -38,8 +38,8 @@ const ROTATED_SECRET_VALID_MS = 24 * 3_600_000;
 
 /** What changes of an endpoint; `null` removes an attribute. */
 export type EndpointChange = {
-  readonly [Name in "url" | "status" | "secrets" | "lastSuccess" | "lastFailure"]?: NonNullable<Endpoint[Name]>;
-} & { readonly [Name in "types" | "description" | "disabledReason"]?: NonNullable<Endpoint[Name]> | null };
+  readonly [Name in "url" | "status" | "secrets" | "lastSuccess" | "lastFailure"]?: Endpoint[Name] | undefined;
+} & { readonly [Name in "types" | "description" | "disabledReason"]?: Endpoint[Name] | null };
 
 /** What an endpoint must be for a change to apply. */
 export type EndpointCondition = Partial<Pick<Endpoint, "url" | "status" | "secrets">>;

@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import type { Clock, EventPublisher } from "../ledger/ports.ts";
+import { type Clock, type EventPublisher, TransientError } from "../ledger/ports.ts";
 import type { Delivery } from "./delivery.ts";
 import { type Endpoint, type EndpointStore, wants } from "./endpoint.ts";
 
@@ -28,13 +28,14 @@ export function webhookPublisher(endpoints: Pick<EndpointStore, "list">, sender:
  * Sends an endpoint an event that is about no transaction.
  *
  * @param source of the events, as in those of transactions
- * @returns the event's id; `undefined` if it may not be in the queue
+ * @returns the event's id
+ * @throws TransientError if it may not be in the queue
  */
 export async function sendTestEvent(
   { id: endpointId }: Endpoint,
   source: string,
   { sender, clock }: { readonly sender: DeliverySender; readonly clock: Pick<Clock, "now"> },
-): Promise<string | undefined> {
+): Promise<string> {
   const eventId = `test/${randomBytes(16).toString("base64url")}`;
   const event = {
     specversion: "1.0",
@@ -46,5 +47,6 @@ export async function sendTestEvent(
     data: { endpointId },
   };
   const unsent = await sender.send([{ endpointId, eventId, body: JSON.stringify(event) }]);
-  return unsent.size === 0 ? eventId : undefined;
+  if (unsent.size > 0) throw new TransientError("Send a test event: the queue did not accept it");
+  return eventId;
 }
