@@ -17,6 +17,7 @@ const ALWAYS_ALLOWED = ["captures", "releases", "refunds"];
 /** The resources that the announcement lists by name. */
 const NAMED = [
   { title: "tables", type: "AWS::DynamoDB::Table", nameKey: "TableName" },
+  { title: "topics", type: "AWS::SNS::Topic", nameKey: "TopicName" },
   { title: "queues", type: "AWS::SQS::Queue", nameKey: "QueueName" },
   { title: "functions", type: "AWS::Lambda::Function", nameKey: "FunctionName" },
   { title: "APIs", type: "AWS::ApiGatewayV2::Api", nameKey: "Name" },

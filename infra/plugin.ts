@@ -1,3 +1,4 @@
+import * as z from "zod";
 import { SELF_SERVICE } from "../lib/http/permissions.ts";
 import { announcement, type DeployedStage, HEALTH_PATH, nextSteps } from "./deployOutput.ts";
 import { seedCurrencies } from "./seed.ts";
@@ -15,6 +16,7 @@ export default class DeployPlugin {
     initialize: () => {
       this.#requireIdentityProvider();
       this.#checkSelfService();
+      if (!this.#hasEvents()) removeEvents(this.#serverless.service);
       this.#addRoles();
     },
     "before:aws:deploy:deploy:createStack": () => this.#printAnnouncement(),
@@ -49,6 +51,13 @@ export default class DeployPlugin {
     console.error(
       `The stage parameter selfService has ${unknown.join(", ")}: it must be none, or some of ${allowed.join(", ")}`,
     );
+    process.exit(1);
+  }
+
+  #hasEvents(): boolean {
+    const text = String(this.#serverless.service.custom.events.isOn);
+    if (text === "true" || text === "false") return text === "true";
+    console.error(`The stage parameter events is ${text}: it must be true or false`);
     process.exit(1);
   }
 
@@ -92,6 +101,22 @@ export default class DeployPlugin {
     console.log(seeded.length > 0 ? `Seeded the currencies ${seeded.join(", ")}` : "All currencies exist already");
   }
 }
+
+/** Removes everything that publishes decisions, and the webhooks. */
+function removeEvents({ functions, resources, custom }: Serverless["service"]): void {
+  for (const name of ["publish", "webhooks", "deliver"]) delete functions[name];
+  delete resources.Resources.WalletsTable?.Properties.StreamSpecification;
+  for (const logicalId of custom.events.resources.flatMap(Object.keys)) delete resources.Resources[logicalId];
+  const { Properties } = resources.Resources.Dashboard ?? {};
+  const { "Fn::Sub": body } = dashboardBody.parse(Properties?.DashboardBody);
+  const { widgets } = dashboard.parse(JSON.parse(body));
+  const row = widgets.findIndex(({ properties }) => properties.markdown === "## Events");
+  Object.assign(Properties ?? {}, { DashboardBody: { "Fn::Sub": JSON.stringify({ widgets: widgets.slice(0, row) }) } });
+}
+
+const dashboardBody = z.object({ "Fn::Sub": z.string() });
+/** Its last rows are those of the events and the webhooks. */
+const dashboard = z.object({ widgets: z.array(z.looseObject({ properties: z.looseObject({}) })) });
 
 function role(name: string, { iamRoleStatements = [] }: ServerlessFunction, isTraced: boolean) {
   const writeLogs = {

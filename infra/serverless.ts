@@ -20,6 +20,12 @@ export interface Serverless {
       readonly compiledCloudFormationTemplate?: { readonly Resources: Readonly<Record<string, Resource>> };
     };
     readonly custom: {
+      readonly events: {
+        /** Text if it is from the command line. */
+        readonly isOn: unknown;
+        /** By logical id, of each file. */
+        readonly resources: readonly Readonly<Record<string, Resource>>[];
+      };
       /** `location`: folder of the bundles, relative to the service. Exists once they are built. */
       readonly "serverless-offline": { readonly location: string };
       readonly esbuild: { readonly outputFileExtension: string };

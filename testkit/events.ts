@@ -1,6 +1,7 @@
-import type { Context, SQSEvent } from "aws-lambda";
+import type { Context, DynamoDBStreamEvent, SQSEvent } from "aws-lambda";
 import type { HttpEvent } from "../lib/http/route.ts";
 import type { QueueRecord } from "../lib/ledger/ports.ts";
+import type { WalletChange } from "../lib/ledger/publish.ts";
 
 interface Request {
   readonly method?: string | undefined;
@@ -63,6 +64,29 @@ export function sqsEvent(records: readonly QueueRecord[]): SQSEvent {
       eventSource: "aws:sqs",
       eventSourceARN: "arn:aws:sqs:us-east-1:123456789012:commands.fifo",
       awsRegion: "us-east-1",
+    })),
+  };
+}
+
+/** The event that Lambda's event source mapping sends to the publisher for writes of wallets, without their balances. */
+export function streamEvent(changes: readonly WalletChange[]): DynamoDBStreamEvent {
+  const image = ({ decidedAt, sequence }: WalletChange["after"], userId: string) => ({
+    userId: { S: userId },
+    sequence: { N: String(sequence) },
+    decidedAt: { S: decidedAt },
+  });
+  return {
+    Records: changes.map(({ recordId, userId, before, after }) => ({
+      eventID: `event of ${recordId}`,
+      eventName: before ? ("MODIFY" as const) : ("INSERT" as const),
+      eventSource: "aws:dynamodb",
+      dynamodb: {
+        SequenceNumber: recordId,
+        Keys: { userId: { S: userId } },
+        ...(before && { OldImage: image(before, userId) }),
+        NewImage: image(after, userId),
+        StreamViewType: "NEW_AND_OLD_IMAGES" as const,
+      },
     })),
   };
 }

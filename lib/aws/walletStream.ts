@@ -48,6 +48,6 @@ function walletChange({
   const after = z.safeParse(walletPosition, NewImage);
   if (before.success && after.success) return { recordId, userId, before: before.data, after: after.data };
   const [issue] = (before.error ?? after.error)?.issues ?? [];
-  const problem = `${issue?.path.join(".")}: ${issue?.message}`;
+  const problem = [issue?.path.join("."), issue?.message].filter((part) => part).join(": ");
   return { recordId, userId, unreadable: new UnreadableItem(userId, "wallet", problem) };
 }

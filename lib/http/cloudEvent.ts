@@ -27,5 +27,10 @@ export function eventOf(transaction: DecidedTransaction, source: string): Ledger
     datacontenttype: "application/json",
     data,
   };
-  return { id, userId, attributes: { type, status, currency }, body: JSON.stringify(event) };
+  return { id, userId, attributes: { type, status, currency }, body: transportable(JSON.stringify(event)) };
+}
+
+/** SNS and SQS refuse messages with the characters U+FFFE and U+FFFF, which a reference or metadata can have. */
+function transportable(json: string): string {
+  return json.replace(/[\uFFFE\uFFFF]/g, (character) => `\\u${character.charCodeAt(0).toString(16)}`);
 }

@@ -15,6 +15,7 @@ import {
   balancesQuery,
   balancesSchema,
   currenciesSchema,
+  eventSchema,
   healthSchema,
   historyQuery,
   historySchema,
@@ -277,6 +278,7 @@ export const openApiDocument = createDocument(
           "in transit until the other wallet is credited, or until it comes back; the wait includes that.",
       },
       { name: "Wallets", description: "Balances, history and statements of a user" },
+      { name: "Events", description: "What is published of every decision" },
       {
         name: "Webhooks",
         description:
@@ -304,6 +306,21 @@ export const openApiDocument = createDocument(
           scheme: "bearer",
           bearerFormat: "JWT",
           description: `A token whose \`sub\` is the user, or one with the scope \`${ADMIN_SCOPE}\` for any user`,
+        },
+      },
+    },
+    webhooks: {
+      event: {
+        post: {
+          operationId: "event",
+          summary: "A decision",
+          description:
+            "Every decision is published at least once to an SNS FIFO topic, each user's in order. The message is this document; its " +
+            "attributes `type`, `status` and `currency` are those of the transaction. Docs: docs/guides/events.md.",
+          tags: ["Events"],
+          security: [],
+          requestBody: { required: true, content: { "application/cloudevents+json": { schema: eventSchema } } },
+          responses: { 200: { description: "The subscriber has processed the event" } },
         },
       },
     },

@@ -13,7 +13,7 @@ import { bundleFunctions } from "../../infra/bundle.ts";
 import { encodeMessage, messageOf } from "../../lib/ledger/message.ts";
 import { issueToken, serveKeySet } from "../../localstack/identityProvider.ts";
 import { listen } from "../../localstack/tcp.ts";
-import { httpEvent, sqsEvent } from "../../testkit/events.ts";
+import { httpEvent, sqsEvent, streamEvent } from "../../testkit/events.ts";
 import { collect } from "../../testkit/stack.ts";
 import { commandWith } from "../../testkit/storeContract.ts";
 
@@ -45,7 +45,7 @@ const STATUSES = {
   docs: 200,
   notFound: 404,
 };
-const FUNCTIONS = [...Object.keys(STATUSES), "consume", "sweep"];
+const FUNCTIONS = [...Object.keys(STATUSES), "consume", "sweep", "publish"];
 
 const CALL = `
   const { handler } = await import(process.argv[1]);
@@ -94,6 +94,8 @@ async function call(name: string, event: unknown): Promise<{ result: unknown; ou
       TRANSACTIONS_TABLE: "transactions",
       COMMANDS_QUEUE_URL: `${endpoint}/1/commands.fifo`,
       DEAD_LETTER_QUEUE_URL: `${endpoint}/1/dead-letters.fifo`,
+      EVENTS_TOPIC_ARN: "arn:aws:sns:eu-west-1:123456789012:events.fifo",
+      EVENT_SOURCE: "antler-test",
       SELF_SERVICE: "deposits",
       JWT_JWKS_URL: keySet.url,
       JWT_ISSUER: "issuer",
@@ -147,6 +149,14 @@ describe("the bundle of a function", { timeout: 30_000 }, () => {
   test("of consume starts, and fails its records while AWS fails", async () => {
     const body = encodeMessage(messageOf(commandWith(), randomUUID()));
     const { result } = await call("consume", sqsEvent([{ recordId: "record", groupId: "alice", body }]));
+    expect(result).toEqual({ batchItemFailures: [{ itemIdentifier: "record" }] });
+    expectSignedCalls();
+  });
+
+  test("of publish starts, and fails its records while AWS fails", async () => {
+    const after = { decidedAt: "2026-11-23T09:30:00.000Z", sequence: 1 };
+    const event = streamEvent([{ recordId: "record", userId: "alice", before: undefined, after }]);
+    const { result } = await call("publish", event);
     expect(result).toEqual({ batchItemFailures: [{ itemIdentifier: "record" }] });
     expectSignedCalls();
   });

@@ -201,6 +201,16 @@ describe("the dashboard and the alerts for Prometheus", () => {
   });
 });
 
+/** The resources of type alarm in CloudFormation files. */
+function alarmsIn(...files: string[]) {
+  const resources = z.object({ Resources: z.record(z.string(), z.looseObject({ Type: z.string() })) });
+  return Object.fromEntries(
+    files
+      .flatMap((file) => Object.entries(resources.parse(readYaml(file)).Resources))
+      .filter(([, { Type }]) => Type === "AWS::CloudWatch::Alarm"),
+  );
+}
+
 describe("the alarms and the dashboard on AWS", () => {
   const topic = z.tuple([z.literal("HasAlarmTopic"), z.tuple([z.literal("AlarmTopicArn")]), z.literal("AWS::NoValue")]);
   const metric = z.looseObject({
@@ -209,23 +219,21 @@ describe("the alarms and the dashboard on AWS", () => {
     Dimensions: z.array(z.object({ Name: z.string(), Value: z.unknown() })).default([]),
   });
   const alarms = z
-    .object({
-      Resources: z.record(
-        z.string(),
-        z.object({
-          Type: z.literal("AWS::CloudWatch::Alarm"),
-          Properties: z.looseObject({
-            AlarmName: z.string(),
-            AlarmDescription: z.string(),
-            TreatMissingData: z.literal("notBreaching"),
-            AlarmActions: topic,
-            OKActions: topic,
-            Metrics: z.array(z.looseObject({ MetricStat: z.looseObject({ Metric: metric }).optional() })).default([]),
-          }),
+    .record(
+      z.string(),
+      z.object({
+        Type: z.literal("AWS::CloudWatch::Alarm"),
+        Properties: z.looseObject({
+          AlarmName: z.string(),
+          AlarmDescription: z.string(),
+          TreatMissingData: z.literal("notBreaching"),
+          AlarmActions: topic,
+          OKActions: topic,
+          Metrics: z.array(z.looseObject({ MetricStat: z.looseObject({ Metric: metric }).optional() })).default([]),
         }),
-      ),
-    })
-    .parse(readYaml("infra/alarms.yml")).Resources;
+      }),
+    )
+    .parse(alarmsIn("infra/alarms.yml", "infra/events.yml"));
   const body = z
     .object({ Resources: z.object({ Dashboard: z.object({ Properties: z.object({ DashboardBody: z.string() }) }) }) })
     .parse(readYaml("infra/dashboard.yml")).Resources.Dashboard.Properties.DashboardBody;
@@ -257,6 +265,8 @@ describe("the alarms and the dashboard on AWS", () => {
       "OldestCreditAlarm",
       "OldestExpiryAlarm",
       "OldestMessageAlarm",
+      "PublishDelayAlarm",
+      "PublishFailuresAlarm",
       "ServerErrorsAlarm",
       "SweepErrorsAlarm",
       "ThrottlesAlarm",

@@ -32,6 +32,12 @@ test("a stage whose name is invalid is refused in one sentence", () => {
   );
 });
 
+test("a switch of the events that is neither on nor off is refused in one sentence", { timeout: 60_000 }, () => {
+  expect(() => packaged("prod", "--param", "events=no")).toThrow(
+    "The stage parameter events is no: it must be true or false\n",
+  );
+});
+
 test("a self-service movement that does not exist is refused in one sentence", { timeout: 60_000 }, () => {
   expect(() => packaged("prod", "--param", "selfService=transfers,deposit")).toThrow(
     "The stage parameter selfService has deposit: it must be none, or some of deposits, withdrawals, transfers, holds\n",
@@ -46,6 +52,12 @@ const environment = z.object({ Variables: z.object({ SELF_SERVICE: z.string().op
 
 const prod = packaged("prod");
 const dev = packaged("dev");
+const withoutEvents = packaged("prod", "--param", "events=false");
+
+/** The names of a template's resources, without those that have a hash of the code. */
+function namesIn(template: ReturnType<typeof packaged>): string[] {
+  return Object.keys(template).filter((name) => template[name]?.Type !== "AWS::Lambda::Version");
+}
 
 function ofType(template: ReturnType<typeof packaged>, type: string) {
   return Object.entries(template).filter(([, resource]) => resource.Type === type);
@@ -55,7 +67,7 @@ describe("the template of a deploy", () => {
   test("limits the requests and the concurrency of a stage, and expires its logs", () => {
     const settings = (template: ReturnType<typeof packaged>) => ({
       api: template.HttpApiStage?.Properties.DefaultRouteSettings,
-      consumers: ofType(template, "AWS::Lambda::EventSourceMapping")[0]?.[1].Properties.ScalingConfig,
+      consumers: template.ConsumeEventSourceMappingSQSCommandsQueue?.Properties.ScalingConfig,
       logDays: new Set(ofType(template, "AWS::Logs::LogGroup").map(([, { Properties }]) => Properties.RetentionInDays)),
       traced: ofType(template, "AWS::Lambda::Function").every(([, { Properties }]) => "TracingConfig" in Properties),
     });
@@ -109,8 +121,58 @@ describe("the template of a deploy", () => {
     });
     const timeout = Number(prod.ConsumeLambdaFunction?.Properties.Timeout);
     expect(Number(prod.CommandsQueue?.Properties.VisibilityTimeout)).toBeGreaterThanOrEqual(6 * timeout);
-    const [[, mapping] = []] = ofType(prod, "AWS::Lambda::EventSourceMapping");
-    expect(mapping?.Properties).toMatchObject({ BatchSize: 10, FunctionResponseTypes: ["ReportBatchItemFailures"] });
+    expect(prod.ConsumeEventSourceMappingSQSCommandsQueue?.Properties).toMatchObject({
+      BatchSize: 10,
+      FunctionResponseTypes: ["ReportBatchItemFailures"],
+    });
+  });
+
+  test("keeps the records of the stream for half a day of failures, and then names them in a queue with an alarm", () => {
+    const mapping = prod.PublishEventSourceMappingDynamodbWalletsTable?.Properties;
+    expect(prod.WalletsTable?.Properties.StreamSpecification).toEqual({ StreamViewType: "NEW_AND_OLD_IMAGES" });
+    expect(mapping).toMatchObject({
+      EventSourceArn: { "Fn::GetAtt": ["WalletsTable", "StreamArn"] },
+      StartingPosition: "TRIM_HORIZON",
+      FunctionResponseTypes: ["ReportBatchItemFailures"],
+      BisectBatchOnFunctionError: true,
+      MaximumRetryAttempts: -1,
+      MaximumRecordAgeInSeconds: 12 * 3600,
+      DestinationConfig: { OnFailure: { Destination: { "Fn::GetAtt": ["PublishFailuresQueue", "Arn"] } } },
+    });
+    expect(prod.EventsTopic?.Properties).toMatchObject({
+      FifoTopic: true,
+      FifoThroughputScope: "MessageGroup",
+      ContentBasedDeduplication: false,
+      KmsMasterKeyId: "alias/aws/sns",
+    });
+    expect(prod.PublishFailuresAlarm?.Properties).toMatchObject({
+      Dimensions: [{ Name: "QueueName", Value: { "Fn::GetAtt": ["PublishFailuresQueue", "QueueName"] } }],
+    });
+  });
+
+  test("has nothing of the events if their stage parameter is false", () => {
+    const removed = namesIn(prod).filter((name) => !(name in withoutEvents));
+    expect(removed.sort()).toEqual([
+      "EventsTopic",
+      "PublishDelayAlarm",
+      "PublishEventSourceMappingDynamodbWalletsTable",
+      "PublishFailuresAlarm",
+      "PublishFailuresQueue",
+      "PublishLambdaFunction",
+      "PublishLogGroup",
+      "PublishRole",
+    ]);
+    expect(
+      JSON.stringify(withoutEvents).match(/EventsTopic|PublishLambda|-publish|StreamSpecification|StreamArn/g),
+    ).toBeNull();
+    const widgets = (template: ReturnType<typeof packaged>) => {
+      const { "Fn::Sub": body } = z
+        .object({ "Fn::Sub": z.string() })
+        .parse(template.Dashboard?.Properties.DashboardBody);
+      return z.object({ widgets: z.array(z.unknown()) }).parse(JSON.parse(body)).widgets;
+    };
+    expect(widgets(withoutEvents)).toEqual(widgets(prod).slice(0, widgets(withoutEvents).length));
+    expect(widgets(prod).length - widgets(withoutEvents).length).toBe(5);
   });
 
   test("runs every function on Node 24 and arm64, under its own role with named resources", () => {
