@@ -45,13 +45,25 @@ export interface ServerlessFunction {
   timeout?: number;
   environment?: Record<string, unknown>;
   iamRoleStatements?: readonly object[];
-  events: readonly { readonly sqs?: SqsEvent }[];
+  events: readonly { readonly sqs?: SqsEvent; readonly stream?: StreamEvent }[];
 }
 
 export interface SqsEvent {
   readonly arn: unknown;
   readonly batchSize: number;
   readonly maximumConcurrency: number;
+}
+
+/** Of a DynamoDB table. */
+export interface StreamEvent {
+  readonly arn: unknown;
+  readonly batchSize: number;
+  readonly bisectBatchOnFunctionError: boolean;
+  /** -1: no limit. */
+  readonly maximumRetryAttempts: number;
+  /** -1: no limit. */
+  readonly maximumRecordAgeInSeconds: number;
+  readonly destinations: { readonly onFailure: { readonly arn: unknown } };
 }
 
 export interface Resource {

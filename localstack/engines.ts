@@ -1,12 +1,17 @@
 import { spawnSync } from "node:child_process";
-import { globSync } from "node:fs";
+import { existsSync, globSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { arch, platform } from "node:process";
+import { DatabaseSync } from "node:sqlite";
 import { startFauxqs } from "fauxqs";
 import { type Program, startProgram } from "./process.ts";
 import { SettingError, type Settings } from "./settings.ts";
 import { portIsTaken, statusOf, untilReady } from "./tcp.ts";
+
+const DYNOXIDE_FILE = "dynoxide.db";
+/** As in DynamoDB. */
+const STREAM_RETENTION_SECONDS = 24 * 60 * 60;
 
 type DynamoSettings = Pick<Settings, "DYNAMODB_ENGINE" | "DYNAMODB_PORT" | "DATA_DIR">;
 
@@ -30,19 +35,21 @@ export async function startDynamo(
 /**
  * Starts the embedded DynamoDB.
  *
+ * @param temporaryFolder for dynoxide's file if there is no DATA_DIR; without it, the tables are in memory
  * @throws SettingError when the engine of these settings can't run here
  */
 export function launchDynamo(
   settings: DynamoSettings,
   environment: Readonly<Record<string, string | undefined>>,
   log: number,
+  temporaryFolder?: string,
 ): Program {
   const dynoxide = findDynoxide();
   if (settings.DYNAMODB_ENGINE === "dynoxide" && !dynoxide) {
     throw new SettingError(`DYNAMODB_ENGINE=dynoxide: there is no ${dynoxideFile(platform, arch)} in node_modules`);
   }
   return dynoxide && settings.DYNAMODB_ENGINE !== "dynamodb-local"
-    ? startProgram("DynamoDB (dynoxide)", dynoxideCommand(dynoxide, settings), environment, log)
+    ? startProgram("DynamoDB (dynoxide)", dynoxideCommand(dynoxide, settings, temporaryFolder), environment, log)
     : startProgram("DynamoDB (dynamodb-local)", dynamoLocalCommand(settings), environment, log);
 }
 
@@ -63,9 +70,34 @@ export function dynoxideFile(platform: NodeJS.Platform, arch: NodeJS.Architectur
   return `@dynoxide/${platform}-${arch}/dynoxide${platform === "win32" ? ".exe" : ""}`;
 }
 
-function dynoxideCommand(binary: string, { DYNAMODB_PORT, DATA_DIR }: DynamoSettings): string[] {
-  const database = DATA_DIR ? ["--db-path", join(DATA_DIR, "dynoxide.db")] : [];
+function dynoxideCommand(
+  binary: string,
+  { DYNAMODB_PORT, DATA_DIR }: DynamoSettings,
+  temporaryFolder: string | undefined,
+): string[] {
+  const folder = DATA_DIR ?? temporaryFolder;
+  const database = folder ? ["--db-path", join(folder, DYNOXIDE_FILE)] : [];
   return [binary, "serve", "--host", "127.0.0.1", "--port", String(DYNAMODB_PORT), ...database];
+}
+
+/**
+ * Adds to dynoxide's file what its streams lack. Without an index, each write to a table with a stream and each read of the
+ * stream takes time in proportion to all records; and dynoxide never deletes a record. The newest record stays, because the
+ * next one gets its sequence number from it. Does nothing for DynamoDB Local.
+ */
+export function prepareStream({ DATA_DIR }: Pick<Settings, "DATA_DIR">, temporaryFolder: string): void {
+  const file = join(DATA_DIR ?? temporaryFolder, DYNOXIDE_FILE);
+  if (!existsSync(file)) return;
+  const database = new DatabaseSync(file, { timeout: 5000 });
+  try {
+    database.exec(
+      `CREATE INDEX IF NOT EXISTS antler_stream ON _stream_records (table_name, CAST(sequence_number AS INTEGER));
+       DELETE FROM _stream_records WHERE created_at < unixepoch() - ${STREAM_RETENTION_SECONDS}
+         AND id NOT IN (SELECT MAX(id) FROM _stream_records GROUP BY table_name)`,
+    );
+  } finally {
+    database.close();
+  }
 }
 
 function dynamoLocalCommand({ DYNAMODB_PORT, DATA_DIR }: DynamoSettings): string[] {

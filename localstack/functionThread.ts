@@ -3,13 +3,14 @@ import { pathToFileURL } from "node:url";
 import { parentPort, workerData } from "node:worker_threads";
 import { measurements } from "../lib/runtime/metrics.ts";
 import { type EventSource, mapEventSource } from "./eventSourceMapping.ts";
+import { mapStream, type StreamSource } from "./streamMapping.ts";
 
 /**
- * The function of an event source mapping, in its own thread: as on AWS, a busy API must not delay commands. When the
- * thread gets a message, it ends after the batches in progress.
+ * The function of an event source mapping, in its own thread: as on AWS, a busy API must not delay commands. The message
+ * "wake" makes a stream's mapping poll at once, and "stop" ends the thread after the batches in progress.
  */
 export interface FunctionThread {
-  readonly source: EventSource;
+  readonly source: EventSource | StreamSource;
   /** The same bundle as on AWS. */
   readonly file: string;
   readonly exportName: string;
@@ -23,7 +24,7 @@ const { [exportName]: handler } = await import(pathToFileURL(file).href);
 const recorded: unknown[] = [];
 measurements.subscribe((measurement) => recorded.push(measurement));
 
-const stop = mapEventSource(source, async (event) => {
+const invoke = async (event: unknown) => {
   let timer: NodeJS.Timeout | undefined;
   const timeout = new Promise<never>((_, reject) => {
     timer = setTimeout(
@@ -37,9 +38,13 @@ const stop = mapEventSource(source, async (event) => {
     clearTimeout(timer);
     parentPort?.postMessage(recorded.splice(0));
   }
-});
+};
 
-parentPort?.once("message", async () => {
+const { wake, stop } =
+  "streamArn" in source ? mapStream(source, invoke) : { wake() {}, stop: mapEventSource(source, invoke) };
+
+parentPort?.on("message", async (message) => {
+  if (message === "wake") return wake();
   await stop();
   process.exit();
 });

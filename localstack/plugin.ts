@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { Worker } from "node:worker_threads";
 import { stop as stopEsbuild } from "esbuild";
 import { seedCurrencies } from "../infra/seed.ts";
-import type { Serverless, SqsEvent } from "../infra/serverless.ts";
+import type { Serverless, SqsEvent, StreamEvent } from "../infra/serverless.ts";
 import { measurements } from "../lib/runtime/metrics.ts";
 import { limitConcurrency } from "./concurrencyLimiter.ts";
 import type { FunctionThread } from "./functionThread.ts";
@@ -14,9 +14,9 @@ import { readSettings } from "./settings.ts";
 const ROOT = join(import.meta.dirname, "..");
 
 /**
- * Adds to serverless-offline, before the API listens: the template's tables and queues, the currencies, the values of
- * `!Ref` and `!GetAtt` in the functions' environments, the queue's event source mapping, the API's concurrency limit, and
- * metrics for Prometheus.
+ * Adds to serverless-offline, before the API listens: the template's tables, queues and topics, the currencies, the values of
+ * `!Ref` and `!GetAtt` in the functions' environments, the event source mappings of queues and streams, the API's
+ * concurrency limit, and metrics for Prometheus.
  */
 export default class LocalStackPlugin {
   readonly hooks = {
@@ -25,6 +25,7 @@ export default class LocalStackPlugin {
   };
 
   readonly #serverless: Serverless;
+  readonly #streams: Worker[] = [];
   #stops: (() => unknown)[] = [];
 
   constructor(serverless: Serverless) {
@@ -46,30 +47,53 @@ export default class LocalStackPlugin {
       {
         commands: String(resolve({ Ref: "CommandsQueue" }, ids)),
         dead_letters: String(resolve({ Ref: "DeadLetterQueue" }, ids)),
+        publish_failures: String(resolve({ Ref: "PublishFailuresQueue" }, ids)),
       },
       readSettings(process.env),
     );
     const stopMappings = Object.entries(service.functions).flatMap(([key, { events }]) =>
-      events.flatMap(({ sqs }) => (sqs ? [this.#map(key, sqs, ids)] : [])),
+      events.flatMap(({ sqs, stream }) => [
+        ...(sqs ? [this.#mapQueue(key, sqs, ids)] : []),
+        ...(stream ? [this.#mapStream(key, stream, ids)] : []),
+      ]),
     );
     this.#stops = [...stopMappings, stopMetrics];
   }
 
-  #map(functionKey: string, event: SqsEvent, ids: PhysicalIds): () => Promise<void> {
+  #mapQueue(functionKey: string, event: SqsEvent, ids: PhysicalIds): () => Promise<void> {
+    const queueArn = String(resolve(event.arn, ids));
+    const { batchSize, maximumConcurrency } = event;
+    const { region } = this.#serverless.service.provider;
+    const queueUrl = queueUrlOf(queueArn, ids);
+    const thread = this.#startThread(functionKey, { queueUrl, queueArn, batchSize, maximumConcurrency, region });
+    // The function may have written to a table.
+    thread.worker.on("message", () => {
+      for (const stream of this.#streams) stream.postMessage("wake");
+    });
+    return thread.stop;
+  }
+
+  #mapStream(functionKey: string, event: StreamEvent, ids: PhysicalIds): () => Promise<void> {
+    const { batchSize, bisectBatchOnFunctionError, maximumRetryAttempts, maximumRecordAgeInSeconds } = event;
+    const { functions, provider } = this.#serverless.service;
+    const thread = this.#startThread(functionKey, {
+      ...{ batchSize, bisectBatchOnFunctionError, maximumRetryAttempts, maximumRecordAgeInSeconds },
+      streamArn: String(resolve(event.arn, ids)),
+      failureQueueUrl: queueUrlOf(String(resolve(event.destinations.onFailure.arn, ids)), ids),
+      functionName: functions[functionKey]?.name ?? functionKey,
+      region: provider.region,
+      positionFile: join(process.env.ANTLER_STATE_DIR ?? ROOT, `${functionKey}.position.json`),
+    });
+    this.#streams.push(thread.worker);
+    return thread.stop;
+  }
+
+  #startThread(functionKey: string, source: FunctionThread["source"]) {
     const { functions, provider, custom } = this.#serverless.service;
     const { handler = "", environment, timeout = provider.timeout } = functions[functionKey] ?? {};
-    const queueArn = String(resolve(event.arn, ids));
-    const queue = [...ids.values()].find(({ attributes }) => attributes.Arn === queueArn);
-    if (!queue) throw new Error(`The function ${functionKey} reads from a queue that the local stack does not have`);
     const [module, exportName = ""] = handler.split(".");
     const thread: FunctionThread = {
-      source: {
-        queueUrl: queue.ref,
-        queueArn,
-        batchSize: event.batchSize,
-        maximumConcurrency: event.maximumConcurrency,
-        region: provider.region,
-      },
+      source,
       file: join(ROOT, custom["serverless-offline"].location, `${module}${custom.esbuild.outputFileExtension}`),
       exportName,
       timeoutSeconds: timeout,
@@ -84,13 +108,20 @@ export default class LocalStackPlugin {
     worker.on("error", (error) => {
       throw error;
     });
-    return async () => {
+    const stop = async () => {
       worker.postMessage("stop");
       await once(worker, "exit");
     };
+    return { worker, stop };
   }
 
   async #stop(): Promise<void> {
     await Promise.all(this.#stops.map((stop) => stop()));
   }
+}
+
+function queueUrlOf(queueArn: string, ids: PhysicalIds): string {
+  const queue = [...ids.values()].find(({ attributes }) => attributes.Arn === queueArn);
+  if (!queue) throw new Error(`The local stack has no queue ${queueArn}`);
+  return queue.ref;
 }

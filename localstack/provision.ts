@@ -1,9 +1,13 @@
 import {
   CreateTableCommand,
   type CreateTableCommandInput,
+  DescribeTableCommand,
   ResourceInUseException,
+  type StreamViewType,
+  UpdateTableCommand,
   waitUntilTableExists,
 } from "@aws-sdk/client-dynamodb";
+import { CreateTopicCommand, SNSClient } from "@aws-sdk/client-sns";
 import { CreateQueueCommand, GetQueueAttributesCommand } from "@aws-sdk/client-sqs";
 import type { Resource } from "../infra/serverless.ts";
 import { dynamoDocuments, sqs } from "../lib/aws/clients.ts";
@@ -11,21 +15,21 @@ import { dynamoDocuments, sqs } from "../lib/aws/clients.ts";
 /** The values of `!Ref` and `!GetAtt`, by logical id. */
 export type PhysicalIds = Map<string, { readonly ref: string; readonly attributes: Readonly<Record<string, string>> }>;
 
-/** Creates the tables and queues of a CloudFormation template that do not exist yet, and no other resources. */
+/** Creates the tables, queues and topics of a CloudFormation template that do not exist yet, and no other resources. */
 export async function provision(resources: Readonly<Record<string, Resource>>): Promise<PhysicalIds> {
   const ids: PhysicalIds = new Map();
   const ofType = (type: string) => Object.entries(resources).filter(([, resource]) => resource.Type === type);
   await Promise.all(
     ofType("AWS::DynamoDB::Table").map(async ([logicalId, { Properties }]) => {
-      const name = String(Properties.TableName);
-      await createTable(Properties);
-      ids.set(logicalId, { ref: name, attributes: {} });
+      ids.set(logicalId, await createTable(Properties));
     }),
   );
   // A queue with a redrive policy needs the ARN of its dead-letter queue, which has no such policy.
   const queues = ofType("AWS::SQS::Queue");
   queues.sort(([, a], [, b]) => Number("RedrivePolicy" in a.Properties) - Number("RedrivePolicy" in b.Properties));
   for (const [logicalId, { Properties }] of queues) ids.set(logicalId, await createQueue(Properties, ids));
+  for (const [logicalId, { Properties }] of ofType("AWS::SNS::Topic"))
+    ids.set(logicalId, await createTopic(Properties));
   return ids;
 }
 
@@ -50,18 +54,34 @@ function known(ids: PhysicalIds, logicalId: string) {
   return id;
 }
 
-async function createTable(properties: Resource["Properties"]): Promise<void> {
+async function createTable(properties: Resource["Properties"]) {
   const { TableName, BillingMode, AttributeDefinitions, KeySchema, GlobalSecondaryIndexes } = properties;
-  const input = { TableName, BillingMode, AttributeDefinitions, KeySchema, GlobalSecondaryIndexes };
+  // CloudFormation's has no StreamEnabled.
+  const stream = properties.StreamSpecification as { readonly StreamViewType: StreamViewType } | undefined;
+  const StreamSpecification = stream && { StreamEnabled: true, ...stream };
+  const input = {
+    TableName,
+    BillingMode,
+    AttributeDefinitions,
+    KeySchema,
+    GlobalSecondaryIndexes,
+    StreamSpecification,
+  };
+  const ref = String(TableName);
   try {
     await dynamoDocuments.send(new CreateTableCommand(input as CreateTableCommandInput));
   } catch (error) {
     if (!(error instanceof ResourceInUseException)) throw error;
   }
-  await waitUntilTableExists(
-    { client: dynamoDocuments, maxWaitTime: 30, minDelay: 1 },
-    { TableName: String(TableName) },
-  );
+  await waitUntilTableExists({ client: dynamoDocuments, maxWaitTime: 30, minDelay: 1 }, { TableName: ref });
+  if (!StreamSpecification) return { ref, attributes: {} };
+  let { Table } = await dynamoDocuments.send(new DescribeTableCommand({ TableName: ref }));
+  // A table that was created before the template gave it a stream. A second stream would hide the records of the first.
+  if (!Table?.StreamSpecification?.StreamEnabled) {
+    await dynamoDocuments.send(new UpdateTableCommand({ TableName: ref, StreamSpecification }));
+    ({ Table } = await dynamoDocuments.send(new DescribeTableCommand({ TableName: ref })));
+  }
+  return { ref, attributes: { StreamArn: Table?.LatestStreamArn ?? "" } };
 }
 
 async function createQueue(properties: Resource["Properties"], ids: PhysicalIds) {
@@ -82,6 +102,22 @@ async function createQueue(properties: Resource["Properties"], ids: PhysicalIds)
     new GetQueueAttributesCommand({ QueueUrl: ref, AttributeNames: ["QueueArn"] }),
   );
   return { ref, attributes: { Arn: Attributes.QueueArn ?? "", QueueName: String(QueueName) } };
+}
+
+async function createTopic(properties: Resource["Properties"]) {
+  const { TopicName, ...attributes } = properties;
+  const sns = new SNSClient({});
+  try {
+    const { TopicArn = "" } = await sns.send(
+      new CreateTopicCommand({
+        Name: String(TopicName),
+        Attributes: Object.fromEntries(Object.entries(attributes).map(([name, value]) => [name, String(value)])),
+      }),
+    );
+    return { ref: TopicArn, attributes: { TopicName: String(TopicName) } };
+  } finally {
+    sns.destroy();
+  }
 }
 
 /** The queue's URL at the endpoint of the SDK: an emulator may return a host that does not resolve here. */

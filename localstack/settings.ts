@@ -16,9 +16,9 @@ const host = z
 const schema = z
   .object({
     API_PORT: port.default(4000),
-    /** Address that the API listens on. SQS, DynamoDB and the key set listen on the loopback interface only. */
+    /** Address that the API listens on. SQS, SNS, DynamoDB and the key set listen on the loopback interface only. */
     API_HOST: host,
-    /** Of the embedded SQS. */
+    /** Of the embedded SQS and SNS. */
     AWS_PORT: port.default(4566),
     /** Of the embedded DynamoDB; AWS_PORT + 1 by default. */
     DYNAMODB_PORT: port.optional(),
@@ -28,7 +28,7 @@ const schema = z
     DYNAMODB_ENGINE: z.enum(["dynoxide", "dynamodb-local"]).optional(),
     /** Folder for the tables and queues; without it they are in memory. */
     DATA_DIR: z.string().min(1).optional(),
-    /** An external SQS and DynamoDB, such as LocalStack, in place of the embedded ones. */
+    /** An external SQS, SNS and DynamoDB, such as LocalStack, in place of the embedded ones. */
     AWS_ENDPOINT_URL: z.url().optional(),
     AWS_REGION: z.string().min(1).default("us-east-1"),
     /** `sdk` sends with the SDK's own middleware: see lib/aws/transport/. */
@@ -68,12 +68,14 @@ export function readEnvironment<Schema extends z.ZodType>(
   throw new SettingError(`${name}=${given[name] ?? ""}: ${issue?.message ?? "is invalid"}`);
 }
 
-/** The AWS SDK's variables for the local stack's SQS and DynamoDB, with credentials that are valid nowhere else. */
+/** The AWS SDK's variables for the local stack's SQS, SNS and DynamoDB, with credentials that are valid nowhere else. */
 export function awsEnvironment(settings: Settings): Record<string, string> {
   const { AWS_ENDPOINT_URL, AWS_PORT, DYNAMODB_PORT, AWS_REGION } = settings;
   return {
     AWS_ENDPOINT_URL_SQS: AWS_ENDPOINT_URL ?? `http://127.0.0.1:${AWS_PORT}`,
+    AWS_ENDPOINT_URL_SNS: AWS_ENDPOINT_URL ?? `http://127.0.0.1:${AWS_PORT}`,
     AWS_ENDPOINT_URL_DYNAMODB: AWS_ENDPOINT_URL ?? `http://127.0.0.1:${DYNAMODB_PORT}`,
+    AWS_ENDPOINT_URL_DYNAMODB_STREAMS: AWS_ENDPOINT_URL ?? `http://127.0.0.1:${DYNAMODB_PORT}`,
     AWS_REGION,
     AWS_ACCESS_KEY_ID: "local",
     AWS_SECRET_ACCESS_KEY: "local",

@@ -1,8 +1,8 @@
-import { openSync, readFileSync, rmSync } from "node:fs";
+import { mkdirSync, openSync, readFileSync, rmSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join, relative } from "node:path";
 import { CommandError, isClear, readArguments } from "../scripts/command.ts";
-import { dynamoAnswers, launchDynamo, startSqs } from "./engines.ts";
+import { dynamoAnswers, launchDynamo, prepareStream, startSqs } from "./engines.ts";
 import { lockFolder } from "./folder.ts";
 import { serveKeySet } from "./identityProvider.ts";
 import { onOrphaned } from "./orphan.ts";
@@ -46,6 +46,12 @@ async function start(): Promise<void> {
   const logFile = join(home, "stack.log");
   const buildFolder = join(home, "build");
   stops.push(() => rmSync(buildFolder, { recursive: true, force: true }));
+  const temporaryFolder = join(home, "data");
+  const removeTemporary = () => rmSync(temporaryFolder, { recursive: true, force: true });
+  // A stack that was killed has left it.
+  removeTemporary();
+  stops.push(removeTemporary);
+  mkdirSync(temporaryFolder);
   const log = openSync(logFile, "w");
 
   /** Waits until a program is ready. From then on its end ends the stack. */
@@ -67,8 +73,9 @@ async function start(): Promise<void> {
   } else {
     const sqs = await startSqs(settings);
     stops.push(() => sqs.stop());
-    const dynamo = launchDynamo(settings, process.env, log);
+    const dynamo = launchDynamo(settings, process.env, log, temporaryFolder);
     await supervise(dynamo, () => dynamoAnswers(settings), DYNAMO_PORTS);
+    prepareStream(settings, temporaryFolder);
   }
   const keySet = settings.JWT_JWKS_URL ? undefined : await serveKeySet();
   if (keySet) stops.push(() => keySet.stop());
@@ -85,6 +92,8 @@ async function start(): Promise<void> {
       ...process.env,
       ...awsEnvironment(settings),
       ANTLER_BUILD_DIR: relative(ROOT, buildFolder),
+      // An external engine's stream can live longer than this stack.
+      ANTLER_STATE_DIR: AWS_ENDPOINT_URL ? home : (DATA_DIR ?? temporaryFolder),
       JWT_JWKS_URL: settings.JWT_JWKS_URL ?? keySet?.url,
       JWT_ISSUER: settings.JWT_ISSUER,
       JWT_AUDIENCE: settings.JWT_AUDIENCE,

@@ -14,13 +14,16 @@ export type DynamoEngine = NonNullable<Settings["DYNAMODB_ENGINE"]>;
 export interface Engines {
   readonly queueUrl: string;
   readonly deadLetterQueueUrl: string;
+  readonly publishFailuresQueueUrl: string;
+  /** Of the wallets table. */
+  readonly streamArn: string;
   stopSqs(): Promise<void>;
   /** Starts SQS on the same port with the same queues, empty. */
   restartSqs(): Promise<void>;
   stop(): Promise<void>;
 }
 
-/** Starts real engines with the tables and queues of `infra/`, and points this process's environment at them. */
+/** Starts real engines with the tables, queues and topics of `infra/`, and points this process's environment at them. */
 export async function startEngines(engine: DynamoEngine): Promise<Engines> {
   const settings = readSettings({ ...(await freePorts("AWS_PORT", "DYNAMODB_PORT")), DYNAMODB_ENGINE: engine });
   for (const [name, value] of Object.entries(awsEnvironment(settings))) vi.stubEnv(name, value);
@@ -37,11 +40,14 @@ export async function startEngines(engine: DynamoEngine): Promise<Engines> {
   vi.stubEnv("TRANSACTIONS_TABLE", ref("TransactionsTable"));
   vi.stubEnv("COMMANDS_QUEUE_URL", ref("CommandsQueue"));
   vi.stubEnv("DEAD_LETTER_QUEUE_URL", ref("DeadLetterQueue"));
+  vi.stubEnv("EVENTS_TOPIC_ARN", ref("EventsTopic"));
   await seedCurrencies(ref("CurrenciesTable"));
 
   return {
     queueUrl: ref("CommandsQueue"),
     deadLetterQueueUrl: ref("DeadLetterQueue"),
+    publishFailuresQueueUrl: ref("PublishFailuresQueue"),
+    streamArn: String(resolve({ "Fn::GetAtt": "WalletsTable.StreamArn" }, ids)),
     stopSqs: () => sqs.stop(),
     async restartSqs() {
       sqs = await startSqs(settings);

@@ -8,15 +8,15 @@ const tags: ScalarTag[] = ["Ref", "GetAtt", "Sub"].map((name) => ({
   resolve: (value: string) => (name === "Ref" ? { Ref: value } : { [`Fn::${name}`]: value }),
 }));
 
-/** The tables and queues of `infra/`, as a deploy of this stage would name them. */
+/** The tables, queues and topics of `infra/`, as a deploy of this stage would name them. */
 export function template(stage: string): Record<string, Resource> {
   return Object.assign(
     {},
-    ...["tables.yml", "queues.yml"].map((file) => {
+    ...["tables.yml", "queues.yml", "events.yml"].map((file) => {
       const text = readFileSync(join(import.meta.dirname, "../infra", file), "utf8")
         .replaceAll(`\${self:service}-\${self:provider.stage}`, `antler-${stage}`)
         .replaceAll(/\$\{param:\w+\}/g, "Delete");
-      return parse(text, { customTags: tags }).Resources;
+      return parse(text, { customTags: tags, logLevel: "error" }).Resources;
     }),
   );
 }

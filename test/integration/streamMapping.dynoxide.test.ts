@@ -1,0 +1,3 @@
+import { describeStreamMappingOn } from "./streamMapping.ts";
+
+describeStreamMappingOn("dynoxide");
