@@ -1,8 +1,7 @@
 import type { DynamoDBBatchResponse, DynamoDBStreamEvent } from "aws-lambda";
-import { sqsDeliverySender } from "../lib/aws/deliveries.ts";
-import { cachedEndpoints } from "../lib/aws/endpoints.ts";
+import { publishers } from "../lib/aws/publishers.ts";
+import { sqsPublishFailures } from "../lib/aws/publishFailures.ts";
 import { dynamoStore } from "../lib/aws/store.ts";
-import { snsTopic } from "../lib/aws/topic.ts";
 import { walletChanges } from "../lib/aws/walletStream.ts";
 import { eventOf } from "../lib/http/cloudEvent.ts";
 import { publish } from "../lib/ledger/publish.ts";
@@ -10,9 +9,6 @@ import { systemClock } from "../lib/runtime/clock.ts";
 import { setting } from "../lib/runtime/config.ts";
 import { publishMetrics } from "../lib/runtime/metrics.ts";
 import { publishTelemetry } from "../lib/runtime/telemetry.ts";
-import { webhookPublisher } from "../lib/webhooks/publish.ts";
-
-const publishers = [snsTopic, webhookPublisher(cachedEndpoints, sqsDeliverySender)];
 
 /** Publishes the decisions of a batch of the stream. Lambda delivers the records again from the first one in the response on. */
 export const handler = async ({ Records }: DynamoDBStreamEvent): Promise<DynamoDBBatchResponse> => {
@@ -22,6 +18,7 @@ export const handler = async ({ Records }: DynamoDBStreamEvent): Promise<DynamoD
       clock: systemClock,
       publishers,
       eventOf: (transaction) => eventOf(transaction, setting("EVENT_SOURCE")),
+      failures: sqsPublishFailures,
       observer: publishTelemetry,
     });
     return { batchItemFailures: failed.map((itemIdentifier) => ({ itemIdentifier })) };

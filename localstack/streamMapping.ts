@@ -24,6 +24,8 @@ const POLL_PAUSE_MS = { min: 20, max: 500 };
 const RETRY_PAUSE_MS = { min: 500, max: 10_000 };
 /** The pause after an engine's error, and before shards are listed again when none can be read. */
 const ERROR_PAUSE_MS = 500;
+/** The longest time until a new shard is found while others are read. */
+const LIST_PAUSE_MS = 60_000;
 const TIMEOUTS = { connectMs: 1000, requestMs: 10_000 };
 /** The value of a setting that has no limit. */
 const UNLIMITED = -1;
@@ -126,8 +128,8 @@ class Mapping {
       } catch (error) {
         this.#report(error);
       }
-      // The stream gets a new shard when one ends.
-      if (following.size > 0) await Promise.race(following.values());
+      // The stream gets a new shard when one ends, perhaps a moment later.
+      await Promise.race([...following.values(), this.#pause(following.size > 0 ? LIST_PAUSE_MS : 0)]);
       await this.#pause(ERROR_PAUSE_MS);
     }
     await Promise.all(following.values());
