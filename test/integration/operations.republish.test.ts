@@ -16,6 +16,7 @@ import { ports } from "../../lib/aws/adapters.ts";
 import { dynamoDocuments, sqs } from "../../lib/aws/clients.ts";
 import { eventSchema } from "../../lib/http/schemas.ts";
 import { setting } from "../../lib/runtime/config.ts";
+import { atEndpoint } from "../../localstack/provision.ts";
 import { mapStream } from "../../localstack/streamMapping.ts";
 import { newUser } from "../../testkit/client.ts";
 import { startEngines } from "../../testkit/engines.ts";
@@ -36,7 +37,7 @@ beforeEach(async () => {
   const { QueueUrl = "" } = await sqs.send(
     new CreateQueueCommand({ QueueName: "subscribed.fifo", Attributes: { FifoQueue: "true" } }),
   );
-  subscribed = QueueUrl;
+  subscribed = atEndpoint(QueueUrl);
   const sns = new SNSClient();
   await sns.send(
     new SubscribeCommand({
@@ -109,7 +110,7 @@ async function discard(...userIds: readonly string[]): Promise<void> {
     },
   );
   await expect
-    .poll(() => republish("--discarded", "--dry-run"))
+    .poll(() => republish("--discarded", "--dry-run"), { timeout: 20_000 })
     .toMatchObject({ output: expect.stringContaining("kept") });
   await mapping.stop();
 }
