@@ -1,4 +1,5 @@
 import type { DynamoDBBatchResponse, DynamoDBStreamEvent } from "aws-lambda";
+import { sqsPublishFailures } from "../lib/aws/publishFailures.ts";
 import { dynamoStore } from "../lib/aws/store.ts";
 import { snsTopic } from "../lib/aws/topic.ts";
 import { walletChanges } from "../lib/aws/walletStream.ts";
@@ -17,6 +18,7 @@ export const handler = async ({ Records }: DynamoDBStreamEvent): Promise<DynamoD
       clock: systemClock,
       publishers: [snsTopic],
       eventOf: (transaction) => eventOf(transaction, setting("EVENT_SOURCE")),
+      failures: sqsPublishFailures,
       observer: publishTelemetry,
     });
     return { batchItemFailures: failed.map((itemIdentifier) => ({ itemIdentifier })) };

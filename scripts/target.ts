@@ -62,6 +62,18 @@ export async function findEventsTopic(stage: string): Promise<string> {
   );
 }
 
+/**
+ * As {@link useStage}, with what publishes the stage's events.
+ *
+ * @throws CommandError when the stage publishes none
+ */
+export async function useStageWithEvents(stage: string): Promise<void> {
+  useStage(stage);
+  process.env.EVENT_SOURCE = `antler-${stage}`;
+  process.env.EVENTS_TOPIC_ARN = await findEventsTopic(stage);
+  process.env.PUBLISH_FAILURES_QUEUE_URL = await findQueue(`antler-${stage}-publish-failures`, stage);
+}
+
 async function findQueue(name: string, stage: string): Promise<string> {
   try {
     const { QueueUrl = "" } = await sqs.send(new GetQueueUrlCommand({ QueueName: name }));

@@ -41,6 +41,8 @@ export async function startEngines(engine: DynamoEngine): Promise<Engines> {
   vi.stubEnv("COMMANDS_QUEUE_URL", ref("CommandsQueue"));
   vi.stubEnv("DEAD_LETTER_QUEUE_URL", ref("DeadLetterQueue"));
   vi.stubEnv("EVENTS_TOPIC_ARN", ref("EventsTopic"));
+  vi.stubEnv("EVENT_SOURCE", "antler-test");
+  vi.stubEnv("PUBLISH_FAILURES_QUEUE_URL", ref("PublishFailuresQueue"));
   await seedCurrencies(ref("CurrenciesTable"));
 
   return {

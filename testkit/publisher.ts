@@ -1,6 +1,6 @@
 import { eventOf } from "../lib/http/cloudEvent.ts";
 import type { EventPublisher } from "../lib/ledger/ports.ts";
-import type { PublishPorts } from "../lib/ledger/publish.ts";
+import type { PublishPorts, UnpublishedRange } from "../lib/ledger/publish.ts";
 import type { InMemoryPorts } from "./inMemoryPorts.ts";
 
 /** A publisher in memory, whose events can fail. */
@@ -32,12 +32,17 @@ export function inMemoryPublisher() {
 
 /** The ports of the publication, and what its observer saw. */
 export function publishPorts(ports: InMemoryPorts, ...publishers: readonly EventPublisher[]) {
-  const observed = { published: [] as string[], failed: [] as { userId: string; error: string }[] };
+  const observed = {
+    published: [] as string[],
+    failed: [] as { userId: string; error: string }[],
+    reported: [] as UnpublishedRange[],
+  };
   const publication: PublishPorts = {
     store: ports.store,
     clock: ports.clock,
     publishers,
     eventOf: (transaction) => eventOf(transaction, "antler-test"),
+    failures: { send: async (range) => void observed.reported.push(range) },
     observer: {
       published: ({ userId, decision }) => void observed.published.push(`${userId}/${decision.sequence}`),
       failed: (userId, _recordIds, error) => void observed.failed.push({ userId, error: String(error) }),

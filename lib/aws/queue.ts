@@ -33,7 +33,7 @@ async function sendToDeadLetters(record: QueueRecord, reason: DeadLetterReason):
 }
 
 /** @throws TransientError on every failure, because the message may not be in the queue and can be sent again */
-async function sendMessage(command: SendMessageCommand): Promise<void> {
+export async function sendMessage(command: SendMessageCommand): Promise<void> {
   try {
     await sqs.send(command);
   } catch (error) {

@@ -131,14 +131,27 @@ describe("an event that fails", () => {
 describe("an unreadable item", () => {
   const unreadable = (userId: string) => new UnreadableItem(userId, "wallet", "sequence: Invalid input");
 
-  it("of a history fails its user", async () => {
-    const [alice, bob] = [historyOf("alice", 1), historyOf("bob", 1)];
-    ports.fail("readHistory", "before", { userId: "alice", error: unreadable("alice") });
-    expect(await publishAll(change(alice, 0, 1), change(bob, 0, 1))).toEqual(["alice 0-1"]);
-    expect(topic.published).toEqual(["bob/1"]);
+  it("of a history is reported, because the stream would hold up other users", async () => {
+    const [alice, bob] = [historyOf("alice", 3), historyOf("bob", 1)];
+    const changes = [change(alice, 0, 1), change(alice, 1, 2), change(bob, 0, 1), change(alice, 2, 3)];
+    ports.intervene({
+      operation: "readHistory",
+      at: "before",
+      userId: "alice",
+      times: 2,
+      act: () => {
+        if (ports.calls.filter((call) => call === "readHistory alice").length === 2) throw unreadable("alice");
+      },
+    });
+    expect(await publishAll(...changes)).toEqual([]);
+    expect(topic.published.toSorted()).toEqual(["alice/1", "bob/1"]);
+    expect(publication.observed).toMatchObject({
+      reported: [{ userId: "alice", from: 2, problem: unreadable("alice").message }],
+      failed: [{ userId: "alice", error: String(unreadable("alice")) }],
+    });
   });
 
-  it("in the stream fails its user from there on", async () => {
+  it("in the stream is reported without a sequence number", async () => {
     const [alice, bob] = [historyOf("alice", 3), historyOf("bob", 1)];
     const changes = [
       change(alice, 0, 1),
@@ -146,8 +159,40 @@ describe("an unreadable item", () => {
       change(bob, 0, 1),
       change(alice, 2, 3),
     ];
-    expect(await publishAll(...changes)).toEqual(["unreadable", "alice 2-3"]);
+    expect(await publishAll(...changes)).toEqual([]);
     expect(topic.published.toSorted()).toEqual(["alice/1", "bob/1"]);
+    expect(publication.observed.reported).toMatchObject([{ userId: "alice", from: undefined }]);
+  });
+
+  it("that can't be reported fails its records", async () => {
+    const alice = historyOf("alice", 1);
+    ports.fail("readHistory", "before", { error: unreadable("alice") });
+    publication = {
+      ...publication,
+      failures: { send: () => Promise.reject(new TransientError("no answer")) },
+    };
+    expect(await publishAll(change(alice, 0, 1))).toEqual(["alice 0-1"]);
+  });
+
+  it("is not reported while the stream delivers its record again because of an earlier one", async () => {
+    const [alice, bob] = [historyOf("alice", 1), historyOf("bob", 1)];
+    const broken = { recordId: "unreadable", userId: "alice", unreadable: unreadable("alice") };
+    topic.failing.add("bob/1");
+    expect((await publishAll(change(bob, 0, 1), change(alice, 0, 1), broken)).toSorted()).toEqual([
+      "bob 0-1",
+      "unreadable",
+    ]);
+    expect(publication.observed.reported).toEqual([]);
+    expect(await publishAll(change(alice, 0, 1), broken, change(bob, 0, 1))).toEqual(["bob 0-1"]);
+    expect(publication.observed.reported).toHaveLength(1);
+  });
+
+  it("does not end the retries of an event before it", async () => {
+    const alice = historyOf("alice", 2);
+    topic.failing.add("alice/1");
+    const changes = [change(alice, 0, 1), { recordId: "unreadable", userId: "alice", unreadable: unreadable("alice") }];
+    expect(await publishAll(...changes)).toEqual(["alice 0-1", "unreadable"]);
+    expect(publication.observed.reported).toEqual([]);
   });
 });
 

@@ -8,7 +8,7 @@ import {
   type LedgerEvent,
   type LedgerStore,
   TransientError,
-  type UnreadableItem,
+  UnreadableItem,
 } from "./ports.ts";
 import { type Position, positionText } from "./position.ts";
 
@@ -29,11 +29,20 @@ export interface UnreadableChange {
   readonly unreadable: UnreadableItem;
 }
 
+/** Decisions of a user that no retry can publish, until an operator repairs an item. */
+export interface UnpublishedRange {
+  readonly userId: string;
+  /** Sequence number of the first of them; absent if the stream's image of the wallet does not say it. */
+  readonly from: number | undefined;
+  /** Why. */
+  readonly problem: string;
+}
+
 /** Observes the publisher. Must not throw. */
 export interface PublishObserver {
   /** The decision's event is published. */
   published(transaction: DecidedTransaction): void;
-  /** The stream delivers the user's records again. */
+  /** The stream delivers the user's records again, unless the error is an UnreadableItem. */
   failed(userId: string, recordIds: readonly string[], error: unknown): void;
 }
 
@@ -42,6 +51,10 @@ export interface PublishPorts {
   /** Each event is published when all of them have it. */
   readonly publishers: readonly EventPublisher[];
   readonly eventOf: (transaction: DecidedTransaction) => LedgerEvent;
+  readonly failures: {
+    /** Reports to an operator what the stream does not deliver again. */
+    send(range: UnpublishedRange): Promise<void>;
+  };
   readonly clock: Clock;
   readonly observer: PublishObserver;
 }
@@ -65,7 +78,8 @@ interface User {
 
 /**
  * Publishes the decisions of some writes: each user's in order, the users independently of each other. A write whose decisions
- * cannot all be read is not published at all, and neither are the later ones of its user.
+ * cannot all be read is not published at all, and neither are the later ones of its user. Because a failed record holds up the
+ * records of other users behind it, one with an unreadable item is reported instead.
  *
  * @param changes in the order of the stream
  * @returns ids of the stream records that must be delivered again
@@ -85,20 +99,46 @@ export async function publish(
     },
   );
   await publishInRounds(users, deadlineMs, ports);
-  return users.flatMap((user) => {
-    const recordIds = unpublished(user).map(({ recordId }) => recordId);
-    if (recordIds.length > 0) ports.observer.failed(user.userId, recordIds, user.error);
-    return recordIds;
+  const failures = users.flatMap((user) => {
+    const index = user.changes.findIndex(
+      (each) => "unreadable" in each || each.after.sequence > user.publishedSequence,
+    );
+    const [first] = user.changes.slice(index);
+    return index < 0 || !first
+      ? []
+      : [{ ...user, first, recordIds: user.changes.slice(index).map(({ recordId }) => recordId) }];
   });
+  // The stream delivers everything again that is behind the first record that it must deliver again.
+  const retried = failures.filter(({ error }) => !(error instanceof UnreadableItem));
+  const isRetried = (change: WalletChange | UnreadableChange) =>
+    retried.some(({ first }) => changes.indexOf(first) < changes.indexOf(change));
+  const failed = failures.map(async ({ userId, first, recordIds, error }) => {
+    ports.observer.failed(userId, recordIds, error);
+    const isReported = error instanceof UnreadableItem && !isRetried(first) && (await report(first, error, ports));
+    return isReported ? [] : recordIds;
+  });
+  return (await Promise.all(failed)).flat();
+}
+
+/** @returns whether the operator will learn of it */
+async function report(
+  change: WalletChange | UnreadableChange,
+  { message: problem }: UnreadableItem,
+  { failures, observer }: PublishPorts,
+): Promise<boolean> {
+  const { recordId, userId } = change;
+  const from = "unreadable" in change ? undefined : (change.before?.sequence ?? 0) + 1;
+  try {
+    await failures.send({ userId, from, problem });
+    return true;
+  } catch (error) {
+    observer.failed(userId, [recordId], error);
+    return false;
+  }
 }
 
 function decidesSomething(change: WalletChange | UnreadableChange): boolean {
   return "unreadable" in change || change.after.sequence > (change.before?.sequence ?? 0);
-}
-
-function unpublished({ changes, publishedSequence }: User): User["changes"] {
-  const first = changes.findIndex((change) => "unreadable" in change || change.after.sequence > publishedSequence);
-  return first < 0 ? [] : changes.slice(first);
 }
 
 /** Reads the decisions of the user's changes, up to the first change that cannot be read. */

@@ -7,6 +7,7 @@ export type Setting =
   | "DEAD_LETTER_QUEUE_URL"
   | "EVENTS_TOPIC_ARN"
   | "EVENT_SOURCE"
+  | "PUBLISH_FAILURES_QUEUE_URL"
   | "SELF_SERVICE"
   | "JWT_JWKS_URL"
   | "JWT_ISSUER"
