@@ -2,11 +2,10 @@ import { randomUUID } from "node:crypto";
 import { once } from "node:events";
 import { setTimeout } from "node:timers/promises";
 import type { CommandType } from "../lib/domain/command.ts";
-import { type EventView, eventSchema, type TransactionView } from "../lib/http/schemas.ts";
-import { awsEnvironment, readSettings } from "../localstack/settings.ts";
-import { EventQueue } from "../scripts/eventQueue.ts";
+import type { TransactionView } from "../lib/http/schemas.ts";
 import { Random } from "../test/simulation/random.ts";
 import { Client } from "./client.ts";
+import { localEventQueue, receiveEvents } from "./eventQueue.ts";
 import { checkEvents, checkWallets, type WalletRecord } from "./killChecks.ts";
 import { type AcceptedCommand, acceptedOf, KillLoad } from "./killLoad.ts";
 import { commandOf, processesWith, untilNoProcessWith } from "./processes.ts";
@@ -23,9 +22,6 @@ const USERS = 20;
 /** A message that was in flight is delivered again when its visibility timeout of 60 s ends, and a credit sent again as late. */
 const DECIDED_WITHIN_MS = 200_000;
 const SWEEP_EVERY_MS = 5000;
-/** In the local stack. */
-const EVENTS_TOPIC_ARN = "arn:aws:sns:us-east-1:000000000000:antler-local-events.fifo";
-const PUBLISHED_WITHIN_MS = 60_000;
 
 export interface KillReport {
   readonly kills: Readonly<Record<Victim, number>>;
@@ -75,8 +71,7 @@ export async function killRounds({ rounds, seed, folder, log = () => {} }: Optio
   const users = Array.from({ length: USERS }, (_, index) => userOf(`user-${index}`));
   const fullUser = userOf("full");
   const load = new KillLoad(users, fullUser, `operator-${marker}`);
-  Object.assign(process.env, awsEnvironment(readSettings(environment)));
-  const queue = new EventQueue(EVENTS_TOPIC_ARN);
+  const queue = localEventQueue(environment);
   const kills: Record<Victim, number> = { stack: 0, database: 0, api: 0, start: 0 };
 
   for (let round = 1; round <= rounds; round++) {
@@ -148,19 +143,6 @@ export async function killRounds({ rounds, seed, folder, log = () => {} }: Optio
     await queue.close();
     await stack.stop();
     await untilNoProcessWith(`ANTLER_TEST=${marker}`);
-  }
-}
-
-/** Receives events until there are as many different ones as there should be, for a minute at most, and then the last repeats. */
-async function receiveEvents(queue: EventQueue, count: number): Promise<EventView[]> {
-  const events: EventView[] = [];
-  const deadline = Date.now() + PUBLISHED_WITHIN_MS;
-  const neverAborted = new AbortController().signal;
-  for (;;) {
-    const bodies = await queue.receive(neverAborted, 1);
-    events.push(...bodies.map((body) => eventSchema.parse(JSON.parse(body))));
-    const isComplete = new Set(events.map(({ id }) => id)).size >= count;
-    if (bodies.length === 0 && (isComplete || Date.now() > deadline)) return events;
   }
 }
 
