@@ -1,4 +1,4 @@
-# The local stack of docker-compose.yml: the API, on the SQS and DynamoDB of AWS_ENDPOINT_URL. On AWS the ledger runs on
+# The local stack of docker-compose.yml: the API, on the SQS, SNS and DynamoDB of AWS_ENDPOINT_URL. On AWS the ledger runs on
 # Lambda: see `npm run deploy`.
 FROM node:24.21.0-bookworm-slim
 

@@ -1,7 +1,7 @@
 import type { DynamoDBBatchResponse, DynamoDBStreamEvent } from "aws-lambda";
+import { publishers } from "../lib/aws/publishers.ts";
 import { sqsPublishFailures } from "../lib/aws/publishFailures.ts";
 import { dynamoStore } from "../lib/aws/store.ts";
-import { snsTopic } from "../lib/aws/topic.ts";
 import { walletChanges } from "../lib/aws/walletStream.ts";
 import { eventOf } from "../lib/http/cloudEvent.ts";
 import { publish } from "../lib/ledger/publish.ts";
@@ -16,7 +16,7 @@ export const handler = async ({ Records }: DynamoDBStreamEvent): Promise<DynamoD
     const failed = await publish(walletChanges(Records), {
       store: dynamoStore,
       clock: systemClock,
-      publishers: [snsTopic],
+      publishers,
       eventOf: (transaction) => eventOf(transaction, setting("EVENT_SOURCE")),
       failures: sqsPublishFailures,
       observer: publishTelemetry,

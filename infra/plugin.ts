@@ -102,11 +102,11 @@ export default class DeployPlugin {
   }
 }
 
-/** Removes everything that publishes decisions. */
+/** Removes everything that publishes decisions, and the webhooks. */
 function removeEvents({ functions, resources, custom }: Serverless["service"]): void {
-  delete functions.publish;
+  for (const name of ["publish", "webhooks", "deliver"]) delete functions[name];
   delete resources.Resources.WalletsTable?.Properties.StreamSpecification;
-  for (const logicalId of Object.keys(custom.events.resources)) delete resources.Resources[logicalId];
+  for (const logicalId of custom.events.resources.flatMap(Object.keys)) delete resources.Resources[logicalId];
   const { Properties } = resources.Resources.Dashboard ?? {};
   const { "Fn::Sub": body } = dashboardBody.parse(Properties?.DashboardBody);
   const { widgets } = dashboard.parse(JSON.parse(body));
@@ -115,7 +115,7 @@ function removeEvents({ functions, resources, custom }: Serverless["service"]): 
 }
 
 const dashboardBody = z.object({ "Fn::Sub": z.string() });
-/** Its last row is that of the events. */
+/** Its last rows are those of the events and the webhooks. */
 const dashboard = z.object({ widgets: z.array(z.looseObject({ properties: z.looseObject({}) })) });
 
 function role(name: string, { iamRoleStatements = [] }: ServerlessFunction, isTraced: boolean) {

@@ -23,7 +23,8 @@ export interface Serverless {
       readonly events: {
         /** Text if it is from the command line. */
         readonly isOn: unknown;
-        readonly resources: Readonly<Record<string, Resource>>;
+        /** By logical id, of each file. */
+        readonly resources: readonly Readonly<Record<string, Resource>>[];
       };
       /** `location`: folder of the bundles, relative to the service. Exists once they are built. */
       readonly "serverless-offline": { readonly location: string };

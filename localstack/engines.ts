@@ -124,7 +124,7 @@ function dynamoLocalCommand({ DYNAMODB_PORT, DATA_DIR }: DynamoSettings): string
 }
 
 /**
- * Starts the embedded SQS in this process.
+ * Starts the embedded SQS and SNS in this process.
  *
  * @throws SettingError when its port is taken, or its file in DATA_DIR can't be opened, such as on a full disk
  */

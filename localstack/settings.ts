@@ -26,7 +26,7 @@ const schema = z
     METRICS_PORT: port.default(9464),
     METRICS_HOST: host,
     DYNAMODB_ENGINE: z.enum(["dynoxide", "dynamodb-local"]).optional(),
-    /** Folder for the tables and queues; without it they are in memory. */
+    /** Folder for the tables, queues and topics; without it they are deleted at the end. */
     DATA_DIR: z.string().min(1).optional(),
     /** An external SQS, SNS and DynamoDB, such as LocalStack, in place of the embedded ones. */
     AWS_ENDPOINT_URL: z.url().optional(),

@@ -111,7 +111,7 @@ async function start(): Promise<void> {
   console.log(welcome(settings, logFile));
 }
 
-/** An external SQS and DynamoDB may start at the same time as this stack. */
+/** External engines may start at the same time as this stack. */
 async function untilReachable(endpoint: string): Promise<void> {
   const setting = `AWS_ENDPOINT_URL=${endpoint}`;
   const isReachable = async () => (await statusOf(endpoint)) !== undefined;
@@ -126,12 +126,12 @@ function welcome(settings: Settings, logFile: string): string {
   const { AWS_ENDPOINT_URL, AWS_PORT, DYNAMODB_PORT, DATA_DIR } = settings;
   const at = (host: string, port: number) => `http://${hostInUrl(host).replace("127.0.0.1", "localhost")}:${port}`;
   const api = at(settings.API_HOST, settings.API_PORT);
-  const embedded = DATA_DIR ? `stored in ${DATA_DIR}` : "in memory; set DATA_DIR to store it";
+  const embedded = DATA_DIR ? `stored in ${DATA_DIR}` : "deleted at the end; set DATA_DIR to store it";
   return `
 Antler is ready.
 
   API          ${api}    (try it at ${api}/docs)
-  SQS          ${AWS_ENDPOINT_URL ?? `http://127.0.0.1:${AWS_PORT}`}
+  SQS, SNS     ${AWS_ENDPOINT_URL ?? `http://127.0.0.1:${AWS_PORT}`}
   DynamoDB     ${AWS_ENDPOINT_URL ?? `http://127.0.0.1:${DYNAMODB_PORT}`}
   Metrics      ${at(settings.METRICS_HOST, settings.METRICS_PORT)}/metrics
   Data         ${AWS_ENDPOINT_URL ? `stored by ${AWS_ENDPOINT_URL}` : embedded}

@@ -1,6 +1,7 @@
 import * as z from "zod";
 import { ports } from "../lib/aws/adapters.ts";
-import { countDeadLetters, type ReceivedDeadLetter, sqsDeadLetters } from "../lib/aws/deadLetters.ts";
+import { type ReceivedDeadLetter, sqsDeadLetters } from "../lib/aws/deadLetters.ts";
+import { countMessages } from "../lib/aws/operatorQueue.ts";
 import type { Command } from "../lib/domain/command.ts";
 import { formatAmount } from "../lib/domain/money.ts";
 import { movementOf } from "../lib/domain/movements/index.ts";
@@ -52,7 +53,7 @@ async function list(): Promise<void> {
     const { messageId, sentAt, userId } = deadLetter;
     print(`${messageId}  ${sentAt.toISOString()}  ${userId}  ${transactionIdsOf(deadLetter)}  ${reasonOf(deadLetter)}`);
   }
-  const more = (await countDeadLetters()) - received.length;
+  const more = (await countMessages("DEAD_LETTER_QUEUE_URL")) - received.length;
   console.log(`Dead-letter messages: ${received.length}`);
   if (more > 0) console.log(`About ${more} more: behind the first ten of their user, or received by another process.`);
 }

@@ -7,7 +7,8 @@ import { readArguments, wholeNumber } from "./command.ts";
 const USAGE = `Usage: npx node scripts/kill-rounds.ts [--rounds N] [--seed S]
 
 Kills the database, the queue or the API with SIGKILL during a load, N times (20) on the same data. The seed (1) determines the
-commands and the moments. Exits with 1 if a command or money is lost or duplicated, a transfer does not end, or a hold stays open.
+commands and the moments. Exits with 1 if a command or money is lost or duplicated, a transfer does not end, a hold stays open, or
+a decision is not published, or not in order.
 Linux only.`;
 
 const { rounds, seed } = readArguments({

@@ -1,8 +1,8 @@
 import * as z from "zod";
 import { sqsPublishFailureQueue } from "../lib/aws/discardedBatches.ts";
 import { dynamoLedgerReader } from "../lib/aws/ledgerReader.ts";
+import { publishers } from "../lib/aws/publishers.ts";
 import { dynamoStore } from "../lib/aws/store.ts";
-import { snsTopic } from "../lib/aws/topic.ts";
 import { eventOf } from "../lib/http/cloudEvent.ts";
 import {
   type Attempt,
@@ -53,7 +53,7 @@ await command(definition, async ({ user, from, to, since, discarded, "dry-run": 
   await useStageWithEvents(stage);
   const ports: RepublishPorts = {
     store: dynamoStore,
-    publishers: dryRun ? [] : [snsTopic],
+    publishers: dryRun ? [] : publishers,
     eventOf: (transaction) => eventOf(transaction, setting("EVENT_SOURCE")),
     clock: systemClock,
   };

@@ -72,6 +72,23 @@ export async function useStageWithEvents(stage: string): Promise<void> {
   process.env.EVENT_SOURCE = `antler-${stage}`;
   process.env.EVENTS_TOPIC_ARN = await findEventsTopic(stage);
   process.env.PUBLISH_FAILURES_QUEUE_URL = await findQueue(`antler-${stage}-publish-failures`, stage);
+  await useWebhooks(stage);
+}
+
+/**
+ * As {@link useStage}, with the stage's webhooks.
+ *
+ * @throws CommandError when the stage has none
+ */
+export async function useStageWithWebhooks(stage: string): Promise<void> {
+  useStage(stage);
+  await useWebhooks(stage);
+}
+
+async function useWebhooks(stage: string): Promise<void> {
+  process.env.WEBHOOKS_TABLE = `antler-${stage}-webhooks`;
+  process.env.WEBHOOKS_QUEUE_URL = await findQueue(`antler-${stage}-webhooks`, stage);
+  process.env.WEBHOOK_FAILURES_QUEUE_URL = await findQueue(`antler-${stage}-webhook-failures`, stage);
 }
 
 async function findQueue(name: string, stage: string): Promise<string> {

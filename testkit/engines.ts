@@ -43,6 +43,9 @@ export async function startEngines(engine: DynamoEngine): Promise<Engines> {
   vi.stubEnv("EVENTS_TOPIC_ARN", ref("EventsTopic"));
   vi.stubEnv("EVENT_SOURCE", "antler-test");
   vi.stubEnv("PUBLISH_FAILURES_QUEUE_URL", ref("PublishFailuresQueue"));
+  vi.stubEnv("WEBHOOKS_TABLE", ref("WebhooksTable"));
+  vi.stubEnv("WEBHOOKS_QUEUE_URL", ref("WebhooksQueue"));
+  vi.stubEnv("WEBHOOK_FAILURES_QUEUE_URL", ref("WebhookFailuresQueue"));
   await seedCurrencies(ref("CurrenciesTable"));
 
   return {

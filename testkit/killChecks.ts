@@ -1,5 +1,5 @@
 import { minorOf, moneyOf } from "../artillery/outcomes.ts";
-import type { BalancesView, TransactionView } from "../lib/http/schemas.ts";
+import type { BalancesView, EventView, TransactionView } from "../lib/http/schemas.ts";
 import type { AcceptedCommand } from "./killLoad.ts";
 
 /** A wallet after the kill rounds, as the API shows it. */
@@ -34,6 +34,29 @@ export function checkWallets(
   for (const [currency, { walletsMinor, inTransitMinor, enteredMinor }] of moneyOf(all, balances)) {
     equal(`${currency} in transit`, inTransitMinor, 0n);
     equal(`${currency} in all wallets`, walletsMinor, enteredMinor);
+  }
+}
+
+/**
+ * Every decision was published, each user's in order; repeats may arrive late.
+ *
+ * @param events in the order of their arrival
+ * @throws Error that names the first difference
+ */
+export function checkEvents(wallets: readonly WalletRecord[], events: readonly EventView[]): void {
+  const byUser = Map.groupBy(events, ({ data }) => data.userId);
+  for (const { user, history } of wallets) {
+    const arrived = byUser.get(user) ?? [];
+    const ids = [...new Set(arrived.map(({ id }) => id))];
+    for (const [index, { sequence }] of history.entries()) {
+      equal(`${user}: event number ${index + 1}`, ids[index], `${user}/${sequence}`);
+    }
+    equal(`${user}: events`, ids.length, history.length);
+    for (const { id, subject, data } of arrived) {
+      const decided = history[(data.sequence ?? 0) - 1];
+      equal(`transaction of the event ${id}`, subject, decided?.id ?? "");
+      equal(`hash in the event ${id}`, data.hash, decided?.hash ?? null);
+    }
   }
 }
 

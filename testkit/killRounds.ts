@@ -5,12 +5,16 @@ import type { CommandType } from "../lib/domain/command.ts";
 import type { TransactionView } from "../lib/http/schemas.ts";
 import { Random } from "../test/simulation/random.ts";
 import { Client } from "./client.ts";
-import { checkWallets, type WalletRecord } from "./killChecks.ts";
+import { localEventQueue, receiveEvents } from "./eventQueue.ts";
+import { checkEvents, checkWallets, type WalletRecord } from "./killChecks.ts";
 import { type AcceptedCommand, acceptedOf, KillLoad } from "./killLoad.ts";
 import { commandOf, processesWith, untilNoProcessWith } from "./processes.ts";
 import { freeStackPorts, launch, run, type Stack, startStack } from "./stack.ts";
 
-/** What gets the kill -9: the stack's own process, which holds the queue; its database; its API; or a stack that is starting. */
+/**
+ * What gets the kill -9: the stack's own process, which holds the queues and the topic; its database; its API, which also
+ * holds the consumer and the publisher; or a stack that is starting.
+ */
 const VICTIMS = ["stack", "database", "api", "start"] as const;
 type Victim = (typeof VICTIMS)[number];
 
@@ -30,6 +34,9 @@ export interface KillReport {
   /** Transactions by type, those of the ledger included. */
   readonly posted: Readonly<Partial<Record<CommandType, number>>>;
   readonly rejected: Readonly<Partial<Record<CommandType, number>>>;
+  /** Events that a queue got from the topic, and how many of them are repeats. */
+  readonly events: number;
+  readonly repeatedEvents: number;
   /** Responses to commands by status; 0 counts the broken connections. */
   readonly responses: ReadonlyMap<number, number>;
 }
@@ -45,13 +52,13 @@ interface Options {
 /**
  * Repeats on the same data: start the stack, send commands of all movements, kill -9. A user sends one command at a time, and a
  * command that got no response is sent again under its key before the next one. So each wallet's history must have the commands of
- * each sender in order, once.
+ * each sender in order, once. A queue gets all events from the first decision on.
  *
  * The seed determines the victims, the moments of the kills, and the commands, as far as these do not depend on what others
  * have sent meanwhile.
  *
  * @throws Error when a command or money was lost or doubled, a command reordered or decided wrongly, a transfer did not end, a hold
- * is still open, or a response was neither 202 nor 503
+ * is still open, a decision was not published or before an earlier one of its user, or a response was neither 202 nor 503
  */
 export async function killRounds({ rounds, seed, folder, log = () => {} }: Options): Promise<KillReport> {
   const random = new Random(seed, "kills");
@@ -64,6 +71,7 @@ export async function killRounds({ rounds, seed, folder, log = () => {} }: Optio
   const users = Array.from({ length: USERS }, (_, index) => userOf(`user-${index}`));
   const fullUser = userOf("full");
   const load = new KillLoad(users, fullUser, `operator-${marker}`);
+  const queue = localEventQueue(environment);
   const kills: Record<Victim, number> = { stack: 0, database: 0, api: 0, start: 0 };
 
   for (let round = 1; round <= rounds; round++) {
@@ -78,7 +86,10 @@ export async function killRounds({ rounds, seed, folder, log = () => {} }: Optio
       continue;
     }
     const stack = await startStack(environment);
-    if (round === 1) await load.open(stack.apiUrl);
+    if (round === 1) {
+      await queue.open(`kill-rounds-${marker}.fifo`);
+      await load.open(stack.apiUrl);
+    }
     const killed = new AbortController();
     // Retries what the last kill left without a response. That also loads the functions, so that the load starts at once.
     await Promise.all(users.map((user) => load.sendUnanswered(user, stack.apiUrl, killed.signal)));
@@ -122,10 +133,14 @@ export async function killRounds({ rounds, seed, folder, log = () => {} }: Optio
         `Expected ${posted.length} posted and ${rejected.length} rejected, npm run verify printed: ${output}`,
       );
     }
+    const events = await receiveEvents(queue, all.length);
+    checkEvents(wallets, events);
     const { retried, replayed, responses } = load.counts;
     const byType = { posted: countByType(posted), rejected: countByType(rejected) };
-    return { kills, commands: load.commandCount(), retried, replayed, ...byType, responses };
+    const published = { events: events.length, repeatedEvents: events.length - all.length };
+    return { kills, commands: load.commandCount(), retried, replayed, ...byType, ...published, responses };
   } finally {
+    await queue.close();
     await stack.stop();
     await untilNoProcessWith(`ANTLER_TEST=${marker}`);
   }

@@ -12,7 +12,7 @@ const tags: ScalarTag[] = ["Ref", "GetAtt", "Sub"].map((name) => ({
 export function template(stage: string): Record<string, Resource> {
   return Object.assign(
     {},
-    ...["tables.yml", "queues.yml", "events.yml"].map((file) => {
+    ...["tables.yml", "queues.yml", "events.yml", "webhooks.yml"].map((file) => {
       const text = readFileSync(join(import.meta.dirname, "../infra", file), "utf8")
         .replaceAll(`\${self:service}-\${self:provider.stage}`, `antler-${stage}`)
         .replaceAll(/\$\{param:\w+\}/g, "Delete");

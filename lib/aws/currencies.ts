@@ -1,6 +1,7 @@
 import type { Currency } from "../domain/currency.ts";
 import type { Clock, CurrencyList } from "../ledger/ports.ts";
 import { setting } from "../runtime/config.ts";
+import { cached } from "./cache.ts";
 import { currencyItem } from "./items.ts";
 import { scan } from "./scan.ts";
 
@@ -9,20 +10,7 @@ const CURRENCIES_MAX_AGE_MS = 10_000;
 
 /** The currencies table, read once and cached for {@link CURRENCIES_MAX_AGE_MS}. */
 export function dynamoCurrencies(clock: Clock): CurrencyList {
-  let cached: { readonly currencies: Promise<readonly Currency[]>; readonly readAtMs: number } | undefined;
-  return {
-    list() {
-      const nowMs = clock.now().getTime();
-      if (!cached || nowMs - cached.readAtMs >= CURRENCIES_MAX_AGE_MS) {
-        const currencies = readAll();
-        cached = { currencies, readAtMs: nowMs };
-        currencies.catch(() => {
-          if (cached?.currencies === currencies) cached = undefined;
-        });
-      }
-      return cached.currencies;
-    },
-  };
+  return { list: cached(readAll, CURRENCIES_MAX_AGE_MS, clock) };
 }
 
 async function readAll(): Promise<readonly Currency[]> {

@@ -1,26 +1,8 @@
-import {
-  ChangeMessageVisibilityBatchCommand,
-  DeleteMessageCommand,
-  GetQueueAttributesCommand,
-  type Message,
-  ReceiveMessageCommand,
-  SendMessageCommand,
-  SQSClient,
-} from "@aws-sdk/client-sqs";
+import { type Message, SendMessageCommand } from "@aws-sdk/client-sqs";
 import { commandsIn, decodeMessage } from "../ledger/message.ts";
 import type { DeadLetterMessage, DeadLetterQueue } from "../ledger/redrive.ts";
 import { setting } from "../runtime/config.ts";
-import { sdkHandlerOptions } from "./transport/httpHandler.ts";
-
-/** A receive without a wait (short polling) can find nothing in a queue that is not empty. */
-const RECEIVE_WAIT_SECONDS = 1;
-const BATCH_MAX = 10;
-
-/** A separate client: an operator's tool can wait longer than a function. */
-const sqs = new SQSClient({
-  maxAttempts: 4,
-  requestHandler: sdkHandlerOptions({ connectMs: 2000, requestMs: 10_000 }),
-});
+import { operatorQueue, operatorSqs } from "./operatorQueue.ts";
 
 export interface ReceivedDeadLetter extends DeadLetterMessage {
   readonly receiptHandle: string;
@@ -33,36 +15,12 @@ export interface ReceivedDeadLetter extends DeadLetterMessage {
  * @param hiddenSeconds how long a received message stays hidden if this process dies
  */
 export function sqsDeadLetters(hiddenSeconds: number): DeadLetterQueue<ReceivedDeadLetter> {
+  const { receive, release, remove } = operatorQueue("DEAD_LETTER_QUEUE_URL", hiddenSeconds);
   return {
-    async receive() {
-      const { Messages = [] } = await sqs.send(
-        new ReceiveMessageCommand({
-          QueueUrl: setting("DEAD_LETTER_QUEUE_URL"),
-          MaxNumberOfMessages: BATCH_MAX,
-          WaitTimeSeconds: RECEIVE_WAIT_SECONDS,
-          VisibilityTimeout: hiddenSeconds,
-          MessageSystemAttributeNames: ["All"],
-          MessageAttributeNames: ["All"],
-        }),
-      );
-      return Messages.map(toDeadLetter);
-    },
-    async release(messages) {
-      for (let start = 0; start < messages.length; start += BATCH_MAX) {
-        await sqs.send(
-          new ChangeMessageVisibilityBatchCommand({
-            QueueUrl: setting("DEAD_LETTER_QUEUE_URL"),
-            Entries: messages.slice(start, start + BATCH_MAX).map(({ receiptHandle }, index) => ({
-              Id: String(index),
-              ReceiptHandle: receiptHandle,
-              VisibilityTimeout: 0,
-            })),
-          }),
-        );
-      }
-    },
+    receive: async () => (await receive()).map(toDeadLetter),
+    release,
     async resend({ messageId, userId }, body) {
-      await sqs.send(
+      await operatorSqs.send(
         new SendMessageCommand({
           QueueUrl: setting("COMMANDS_QUEUE_URL"),
           MessageGroupId: userId,
@@ -72,24 +30,8 @@ export function sqsDeadLetters(hiddenSeconds: number): DeadLetterQueue<ReceivedD
         }),
       );
     },
-    async remove({ receiptHandle }) {
-      await sqs.send(
-        new DeleteMessageCommand({ QueueUrl: setting("DEAD_LETTER_QUEUE_URL"), ReceiptHandle: receiptHandle }),
-      );
-    },
+    remove,
   };
-}
-
-/** Approximately how many messages the dead-letter queue holds, including those that are in flight. */
-export async function countDeadLetters(): Promise<number> {
-  const { Attributes = {} } = await sqs.send(
-    new GetQueueAttributesCommand({
-      QueueUrl: setting("DEAD_LETTER_QUEUE_URL"),
-      AttributeNames: ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"],
-    }),
-  );
-  const { ApproximateNumberOfMessages, ApproximateNumberOfMessagesNotVisible } = Attributes;
-  return Number(ApproximateNumberOfMessages ?? 0) + Number(ApproximateNumberOfMessagesNotVisible ?? 0);
 }
 
 function toDeadLetter({ MessageId = "", ReceiptHandle = "", Body = "", Attributes, MessageAttributes }: Message) {

@@ -33,6 +33,16 @@ import {
   transactionSchema,
   userId,
 } from "./schemas.ts";
+import {
+  endpointBody,
+  endpointId,
+  endpointPatch,
+  endpointSchema,
+  endpointsSchema,
+  newEndpointSchema,
+  rotatedSecretSchema,
+  testEventSchema,
+} from "./webhooks.ts";
 
 /**
  * Generates the OpenAPI document from the schemas. No function imports this file: they serve
@@ -203,6 +213,27 @@ function userOperation({
   };
 }
 
+/** An operation of the webhook endpoints, for operators. */
+function endpointOperation({ responses, ...operation }: ZodOpenApiOperationObject): ZodOpenApiOperationObject {
+  const body = operation.requestBody ? problems("malformed_json", "payload_too_large", "unsupported_media_type") : {};
+  return {
+    ...operation,
+    tags: ["Webhooks"],
+    security: [{ bearer: [] }],
+    responses: { ...COMMON_RESPONSES, ...problems("unauthorized", "forbidden", "unavailable"), ...body, ...responses },
+  };
+}
+
+const oneEndpoint = { path: z.object({ id: endpointId }) };
+const endpointResponse = json(endpointSchema, "The endpoint");
+const endpointLocation = {
+  Location: z.string().register(openApi, { header: { description: "Path of the endpoint" } }),
+};
+
+function jsonBody(schema: z.ZodMiniType): NonNullable<ZodOpenApiOperationObject["requestBody"]> {
+  return { required: true, content: { "application/json": { schema } } };
+}
+
 function movementPath(movement: MovementSpecification): ZodOpenApiPathItemObject {
   const { refersTo, body, rejections, operationId, summary } = movement;
   const codes: ProblemCode[] = [...movement.problems, ...rejections];
@@ -215,7 +246,7 @@ function movementPath(movement: MovementSpecification): ZodOpenApiPathItemObject
         ...(refersTo && { path: z.object({ userId, id: transactionId }) }),
         header: z.object({ "Idempotency-Key": idempotencyKey, Prefer: prefer }),
       },
-      requestBody: { required: true, content: { "application/json": { schema: body } } },
+      requestBody: jsonBody(body),
       responses: {
         ...SUBMISSION_RESPONSES,
         ...(refersTo && problems("not_found")),
@@ -298,6 +329,12 @@ export const openApiDocument = createDocument(
       },
       { name: "Wallets", description: "Balances, history and statements of a user" },
       { name: "Events", description: "What is published of every decision" },
+      {
+        name: "Webhooks",
+        description:
+          "Endpoints that receive an event of every decision, signed as Standard Webhooks says. For tokens with the scope " +
+          `\`${ADMIN_SCOPE}\`. docs/guides/webhooks.md shows how to receive events.`,
+      },
       { name: "Reference", description: "Data that all users share" },
       { name: "Service", description: "About this API" },
     ],
@@ -410,6 +447,68 @@ export const openApiDocument = createDocument(
             200: json(ownOrPromised, "The transaction in its current state"),
             ...problems("not_found"),
           },
+        }),
+      },
+      "/v1/webhooks": {
+        post: endpointOperation({
+          operationId: "createEndpoint",
+          summary: "Create a webhook endpoint",
+          description:
+            "At most 20. Only this response has the secret. Events of the next ten seconds may not be delivered.",
+          requestBody: jsonBody(endpointBody),
+          responses: {
+            201: json(newEndpointSchema, "The endpoint and its secret", endpointLocation),
+            ...problems("validation_failed", "url_not_allowed", "endpoint_limit"),
+          },
+        }),
+        get: endpointOperation({
+          operationId: "endpoints",
+          summary: "List the webhook endpoints",
+          description: "The oldest first.",
+          responses: { 200: json(endpointsSchema, "All endpoints") },
+        }),
+      },
+      "/v1/webhooks/{id}": {
+        get: endpointOperation({
+          operationId: "endpoint",
+          summary: "Read a webhook endpoint",
+          requestParams: oneEndpoint,
+          responses: { 200: endpointResponse, ...problems("not_found") },
+        }),
+        patch: endpointOperation({
+          operationId: "changeEndpoint",
+          summary: "Change a webhook endpoint, disable it or enable it again",
+          description: "Deliveries to a disabled endpoint are dropped.",
+          requestParams: oneEndpoint,
+          requestBody: jsonBody(endpointPatch),
+          responses: { 200: endpointResponse, ...problems("not_found", "validation_failed", "url_not_allowed") },
+        }),
+        delete: endpointOperation({
+          operationId: "deleteEndpoint",
+          summary: "Delete a webhook endpoint",
+          description: "Its deliveries are dropped.",
+          requestParams: oneEndpoint,
+          responses: {
+            204: { description: "Deleted", headers: z.object(requestIdHeader) },
+            ...problems("not_found"),
+          },
+        }),
+      },
+      "/v1/webhooks/{id}/secret-rotations": {
+        post: endpointOperation({
+          operationId: "rotateSecret",
+          summary: "Give a webhook endpoint a new secret",
+          description: "For 24 hours deliveries are signed with both the new secret and the one before it.",
+          requestParams: oneEndpoint,
+          responses: { 201: json(rotatedSecretSchema, "The new secret"), ...problems("not_found") },
+        }),
+      },
+      "/v1/webhooks/{id}/test-events": {
+        post: endpointOperation({
+          operationId: "sendTestEvent",
+          summary: "Send an event of the type `antler.test` to a webhook endpoint",
+          requestParams: oneEndpoint,
+          responses: { 202: json(testEventSchema, "Queued"), ...problems("not_found", "endpoint_disabled") },
         }),
       },
       "/v1/currencies": {

@@ -13,6 +13,9 @@ type RequestProblem =
   | "payload_too_large"
   | "unsupported_media_type"
   | "validation_failed"
+  | "url_not_allowed"
+  | "endpoint_limit"
+  | "endpoint_disabled"
   | "internal_error"
   | "unavailable";
 
@@ -34,6 +37,9 @@ export const PROBLEMS: Record<ProblemCode, { readonly status: number; readonly t
   payload_too_large: { status: 413, title: "The body is too large" },
   unsupported_media_type: { status: 415, title: "The body must be application/json in UTF-8" },
   validation_failed: { status: 422, title: "The request has fields that are missing, unknown or invalid" },
+  url_not_allowed: { status: 422, title: "The URL is not one that events can be delivered to" },
+  endpoint_limit: { status: 422, title: "There are 20 webhook endpoints already" },
+  endpoint_disabled: { status: 422, title: "The webhook endpoint is disabled" },
   unknown_currency: { status: 422, title: "The currency is unknown or disabled" },
   amount_invalid: { status: 422, title: 'The amount is not a plain decimal such as "12.34"' },
   amount_scale: { status: 422, title: "The amount has more decimals than the currency" },

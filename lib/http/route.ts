@@ -1,5 +1,6 @@
 import middy, { type MiddlewareObj } from "@middy/core";
-import type { APIGatewayProxyEventV2 } from "aws-lambda";
+import httpRouter from "@middy/http-router";
+import type { APIGatewayProxyEventV2, Context } from "aws-lambda";
 import { TransientError } from "../ledger/ports.ts";
 import { publishMetrics, record } from "../runtime/metrics.ts";
 import { logger } from "../runtime/telemetry.ts";
@@ -41,6 +42,24 @@ export function authenticatedRoute() {
 /** A route for operators only. */
 export function adminRoute() {
   return authenticatedRoute().use(requireAdmin());
+}
+
+type Handler = (event: HttpEvent, context: Context) => Promise<Response>;
+
+/** A function with several routes: each request goes to the one that API Gateway chose. */
+export function routes(table: Parameters<typeof httpRouter<HttpEvent, Response>>[0]): Handler {
+  const route = httpRouter<HttpEvent, Response>(table);
+  return (event, context) => route(withRoutePath(event), context);
+}
+
+/**
+ * The router compares the path of the request, which has a prefix where a custom domain maps one to the API. The route
+ * that API Gateway chose has none.
+ */
+function withRoutePath(event: HttpEvent): HttpEvent {
+  const [, path = ""] = event.routeKey.split(" ");
+  const { requestContext } = event;
+  return { ...event, requestContext: { ...requestContext, http: { ...requestContext.http, path } } };
 }
 
 /**
@@ -110,21 +129,21 @@ function identify(): Middleware {
   };
 }
 
-function requireAdmin(): Middleware {
-  return {
-    before({ event }) {
-      const detail = `The token does not have the scope ${ADMIN_SCOPE}`;
-      if (!callerOf(event).isAdmin) throw new HttpProblem("forbidden", { detail });
-    },
-  };
-}
-
 function authorize(): Middleware {
   return {
     before({ event }) {
       const { isOwner, isAdmin } = callerOf(event);
       if (!isOwner && !isAdmin) throw new HttpProblem("forbidden");
       readUserId(event);
+    },
+  };
+}
+
+function requireAdmin(): Middleware {
+  return {
+    before({ event }) {
+      if (callerOf(event).isAdmin) return;
+      throw new HttpProblem("forbidden", { detail: `The token does not have the scope ${ADMIN_SCOPE}` });
     },
   };
 }

@@ -15,7 +15,7 @@ import { TRANSFER_STATUSES } from "../ledger/transferStatus.ts";
 /** Parts of the OpenAPI document that do not follow from a schema. */
 export const openApi = z.globalRegistry;
 
-const atMost = (characters: number) => z.maxLength(characters, `must be at most ${characters} characters`);
+export const atMost = (characters: number) => z.maxLength(characters, `must be at most ${characters} characters`);
 
 // URL clients resolve the path segments . and .. themselves.
 export const userId = z
@@ -39,7 +39,7 @@ const decimal = z.string('must be a decimal string, such as "12.34"').check(atMo
 });
 
 /** JSON escapes can contain a lone surrogate, which UTF-8 and DynamoDB can't store. */
-const text = z
+export const text = z
   .string("must be a string")
   .check(z.refine((value) => value.isWellFormed(), "must be well-formed Unicode"));
 
@@ -141,7 +141,7 @@ export const batchMembers = {
 };
 export const batchCommand = z.looseObject(batchMembers);
 
-const timestamp = z.iso.datetime().register(openApi, { id: "Timestamp", example: "2026-11-23T09:30:00.000Z" });
+export const timestamp = z.iso.datetime().register(openApi, { id: "Timestamp", example: "2026-11-23T09:30:00.000Z" });
 
 const hash = z
   .string()

@@ -31,8 +31,8 @@ export interface DeadLetterQueue<Received extends DeadLetterMessage = DeadLetter
 }
 
 /** Receives messages until enough are seen, and releases all of them. */
-export async function peek<Received extends DeadLetterMessage>(
-  queue: DeadLetterQueue<Received>,
+export async function peek<Received>(
+  queue: { receive(): Promise<readonly Received[]>; release(messages: readonly Received[]): Promise<void> },
   isEnough: (seen: readonly Received[]) => boolean,
 ): Promise<readonly Received[]> {
   const seen: Received[] = [];

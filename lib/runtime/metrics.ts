@@ -132,6 +132,21 @@ export const METRICS = {
     labels: [],
     unit: MetricUnit.Count,
   },
+  WebhookDeliveries: {
+    prometheus: "antler_webhook_deliveries_total",
+    kind: "counter",
+    help: "Attempts to deliver an event to an endpoint by outcome; only failed ones are repeated",
+    labels: ["outcome"],
+    unit: MetricUnit.Count,
+  },
+  WebhookDuration: {
+    prometheus: "antler_webhook_duration_seconds",
+    kind: "histogram",
+    help: "Time that endpoints take to answer a delivery that succeeds",
+    labels: [],
+    unit: MetricUnit.Seconds,
+    buckets: [0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 15],
+  },
 } as const satisfies Record<string, Definition>;
 
 export type MetricName = keyof typeof METRICS;

@@ -2,6 +2,8 @@ import { Logger } from "@aws-lambda-powertools/logger";
 import { commandsIn, decodeMessage } from "../ledger/message.ts";
 import type { ConsumerObserver } from "../ledger/ports.ts";
 import type { PublishObserver } from "../ledger/publish.ts";
+import type { DeliveryObserver } from "../webhooks/deliver.ts";
+import { type Delivery, webhookId } from "../webhooks/delivery.ts";
 import { record } from "./metrics.ts";
 
 /** Structured logs, without tokens, request bodies and amounts. `POWERTOOLS_LOG_LEVEL` sets the level. */
@@ -54,3 +56,31 @@ export const publishTelemetry: PublishObserver = {
     logger.error("not published", { recordIds, error });
   },
 };
+
+/** Without event ids, which have the user's, and without what endpoints answer. */
+export const deliveryTelemetry: DeliveryObserver = {
+  delivered(delivery, attempt, seconds) {
+    record("WebhookDeliveries", 1, { outcome: "delivered" });
+    record("WebhookDuration", seconds, {});
+    logger.info("webhook delivered", { ...loggable(delivery), attempt });
+  },
+  failed(delivery, attempt, reason) {
+    record("WebhookDeliveries", 1, { outcome: "failed" });
+    logger.warn("webhook failed", { ...loggable(delivery), attempt, reason });
+  },
+  dropped(delivery, reason) {
+    record("WebhookDeliveries", 1, { outcome: "dropped" });
+    logger.warn("webhook dropped", { ...loggable(delivery), reason });
+  },
+  deadLettered({ recordId }, delivery, reason) {
+    record("WebhookDeliveries", 1, { outcome: "dead_lettered" });
+    logger.error("webhook dead-lettered", { ...(delivery && loggable(delivery)), recordId, reason });
+  },
+  errored({ recordId }, error) {
+    logger.error("webhook not processed", { recordId, error });
+  },
+};
+
+function loggable(delivery: Delivery) {
+  return { endpointId: delivery.endpointId, webhookId: webhookId(delivery) };
+}

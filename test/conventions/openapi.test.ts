@@ -46,14 +46,14 @@ describe("the OpenAPI document", () => {
     expect(JSON.parse(checkedIn)).toEqual(JSON.parse(generated));
   });
 
-  it("has exactly the routes of serverless.yml: a POST in the commands function, a GET in the one of its name", () => {
+  it("has exactly the routes of serverless.yml: movements in `commands`, endpoints in `webhooks`, a GET in the one of its name", () => {
     const routes = routesOfFunctions();
     // Neither the catch-all, nor the redirect to the documentation page, nor the page's files are part of the API.
     for (const route of ["*", "GET /", "GET /docs/{asset}"]) expect(routes.delete(route)).toBe(true);
 
     const documented = operations.map(({ route, operationId }) => [
       route,
-      route.startsWith("POST ") ? "commands" : operationId,
+      route.includes(" /v1/webhooks") ? "webhooks" : route.startsWith("POST ") ? "commands" : operationId,
     ]);
 
     expect(Object.fromEntries(documented)).toEqual(Object.fromEntries(routes));
@@ -73,9 +73,9 @@ describe("the OpenAPI document", () => {
     }
   });
 
-  it("requires a token on every wallet route and on no other", () => {
+  it("requires a token on every route of a wallet or a webhook endpoint, and on no other", () => {
     for (const { route, security, responses } of operations) {
-      const needsToken = route.includes("/users/{userId}");
+      const needsToken = route.includes("/users/{userId}") || route.includes("/webhooks");
       expect(security, route).toEqual(needsToken ? [{ bearer: [] }] : []);
       expect("401" in responses && "403" in responses, route).toBe(needsToken);
     }

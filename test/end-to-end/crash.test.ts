@@ -5,9 +5,9 @@ import { folderForTest } from "../../testkit/perTest.ts";
 
 // scripts/kill-rounds.ts runs twenty rounds. A message that was in flight is delivered again after 60 s, hence the timeout.
 test.runIf(process.platform === "linux")(
-  "kill -9 of the queue, the database and the API during a load loses no command and no money, and doubles none",
+  "kill -9 of the queue, the database and the API during a load loses no command, no money and no event, and doubles no command and no money",
   async () => {
-    const { kills, commands, posted, rejected, retried } = await killRounds({
+    const { kills, commands, posted, rejected, retried, events } = await killRounds({
       rounds: 3,
       seed: 1,
       folder: folderForTest(),
@@ -18,6 +18,7 @@ test.runIf(process.platform === "linux")(
     // A wallet at the balance limit rejects credits, so that they are returned.
     expect(rejected.credit).toBeGreaterThan(0);
     expect(retried).toBeGreaterThan(0);
+    expect(events).toBeGreaterThanOrEqual(commands);
   },
   360_000,
 );

@@ -12,6 +12,7 @@ import { describe, expect, inject, onTestFinished, test } from "vitest";
 import { dynamoDocuments } from "../../lib/aws/clients.ts";
 import { awsEnvironment, readSettings } from "../../localstack/settings.ts";
 import { Client, newUser, transactionIn } from "../../testkit/client.ts";
+import { localEventQueue, receiveEvents } from "../../testkit/eventQueue.ts";
 import { awsProxyForTest, folderForTest, listenForTest, stackForTest } from "../../testkit/perTest.ts";
 import { commandOf, processesWith, refusedStart, untilNoProcessWith } from "../../testkit/processes.ts";
 import { collect, freePorts, freeStackPorts, launch, run, type Stack } from "../../testkit/stack.ts";
@@ -225,10 +226,12 @@ describe("a stack", () => {
   });
 
   test.each(hasJava ? ["dynoxide", "dynamodb-local"] : ["dynoxide"])(
-    "keeps its data in DATA_DIR across restarts on %s",
+    "keeps its data in DATA_DIR across restarts, and publishes every decision in order, on %s",
     async (engine) => {
       const first = await stackForTest({ DATA_DIR: folderForTest(), DYNAMODB_ENGINE: engine });
       const user = newUser();
+      const queue = localEventQueue(first.environment);
+      await queue.open("events.fifo");
       transactionIn(await new Client(first.apiUrl, user).deposit("USD", "7.00", { wait: 20 }), 201);
       expect(await refusedStart({ DATA_DIR: first.environment.DATA_DIR ?? "" })).toEqual({
         code: 1,
@@ -236,7 +239,12 @@ describe("a stack", () => {
       });
       await first.stop();
       const second = await stackForTest(first.environment);
-      expect(await new Client(second.apiUrl, user).balance("USD")).toBe("7.00");
+      const client = new Client(second.apiUrl, user);
+      expect(await client.balance("USD")).toBe("7.00");
+      transactionIn(await client.deposit("USD", "1.00", { wait: 20 }), 201);
+      const events = await receiveEvents(queue, 2);
+      await queue.close();
+      expect(events.map(({ data }) => data)).toEqual((await client.fullHistory()).reverse());
     },
   );
 });

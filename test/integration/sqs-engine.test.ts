@@ -4,12 +4,19 @@ import { connect, Socket } from "node:net";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { setTimeout as sleep } from "node:timers/promises";
+import { CreateTopicCommand, PublishBatchCommand, SNSClient, SubscribeCommand } from "@aws-sdk/client-sns";
 import type { Message } from "@aws-sdk/client-sqs";
 import { describe, expect, onTestFinished, test } from "vitest";
-import { createQueue, createQueueWithDeadLetters, type FifoQueue, startEngine } from "../../testkit/fauxqs.ts";
+import {
+  createQueue,
+  createQueueWithDeadLetters,
+  type Engine,
+  type FifoQueue,
+  startEngine,
+} from "../../testkit/fauxqs.ts";
 import { folderForTest } from "../../testkit/perTest.ts";
 
-/** Behaviour of SQS that the ledger needs and `patches/fauxqs+2.4.1.patch` adds to the local engine. */
+/** Behaviour of SQS and SNS that the ledger needs and `patches/fauxqs+2.4.1.patch` adds to the local engine. */
 
 const HIGH_THROUGHPUT = { DeduplicationScope: "messageGroup", FifoThroughputLimit: "perMessageGroupId" };
 
@@ -202,6 +209,85 @@ describe("Deduplication", () => {
   });
 });
 
+describe("A FIFO topic", () => {
+  /** A topic with a queue that gets its messages raw. */
+  async function topicWithQueue(engine: Engine, attributes: Record<string, string> = {}) {
+    const { port } = engine.server;
+    const credentials = { accessKeyId: "local", secretAccessKey: "local" };
+    const sns = new SNSClient({
+      endpoint: `http://127.0.0.1:${port}`,
+      region: "us-east-1",
+      credentials,
+      maxAttempts: 1,
+    });
+    onTestFinished(() => sns.destroy());
+    const { TopicArn } = await sns.send(
+      new CreateTopicCommand({
+        Name: "events.fifo",
+        Attributes: { FifoTopic: "true", FifoThroughputScope: "MessageGroup" },
+      }),
+    );
+    const queue = await createQueue(engine, { DeduplicationScope: "messageGroup" }, "subscriber.fifo");
+    const { QueueArn } = await queue.attributes();
+    const Attributes = { RawMessageDelivery: "true", ...attributes };
+    await sns.send(new SubscribeCommand({ TopicArn, Protocol: "sqs", Endpoint: QueueArn, Attributes }));
+    const publish = async (...entries: [group: string, id: string, body: string][]) =>
+      sns.send(
+        new PublishBatchCommand({
+          TopicArn,
+          PublishBatchRequestEntries: entries.map(([group, id, body], index) => ({
+            Id: String(index),
+            Message: body,
+            MessageGroupId: group,
+            MessageDeduplicationId: id,
+            MessageAttributes: { type: { DataType: "String", StringValue: "deposit" } },
+          })),
+        }),
+      );
+    const received = async () => (await queue.receive()).map(({ Body }) => Body);
+    return { publish, received, queue };
+  }
+
+  test("delivers each message once to its queue, in the order of its group, also after a restart", async () => {
+    const dataDir = folderForTest();
+    const first = await startEngine(dataDir);
+    const { publish } = await topicWithQueue(first);
+    const { Failed = [] } = await publish(["alice", "1", "a1"], ["bob", "1", "b1"]);
+    expect(Failed).toEqual([]);
+    await publish(["alice", "2", "a2"], ["alice", "1", "a1"]);
+    await first.stop();
+
+    const again = await topicWithQueue(await startEngine(dataDir));
+    await again.publish(["bob", "2", "b2"]);
+    expect(await again.received()).toEqual(["a1", "a2", "b1", "b2"]);
+  });
+
+  test("filters by members of the message, at any depth", async () => {
+    const filter = { data: { type: ["deposit"], userId: ["alice"] } };
+    const { publish, received } = await topicWithQueue(await startEngine(), {
+      FilterPolicyScope: "MessageBody",
+      FilterPolicy: JSON.stringify(filter),
+    });
+    const body = (userId: string, type: string) => JSON.stringify({ type: "other", data: { type, userId } });
+    await publish(
+      ["a", "1", body("alice", "hold")],
+      ["b", "1", body("bob", "deposit")],
+      ["c", "1", body("alice", "deposit")],
+    );
+    expect(await received()).toEqual([body("alice", "deposit")]);
+  });
+
+  test("does not drop the retry of a message that could not be stored", async () => {
+    const dataDir = folderForTest();
+    const { publish, received } = await topicWithQueue(await startEngine(dataDir));
+    const repair = breakStorage(dataDir);
+    await expect(publish(["alice", "1", "a1"])).rejects.toThrow();
+    repair();
+    await publish(["alice", "1", "a1"]);
+    expect(await received()).toEqual(["a1"]);
+  });
+});
+
 describe("A queue", () => {
   test("accepts every character that SQS accepts", async () => {
     const queue = await createQueue(await startEngine());
@@ -248,6 +334,20 @@ describe("A restart", () => {
 
     const queue = await createQueue(await startEngine(dataDir));
 
+    expect(bodies(await queue.receive())).toEqual(["1", "2", "3"]);
+  });
+
+  test("keeps the order of a group when it restarts without a new message in between", async () => {
+    const dataDir = folderForTest();
+    const first = await startEngine(dataDir);
+    await (await createQueue(first)).send("1", "2");
+    await first.stop();
+    await (await startEngine(dataDir)).stop();
+    const third = await startEngine(dataDir);
+    await (await createQueue(third)).send("3");
+    await third.stop();
+
+    const queue = await createQueue(await startEngine(dataDir));
     expect(bodies(await queue.receive())).toEqual(["1", "2", "3"]);
   });
 

@@ -1,0 +1,3 @@
+import { describeEndpointsOn } from "./endpoints.ts";
+
+describeEndpointsOn("dynoxide");
