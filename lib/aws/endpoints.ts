@@ -41,7 +41,9 @@ export const dynamoEndpoints: EndpointStore = { list, find, create, update, remo
 const ENDPOINTS_MAX_AGE_MS = 10_000;
 
 /** The webhooks table, read once and cached for {@link ENDPOINTS_MAX_AGE_MS}. */
-export const cachedEndpoints = { list: cached(list, ENDPOINTS_MAX_AGE_MS, systemClock) };
+export function cachedEndpoints(): Pick<EndpointStore, "list"> {
+  return { list: cached(list, ENDPOINTS_MAX_AGE_MS, systemClock) };
+}
 
 async function list(): Promise<readonly Endpoint[]> {
   const endpoints: Endpoint[] = [];

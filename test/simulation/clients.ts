@@ -788,6 +788,13 @@ export class Clients {
       }
     }
     oracle.checkPastConservation();
+    oracle.checkPublished();
+    for (const userId of plan.users) {
+      for (const body of oracle.events(userId)) {
+        const { id, data } = JSON.parse(body);
+        this.#checkView(userId, data, undefined, `event ${id}`);
+      }
+    }
     // The queue keeps a ledger's own command for the operator, too.
     const unfinished = oracle.unfinished(this.#simulation.scheduler.nowMs - SWEEP_EVERY_MS);
     const [left] = unfinished.filter((name) => !this.#isBlocked(name, deadIds));

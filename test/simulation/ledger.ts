@@ -5,12 +5,14 @@ import type {
   APIGatewayProxyEventV2,
   APIGatewayProxyStructuredResultV2,
   Context,
+  DynamoDBBatchResponse,
+  DynamoDBStreamEvent,
   SQSBatchResponse,
   SQSEvent,
 } from "aws-lambda";
 import { build, type Plugin } from "esbuild";
 import type { sqsDeadLetters } from "../../lib/aws/deadLetters.ts";
-import type { Clock, CurrencyList, LedgerStore } from "../../lib/ledger/ports.ts";
+import type { Clock, CurrencyList, EventPublisher, LedgerStore } from "../../lib/ledger/ports.ts";
 import type { redrive } from "../../lib/ledger/redrive.ts";
 import { currentInvocation } from "./invocation.ts";
 
@@ -43,12 +45,15 @@ type HttpHandler = (event: APIGatewayProxyEventV2, context: Context) => Promise<
 /** The deployed functions, from the handlers to the SDK's clients, with their own module state. */
 export interface Ledger extends Record<FunctionName, HttpHandler> {
   consume(event: SQSEvent): Promise<SQSBatchResponse>;
+  publish(event: DynamoDBStreamEvent): Promise<DynamoDBBatchResponse>;
   sweep(): Promise<void>;
   readonly systemClock: { -readonly [Member in keyof Clock]: Clock[Member] };
   readonly ports: { currencies: CurrencyList; readonly store: LedgerStore };
   readonly sqsDeadLetters: typeof sqsDeadLetters;
   readonly redrive: typeof redrive;
   dynamoCurrencies(clock: Clock): CurrencyList;
+  readonly publishers: EventPublisher[];
+  makePublishers(): EventPublisher[];
 }
 
 /** A change of a source file that makes a mutant. */
@@ -59,13 +64,14 @@ export interface Edit {
 }
 
 const ENTRY = [
-  ...[...new Set(Object.values(ROUTES).map(({ name }) => name)), "consume", "sweep"].map(
+  ...[...new Set(Object.values(ROUTES).map(({ name }) => name)), "consume", "publish", "sweep"].map(
     (name) => `export { handler as ${name} } from "./functions/${name}.ts";`,
   ),
   'export { systemClock } from "./lib/runtime/clock.ts";',
   'export { ports } from "./lib/aws/adapters.ts";',
   'export { dynamoCurrencies } from "./lib/aws/currencies.ts";',
   'export { sqsDeadLetters } from "./lib/aws/deadLetters.ts";',
+  'export { makePublishers, publishers } from "./lib/aws/publishers.ts";',
   'export { redrive } from "./lib/ledger/redrive.ts";',
 ].join("\n");
 
@@ -76,7 +82,7 @@ const send = (command: object) => {
   return invocation.simulation.send(invocation, command);
 };
 const clients = { dynamo: { send }, dynamoDocuments: { send }, sqs: { send } };
-class SQSClient {
+class Client {
   readonly send = send;
 }
 
@@ -85,9 +91,10 @@ function randomBytes(size: number): Buffer {
   return Buffer.from(Array.from({ length: size }, () => currentInvocation.getStore()?.random.int(0, 255) ?? 0));
 }
 
-/** What is replaced in packages. lib/aws/deadLetters.ts creates its own SQS client. */
+/** What is replaced in packages. The operator's queues and the topic have clients of their own. */
 const REPLACED: Readonly<Record<string, object>> = {
-  "@aws-sdk/client-sqs": { SQSClient },
+  "@aws-sdk/client-sns": { SNSClient: Client },
+  "@aws-sdk/client-sqs": { SQSClient: Client },
   "node:crypto": { randomBytes },
 };
 

@@ -1,4 +1,5 @@
 import { BATCH_MUTANTS } from "./batchMutants.ts";
+import { EVENT_MUTANTS } from "./eventMutants.ts";
 import { MOVEMENT_MUTANTS } from "./movementMutants.ts";
 import { edits, type Mutant, mutant } from "./mutant.ts";
 
@@ -508,6 +509,7 @@ export const MUTANTS: readonly Mutant[] = [
 
   ...BATCH_MUTANTS,
   ...MOVEMENT_MUTANTS,
+  ...EVENT_MUTANTS,
 
   // The redrive
   mutant("a redrive resends the message's own body", REDRIVE, [

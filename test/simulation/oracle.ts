@@ -1,6 +1,8 @@
+import { createHash } from "node:crypto";
 import type { Change, Item } from "./dynamo/model.ts";
 import { derivedIdOf, idOf, referenceOf, sha256 } from "./ids.ts";
-import type { Movement } from "./plan.ts";
+import { ENDPOINTS, EVENT_SOURCE, type Movement } from "./plan.ts";
+import type { Notification } from "./sns/model.ts";
 import type { QueuedMessage } from "./sqs/model.ts";
 
 /** The invariants, by the name in reports. */
@@ -30,6 +32,9 @@ export type Invariant =
   | "history complete"
   | "private"
   | "users isolated"
+  | "published"
+  | "published in order"
+  | "one event per decision"
   | "dead-letters only what can't be decided"
   | "dead-letters every forged message"
   | "acknowledged only what is done"
@@ -126,6 +131,24 @@ interface TrackedPoison extends Poison {
   malformedDeadLettered: boolean;
 }
 
+/** A CloudEvent, parsed. */
+interface PublishedEvent {
+  readonly id: string;
+  readonly specversion: string;
+  readonly source: string;
+  readonly type: string;
+  readonly subject: string;
+  readonly time: string;
+  readonly datacontenttype: string;
+  readonly data: {
+    readonly id: string;
+    readonly hash: string;
+    readonly amount: string;
+    readonly hold?: { readonly status: string; readonly remaining: string };
+    readonly transfer?: { readonly status: string };
+  };
+}
+
 interface WalletVersion {
   readonly sequence: number;
 }
@@ -183,6 +206,10 @@ export class Oracle {
   readonly #skewMs: number;
   /** User and id of every message that arrived in the dead-letter queue. */
   readonly #deadLettered = new Set<string>();
+  /** The events that the topic's subscribers received, each user's in the order of first arrival. */
+  readonly #published = new Map<string, string[]>();
+  /** Bodies by webhook endpoint and event. */
+  readonly #delivered = new Map<string, string>();
   readonly #poison = new Map<string, TrackedPoison>();
   /** The commands before a command of the same user in the same batch. */
   readonly #before = new Map<CommandRecord, readonly Movement[]>();
@@ -223,7 +250,8 @@ export class Oracle {
         ({ type, currency }) => ["deposit", "withdrawal"].includes(type) && currency !== "JPY",
       );
       const record = this.asks(movement);
-      if (!this.#before.has(record)) this.#before.set(record, lasting);
+      // An attacker's copy of a message sends its command alone.
+      if (!this.#before.has(record)) this.#before.set(record, movement.forgery ? [] : lasting);
     }
   }
 
@@ -712,6 +740,66 @@ export class Oracle {
     }
   }
 
+  /** A subscriber of the topic received an event. */
+  published({ groupId, deduplicationId, body, attributes }: Notification): void {
+    const event: PublishedEvent = JSON.parse(body);
+    const [userId = "", sequence] = String(event.id).split("/");
+    const decided = this.history(userId)[Number(sequence) - 1];
+    const wrong = (what: string) => this.fail("published", `the event ${event.id}: ${what}`);
+    if (!decided) {
+      wrong("it is published, and not decided");
+      return;
+    }
+    if (!isEventOf(event, decided)) wrong(`it is ${body}`);
+    const { status, type, currency } = decided;
+    const filters = canonical({ type, status, currency });
+    if (groupId !== userId || canonical(attributes) !== filters) wrong(`it has ${groupId} ${canonical(attributes)}`);
+    if (deduplicationId !== createHash("sha256").update(event.id).digest("hex")) wrong("another deduplication id");
+    const bodies = this.#published.get(userId) ?? [];
+    this.#published.set(userId, bodies);
+    const known = bodies[Number(sequence) - 1];
+    if (known !== undefined && known !== body) this.fail("one event per decision", `${event.id} was ${known}`);
+    if (known !== undefined) return;
+    if (Number(sequence) !== bodies.length + 1) {
+      this.fail("published in order", `${event.id} is published after ${bodies.length} of the user's events`);
+    }
+    bodies.push(body);
+  }
+
+  /** A message for a webhook endpoint arrived in the queue. */
+  delivered(message: string): void {
+    const { endpointId, eventId, body } = JSON.parse(message);
+    const name = `${endpointId} ${eventId}`;
+    const known = this.#delivered.get(name);
+    if (known !== undefined && known !== body) this.fail("one event per decision", `${eventId} was ${known}`);
+    this.#delivered.set(name, body);
+    const { type } = JSON.parse(body).data;
+    const endpoint = ENDPOINTS.find(({ id }) => id === endpointId);
+    if (!endpoint || !isWanted(endpoint, type)) this.fail("published", `${endpointId} gets ${eventId}, a ${type}`);
+  }
+
+  /** In the end every decision is published, and delivered to the endpoints that want it. */
+  checkPublished(): void {
+    for (const [userId, history] of this.#histories) {
+      const bodies = this.events(userId);
+      if (bodies.length < history.length) {
+        this.fail("published", `${bodies.length} of ${history.length} decisions of ${userId} are published`);
+      }
+      for (const [index, { type }] of history.entries()) {
+        for (const endpoint of ENDPOINTS) {
+          const delivered = this.#delivered.get(`${endpoint.id} ${userId}/${index + 1}`);
+          if (isWanted(endpoint, type) && delivered !== bodies[index])
+            this.fail("published", `${endpoint.id} has ${delivered} as ${userId}/${index + 1}, a ${type}`);
+        }
+      }
+    }
+  }
+
+  /** The bodies of a user's events, by sequence. */
+  events(userId: string): readonly string[] {
+    return this.#published.get(userId) ?? [];
+  }
+
   /** Where the money is that a transaction sent to another wallet. */
   transferStatusOf({ emits }: Decided): "in_transit" | "credited" | "returned" | undefined {
     if (!emits) return undefined;
@@ -883,6 +971,27 @@ export class Oracle {
 /** The ids of the transactions whose commands a message has. */
 export function idsIn(body: string): string[] {
   return [...body.matchAll(/"id":"([^"]*)"/g)].map(([, id = ""]) => id);
+}
+
+function isWanted({ status, types }: (typeof ENDPOINTS)[number], type: string): boolean {
+  return status === "enabled" && (types === undefined || types.some((wanted) => wanted === type));
+}
+
+/** Whether an event has a decision, and the transaction as it was right after it. */
+function isEventOf(event: PublishedEvent, { id, status, type, decidedAt, hash, emits }: Decided): boolean {
+  const { data } = event;
+  return (
+    event.specversion === "1.0" &&
+    event.source === EVENT_SOURCE &&
+    event.type === `antler.transaction.${status}` &&
+    event.subject === id &&
+    event.time === decidedAt &&
+    event.datacontenttype === "application/json" &&
+    data.id === id &&
+    data.hash === hash &&
+    (status !== "posted" || type !== "hold" || (data.hold?.status === "open" && data.hold.remaining === data.amount)) &&
+    (emits === undefined || type === "credit" || data.transfer?.status === "in_transit")
+  );
 }
 
 /** What an attacker puts in the place of a command. */

@@ -2,6 +2,15 @@ import type { CommandKey } from "./ids.ts";
 
 export const COMMANDS_URL = "https://sqs.example/commands.fifo";
 export const DEAD_LETTERS_URL = "https://sqs.example/dead-letters.fifo";
+export const WEBHOOKS_URL = "https://sqs.example/webhooks";
+export const EVENT_SOURCE = "antler-simulation";
+
+/** Webhook endpoints; the first one wants all types. */
+export const ENDPOINTS = [
+  { id: "wh_all", status: "enabled", types: undefined },
+  { id: "wh_credits", status: "enabled", types: ["credit", "capture"] },
+  { id: "wh_disabled", status: "disabled", types: undefined },
+] as const;
 
 /** The kinds of faults; a plan enables each independently. */
 export const FAULT_KINDS = [

@@ -5,6 +5,7 @@ import {
   TransactWriteItemsCommand,
   UpdateItemCommand,
 } from "@aws-sdk/client-dynamodb";
+import { PublishBatchCommand, type PublishBatchRequestEntry } from "@aws-sdk/client-sns";
 import {
   ChangeMessageVisibilityBatchCommand,
   DeleteMessageCommand,
@@ -20,14 +21,17 @@ import { type DynamoModel, type Item, serviceError } from "./dynamo/model.ts";
 import { type Disturbance, prepare } from "./dynamo/prepare.ts";
 import type { FaultSource } from "./faults.ts";
 import type { Invocation } from "./invocation.ts";
+import { WEBHOOKS_URL } from "./plan.ts";
 import type { Random } from "./random.ts";
 import type { Scheduler } from "./scheduler.ts";
+import type { Notification, TopicModel } from "./sns/model.ts";
 import type { QueuedMessage, Sent, SqsModel } from "./sqs/model.ts";
 
 /** As in lib/aws/clients.ts. */
 const ATTEMPTS_MAX = 2;
 const REQUEST_TIMEOUT_MS = 1500;
-const SEND_MESSAGES_MAX = 10;
+/** Of SQS and SNS. */
+const ENTRIES_MAX = 10;
 const TRANSACTION_ITEMS_MAX = 100;
 const LATE_EFFECT_MS_MAX = 4000;
 const STALL_MS_MIN = 61_000;
@@ -56,6 +60,7 @@ interface Environment {
   readonly faults: FaultSource;
   readonly dynamo: DynamoModel;
   readonly sqs: SqsModel;
+  readonly topic: TopicModel;
   readonly latencyMs: number;
   /** Transactions whose decision the store rejects as an invalid write. */
   readonly invalidWriteIds: ReadonlySet<string>;
@@ -63,6 +68,8 @@ interface Environment {
   dies(invocation: Invocation, place: string): boolean;
   /** A fault was injected into an invocation, for one user or for all. */
   faulted(invocation: Invocation, userId: string | undefined): void;
+  /** A message for a webhook endpoint arrived in the queue. */
+  delivered(body: string): void;
   /** The invocation whose call is being executed. */
   acting(invocation: Invocation | undefined): void;
   note(text: string): void;
@@ -215,13 +222,18 @@ export class Services {
     }
     if (command instanceof SendMessageBatchCommand) {
       const { QueueUrl = "", Entries = [] } = command.input;
-      if (Entries.length > SEND_MESSAGES_MAX) throw new Error(`SQS takes no batch of ${Entries.length} messages`);
-      const act = ({ unprocessed = () => false }: Disturbance = {}) => {
-        const failed = Entries.filter(unprocessed);
-        for (const entry of Entries) if (!failed.includes(entry)) sqs.send(QueueUrl, toSent(entry));
-        return { Failed: failed.map(({ Id }) => ({ Id, Code: "ServiceUnavailable", SenderFault: false })) };
-      };
-      const userIds = Entries.map(({ MessageGroupId = "" }) => MessageGroupId);
+      const isDelivery = QueueUrl === WEBHOOKS_URL;
+      const act = actEach(Entries, (entry) => {
+        if (isDelivery) this.#environment.delivered(entry.MessageBody ?? "");
+        else sqs.send(QueueUrl, toSent(entry));
+      });
+      const userIds = isDelivery ? [] : Entries.map(({ MessageGroupId = "" }) => MessageGroupId);
+      return { label, userIds, writes: true, transacts: false, batches: true, act };
+    }
+    if (command instanceof PublishBatchCommand) {
+      const { PublishBatchRequestEntries: entries = [] } = command.input;
+      const act = actEach(entries, (entry) => this.#environment.topic.publish(toNotification(entry)));
+      const userIds = entries.map(({ MessageGroupId = "" }) => MessageGroupId);
       return { label, userIds, writes: true, transacts: false, batches: true, act };
     }
     const request = prepare(
@@ -248,6 +260,30 @@ export class Services {
       },
     };
   }
+}
+
+/** A call with several entries, of which some can fail. */
+function actEach<Entry extends { readonly Id?: string | undefined }>(
+  entries: readonly Entry[],
+  act: (entry: Entry) => unknown,
+): ServiceCall["act"] {
+  if (entries.length > ENTRIES_MAX) throw new Error(`A call has ${entries.length} entries`);
+  return ({ unprocessed = () => false } = {}) => {
+    const failed = entries.filter(() => unprocessed());
+    for (const entry of entries) if (!failed.includes(entry)) act(entry);
+    return { Failed: failed.map(({ Id }) => ({ Id, Code: "ServiceUnavailable", SenderFault: false })) };
+  };
+}
+
+function toNotification(entry: PublishBatchRequestEntry): Notification {
+  const { MessageGroupId = "", MessageDeduplicationId = "", Message = "", MessageAttributes = {} } = entry;
+  const attributes = Object.entries(MessageAttributes).map(([name, { StringValue = "" }]) => [name, StringValue]);
+  return {
+    groupId: MessageGroupId,
+    deduplicationId: MessageDeduplicationId,
+    body: Message,
+    attributes: Object.fromEntries(attributes),
+  };
 }
 
 function toSent(entry: SendMessageBatchRequestEntry | SendMessageCommandInput): Sent {

@@ -8,10 +8,20 @@ import { AUDIENCE, ISSUER, signingKeys } from "./identity.ts";
 import { currentInvocation, type Host, type Invocation, type Invoked } from "./invocation.ts";
 import { type Ledger, ROUTES, type Route } from "./ledger.ts";
 import { Oracle, type Poison, type Violation } from "./oracle.ts";
-import { COMMANDS_URL, CURRENCIES, DEAD_LETTERS_URL, type Plan } from "./plan.ts";
+import {
+  COMMANDS_URL,
+  CURRENCIES,
+  DEAD_LETTERS_URL,
+  ENDPOINTS,
+  EVENT_SOURCE,
+  type Plan,
+  WEBHOOKS_URL,
+} from "./plan.ts";
+import { Publishers } from "./publishers.ts";
 import { Random } from "./random.ts";
 import { Scheduler } from "./scheduler.ts";
 import { Services } from "./services.ts";
+import { TopicModel } from "./sns/model.ts";
 import { SqsModel } from "./sqs/model.ts";
 
 const VISIBILITY_TIMEOUT_MS = 60_000;
@@ -19,6 +29,7 @@ const STEPS_MAX = 200_000;
 const FUNCTION_TIMEOUT_MS = 10_000;
 const WAITING_FUNCTION_TIMEOUT_MS = 25_000;
 const SWEEP_TIMEOUT_MS = 60_000;
+const PUBLISH_TIMEOUT_MS = 60_000;
 const TOOL_TIMEOUT_MS = 900_000;
 /** As in scripts/dlq.ts. */
 const REDRIVE_HIDES_SECONDS = 300;
@@ -31,6 +42,10 @@ const ENVIRONMENT = {
   TRANSACTIONS_TABLE: "transactions",
   COMMANDS_QUEUE_URL: COMMANDS_URL,
   DEAD_LETTER_QUEUE_URL: DEAD_LETTERS_URL,
+  EVENTS_TOPIC_ARN: "arn:aws:sns:us-east-1:123456789012:events.fifo",
+  EVENT_SOURCE,
+  WEBHOOKS_TABLE: "webhooks",
+  WEBHOOKS_QUEUE_URL: WEBHOOKS_URL,
   SELF_SERVICE: "deposits,withdrawals,transfers,holds",
   JWT_ISSUER: ISSUER,
   JWT_AUDIENCE: AUDIENCE,
@@ -58,9 +73,16 @@ export class LedgerPool {
 
   cold(): Container {
     const ledger = this.#idle.pop() ?? this.#make();
-    // Resets the state of the modules: the cached currencies and, by its address, the key set.
+    return this.reset({ ledger, keySetUrl: "" });
+  }
+
+  /** Resets the state of the modules: the cached currencies and endpoints and, by its address, the key set. */
+  reset(container: Container): Container {
+    const { ledger } = container;
     ledger.ports.currencies = ledger.dynamoCurrencies(ledger.systemClock);
-    return { ledger, keySetUrl: `${ISSUER}/keys/${++this.#coldStarts}` };
+    ledger.publishers.splice(0, Number.POSITIVE_INFINITY, ...ledger.makePublishers());
+    container.keySetUrl = `${ISSUER}/keys/${++this.#coldStarts}`;
+    return container;
   }
 
   release({ ledger }: Container): void {
@@ -90,6 +112,7 @@ export class Simulation implements Host {
   readonly sqs: SqsModel;
   readonly #services: Services;
   readonly #consumers: Consumers;
+  readonly #publishers: Publishers;
   readonly #random: Random;
   readonly #pool: LedgerPool;
   readonly #idle: Container[] = [];
@@ -130,6 +153,8 @@ export class Simulation implements Host {
       faults: this.faults,
       dynamo: this.dynamo,
       sqs: this.sqs,
+      topic: new TopicModel(nowMs, (notification) => this.oracle.published(notification)),
+      delivered: (body) => this.oracle.delivered(body),
       latencyMs: plan.settings.latencyMs,
       invalidWriteIds: this.oracle.invalidWriteIds,
       dies: (invocation, place) => this.#dies(invocation, place),
@@ -148,6 +173,13 @@ export class Simulation implements Host {
       queueUrl: COMMANDS_URL,
       invoke: (label, event) =>
         this.invoke<SQSBatchResponse>(label, FUNCTION_TIMEOUT_MS, (ledger) => ledger.consume(event)),
+    });
+    this.#publishers = new Publishers({
+      plan,
+      scheduler,
+      faults: this.faults,
+      oracle: this.oracle,
+      invoke: (label, event) => this.invoke(label, PUBLISH_TIMEOUT_MS, (ledger) => ledger.publish(event)),
     });
   }
 
@@ -209,7 +241,7 @@ export class Simulation implements Host {
         dead: false,
         die: (how) => {
           invocation.dead = true;
-          end({ kind: "lost", how, invocation }, this.#restart(container));
+          end({ kind: "lost", how, invocation }, this.#restart());
         },
       };
       const touched = new Set<string>();
@@ -353,17 +385,16 @@ export class Simulation implements Host {
     const warm = random.chance(this.plan.settings.warm) ? this.#idle.pop() : undefined;
     if (warm) return warm;
     const idle = this.#idle.pop();
-    if (idle) return this.#restart(idle);
+    if (idle) return this.#pool.reset(idle);
     const made = this.#pool.cold();
     this.#all.push(made);
     return made;
   }
 
-  /** Replaces a container by a new one: the same modules without their state. */
-  #restart(container: Container): Container {
-    this.#pool.release(container);
+  /** Replaces a container by a new one. What a dead invocation still computes changes only the old one's modules. */
+  #restart(): Container {
     const next = this.#pool.cold();
-    this.#all[this.#all.indexOf(container)] = next;
+    this.#all.push(next);
     return next;
   }
 
@@ -374,6 +405,7 @@ export class Simulation implements Host {
       [
         { name: "currencies", key: { hash: "code" } },
         { name: "wallets", key: { hash: "userId" } },
+        { name: "webhooks", key: { hash: "id" } },
         {
           name: "transactions",
           key: { hash: "userId", range: "id" },
@@ -390,10 +422,13 @@ export class Simulation implements Host {
         staleMs: () => random.next() * plan.faults.lagMs,
         pageItemsMax: () => random.int(1, plan.settings.pageItemsMax),
         onWrite: (changes) => {
-          if (changes.every(({ table }) => table === "currencies")) return;
-          this.oracle.wrote(changes);
-          for (const { table, after } of changes) {
+          const ledgerChanges = changes.filter(({ table }) => table === "wallets" || table === "transactions");
+          if (ledgerChanges.length === 0) return;
+          this.oracle.wrote(ledgerChanges);
+          for (const change of ledgerChanges) {
+            const { table, after } = change;
             if (table !== "wallets") continue;
+            this.#publishers.wrote(change);
             for (const [invocation, users] of this.#touched) {
               if (invocation !== this.#acting) users.add(after.userId?.S ?? "");
             }
@@ -409,6 +444,17 @@ export class Simulation implements Host {
         enabled: { BOOL: enabled },
       };
       model.put({ TableName: "currencies", Item });
+    }
+    for (const { id, status, types } of ENDPOINTS) {
+      const Item = {
+        id: { S: id },
+        url: { S: "https://receiver.example" },
+        ...(types && { types: { L: types.map((type) => ({ S: type })) } }),
+        secrets: { L: [{ M: { secret: { S: "whsec_c2VjcmV0" } } }] },
+        status: { S: status },
+        createdAt: { S: "2029-01-01T00:00:00.000Z" },
+      };
+      model.put({ TableName: "webhooks", Item });
     }
     return model;
   }

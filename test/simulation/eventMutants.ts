@@ -1,0 +1,93 @@
+import { type Mutant, mutant } from "./mutant.ts";
+
+const PUBLISH = "lib/ledger/publish.ts";
+const STREAM = "lib/aws/walletStream.ts";
+const TOPIC = "lib/aws/topic.ts";
+const EVENT = "lib/http/cloudEvent.ts";
+const DELIVERIES = "lib/aws/deliveries.ts";
+const WEBHOOKS = "lib/webhooks/publish.ts";
+
+/** Of the events and their deliveries. */
+export const EVENT_MUTANTS: readonly Mutant[] = [
+  mutant("a write's last decision alone is published", STREAM, [
+    "return { recordId, userId, before: before.data, after: after.data };",
+    "return { recordId, userId, before: { ...after.data, sequence: after.data.sequence - 1 }, after: after.data };",
+  ]),
+  mutant("a wallet's first write is not published", STREAM, ['eventName === "REMOVE"', 'eventName !== "MODIFY"']),
+  mutant("decisions that the index lacks are skipped", PUBLISH, [
+    "if (transactions.length === 0) return undefined;",
+    "if (transactions.length === 0) return decided;",
+  ]),
+  mutant("a gap in the history is published", PUBLISH, [
+    "if (transaction.decision.sequence !== (last?.sequence ?? 0) + 1) return undefined;",
+    "",
+  ]),
+  mutant("the rest of a long write is not published", PUBLISH, [
+    "for (let missing = missingAfter(last); missing > 0; missing = missingAfter(last)) {",
+    "for (let missing = missingAfter(last); missing > 0; missing = 0) {",
+  ]),
+  mutant("a failure of the publisher counts as published", PUBLISH, [
+    "return isReported ? [] : recordIds;",
+    "return [];",
+  ]),
+  mutant("behind a failed write the later ones count as published", PUBLISH, [
+    "recordIds: user.changes.slice(index).map(({ recordId }) => recordId)",
+    "recordIds: user.changes.slice(index + 1).map(({ recordId }) => recordId)",
+  ]),
+  mutant("behind a failed event the later ones are published", PUBLISH, [
+    "stop([user], new TransientError(`The event ${event.id} was not published`));\n        continue;",
+    "user.pending.shift();\n        user.error = new TransientError(event.id);\n        continue;",
+  ]),
+  mutant("all events of a user are published at once", PUBLISH, [
+    "user.pending.slice(0, 1).map(",
+    "user.pending.toReversed().slice(0, 10).map(",
+  ]),
+  mutant("one user's unread history stops all users", PUBLISH, [
+    "user.error = error;\n  }\n}\n\n/** @returns undefined",
+    "throw error;\n  }\n}\n\n/** @returns undefined",
+  ]),
+  mutant("the response does not wait for the topic", PUBLISH, [
+    "(await Promise.all(publishers.map((publisher) => publisher.publish(events)))).flatMap((ids) => [...ids]),",
+    "publishers.flatMap((publisher) => { void publisher.publish(events).catch(() => {}); return []; }),",
+  ]),
+  mutant("events that SNS did not take count as published", TOPIC, [
+    "return Failed.flatMap(",
+    "return Failed.slice(1).flatMap(",
+  ]),
+  mutant("an event is in another user's group", TOPIC, [
+    "MessageGroupId: userId,",
+    "MessageGroupId: userId.toLowerCase(),",
+  ]),
+  mutant("all events of a user are duplicates", TOPIC, ['hash("sha256", id)', 'hash("sha256", id.split("/")[0])']),
+  mutant("an event is a new one every time", TOPIC, ['hash("sha256", id)', 'hash("sha256", id + Math.random())']),
+  mutant("an event has no currency to filter by", TOPIC, [
+    "filter(([, value]) => value !== undefined)",
+    'filter(([name]) => name !== "currency")',
+  ]),
+  mutant("an event shows what later transactions left", EVENT, [
+    "transactionView({ ...transaction, remainder }, ",
+    "transactionView(transaction, ",
+  ]),
+  mutant("an event shows money as credited that is in transit", EVENT, ['? "in_transit" :', '? "credited" :']),
+  mutant("every event says posted", EVENT, [
+    "type: `antler.transaction.${status}`",
+    'type: "antler.transaction.posted"',
+  ]),
+  mutant("an event's id is that of its transaction", EVENT, [
+    "const id = `${userId}/${decision.sequence}`",
+    "const id = transaction.id",
+  ]),
+  mutant("deliveries that SQS did not take count as sent", DELIVERIES, [
+    "if (failed) unsent.add(failed.delivery);",
+    "",
+  ]),
+  mutant("an event is delivered to its first endpoint alone", WEBHOOKS, [
+    ".filter((endpoint) => wants(endpoint, attributes.type))",
+    ".filter((endpoint) => wants(endpoint, attributes.type)).slice(0, 1)",
+  ]),
+  mutant("every endpoint gets every event", WEBHOOKS, ["wants(endpoint, attributes.type)", "endpoint !== undefined"]),
+  mutant("a failed delivery counts as published", WEBHOOKS, [
+    "return new Set([...unsent].map(({ eventId }) => eventId));",
+    "return new Set();",
+  ]),
+];
