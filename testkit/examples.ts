@@ -43,12 +43,14 @@ export function shownBy(examples: readonly Example[]): unknown[] {
 /**
  * Runs examples in order in one shell, for fresh users in the place of the named ones.
  *
+ * @param environment of the stack, for the commands that use it directly
  * @returns what each prints, made comparable
  */
 export async function runExamples(
   examples: readonly Example[],
   apiUrl: string,
   names: readonly string[],
+  environment: Readonly<Record<string, string>> = {},
 ): Promise<unknown[]> {
   const users = new Map(names.map((name) => [name, newUser(name)]));
   const script = [...users].reduce(
@@ -58,7 +60,10 @@ export async function runExamples(
       .join("\n")
       .replaceAll(EXAMPLES_API_URL, apiUrl),
   );
-  const { stdout } = await promisify(execFile)("bash", ["-c", script], { cwd: ROOT, encoding: "utf8" });
+  const { stdout } = await promisify(execFile)("bash", ["-c", script], {
+    ...{ cwd: ROOT, encoding: "utf8" },
+    env: { ...process.env, ...environment },
+  });
   const outputs = stdout.split(SEPARATOR).slice(0, -1);
   return outputs.map((output, index) => comparable(output, examples[index]?.shown?.language, users));
 }

@@ -9,10 +9,12 @@ import { DescribeTableCommand, ResourceNotFoundException } from "@aws-sdk/client
 import { UpdateCommand } from "@aws-sdk/lib-dynamodb";
 import type { Resource } from "../../infra/serverless.ts";
 import { dynamoDocuments } from "../../lib/aws/clients.ts";
+import { type EventView, eventSchema } from "../../lib/http/schemas.ts";
 import { serveKeySet } from "../../localstack/identityProvider.ts";
 import { startProgram } from "../../localstack/process.ts";
 import { readArguments } from "../../scripts/command.ts";
-import { useStageWithQueues } from "../../scripts/target.ts";
+import { EventQueue } from "../../scripts/eventQueue.ts";
+import { findEventsTopic, useStageWithQueues } from "../../scripts/target.ts";
 import { Client, newUser, transactionIn } from "../../testkit/client.ts";
 import { sendRaw } from "../../testkit/queue.ts";
 import { freePorts } from "../../testkit/stack.ts";
@@ -63,6 +65,7 @@ async function main(): Promise<void> {
   Object.assign(process.env, aws, provider, {
     AWS_PROFILE: "",
     AWS_ENDPOINT_URL_SQS: "",
+    AWS_ENDPOINT_URL_SNS: "",
     AWS_ENDPOINT_URL_DYNAMODB: "",
   });
   const deployment = { ...bare, ...aws, ...provider, ANTLER_BUILD_DIR: relative(ROOT, join(home, "build")) };
@@ -93,6 +96,8 @@ async function main(): Promise<void> {
     return /Tests .*/.exec(output)?.[0];
   });
   await step("dead-letter a message, list it, redrive it, requeue", () => operate(deployment));
+
+  await step("receive the event of a deposit, and publish it again", () => receiveEvent(apiUrl, deployment));
 
   const hold = await step("transfer, and hold money for a moment", () => transferAndHold(apiUrl));
 
@@ -136,6 +141,7 @@ async function main(): Promise<void> {
       await assert.rejects(dynamoDocuments.send(new DescribeTableCommand({ TableName })), ResourceNotFoundException);
     }
     await assert.rejects(useStageWithQueues(STAGE), /There is no queue/);
+    await assert.rejects(findEventsTopic(STAGE), /There is no topic/);
     assert.notEqual((await fetch(`${apiUrl}/v1/health`)).status, 200);
   });
 }
@@ -189,6 +195,33 @@ async function operate(environment: Readonly<Record<string, string>>): Promise<v
   assert.match(await tool("dlq", "redrive"), /Resent: 1\n/);
   await eventually(async () => assert.match(await tool("dlq", "list"), /Dead-letter messages: 1\n/));
   assert.match(await tool("requeue", "--older-than", "1h"), /resent: 0 \(users: 0\)/);
+}
+
+/** Subscribes a queue to the topic, and deposits. */
+async function receiveEvent(apiUrl: string, environment: Readonly<Record<string, string>>): Promise<void> {
+  const queue = new EventQueue(await findEventsTopic(STAGE));
+  await queue.open(`antler-${STAGE}-deploy-test.fifo`);
+  try {
+    const user = new Client(apiUrl, newUser());
+    const deposit = transactionIn(await user.deposit("USD", "12.34", { wait: 20 }), 201);
+    const own: EventView[] = [];
+    await eventually(async () => {
+      const events = (await queue.receive(AbortSignal.timeout(20_000), 1)).map((body) =>
+        eventSchema.parse(JSON.parse(body)),
+      );
+      own.push(...events.filter(({ data }) => data.userId === user.user));
+      assert.equal(own.length, 1);
+    });
+    assert.equal(own[0]?.id, `${user.user}/1`);
+    assert.equal(own[0]?.source, `antler-${STAGE}`);
+    assert.deepEqual(own[0]?.data, deposit);
+    const republish = (...args: string[]) =>
+      program("republish", ["scripts/republish.ts", ...args, "--stage", STAGE], environment);
+    assert.equal(await republish("--user", user.user, "--from", "1"), "Published: 1 events (users: 1)\n");
+    assert.equal(await republish("--discarded"), "The failure queue has no messages\n");
+  } finally {
+    await queue.close();
+  }
 }
 
 /** Transfers, and makes a hold whose time is over due for the sweep. */
