@@ -337,20 +337,6 @@ describe("A restart", () => {
     expect(bodies(await queue.receive())).toEqual(["1", "2", "3"]);
   });
 
-  test("keeps the order of a group when it restarts without a new message in between", async () => {
-    const dataDir = folderForTest();
-    const first = await startEngine(dataDir);
-    await (await createQueue(first)).send("1", "2");
-    await first.stop();
-    await (await startEngine(dataDir)).stop();
-    const third = await startEngine(dataDir);
-    await (await createQueue(third)).send("3");
-    await third.stop();
-
-    const queue = await createQueue(await startEngine(dataDir));
-    expect(bodies(await queue.receive())).toEqual(["1", "2", "3"]);
-  });
-
   test("keeps messages in flight, their group locked and their receipt handles valid", async () => {
     const dataDir = folderForTest();
     const engine = await startEngine(dataDir);
