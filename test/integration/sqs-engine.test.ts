@@ -337,6 +337,18 @@ describe("A restart", () => {
     expect(bodies(await queue.receive())).toEqual(["1", "2", "3"]);
   });
 
+  test("keeps the messages of a queue that was tagged", async () => {
+    const dataDir = folderForTest();
+    const engine = await startEngine(dataDir);
+    const queue = await createQueue(engine);
+    await queue.send("1", "2");
+    await queue.tag({ team: "payments" });
+    await engine.stop();
+
+    const again = await createQueue(await startEngine(dataDir));
+    expect(bodies(await again.receive())).toEqual(["1", "2"]);
+  });
+
   test("keeps messages in flight, their group locked and their receipt handles valid", async () => {
     const dataDir = folderForTest();
     const engine = await startEngine(dataDir);
