@@ -47,7 +47,9 @@ export default class LocalStackPlugin {
       {
         commands: String(resolve({ Ref: "CommandsQueue" }, ids)),
         dead_letters: String(resolve({ Ref: "DeadLetterQueue" }, ids)),
-        publish_failures: String(resolve({ Ref: "PublishFailuresQueue" }, ids)),
+        ...(ids.has("PublishFailuresQueue") && {
+          publish_failures: String(resolve({ Ref: "PublishFailuresQueue" }, ids)),
+        }),
       },
       readSettings(process.env),
     );
