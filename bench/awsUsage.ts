@@ -6,12 +6,14 @@ import { awsEnvironment, readSettings } from "../localstack/settings.ts";
 import { type AwsCall, startAwsProxy } from "../testkit/awsProxy.ts";
 import { freePorts } from "../testkit/stack.ts";
 
-/** Calls to DynamoDB and SQS, and the capacity that DynamoDB consumed for them. */
+/** Calls to DynamoDB, SQS and SNS, and the capacity that DynamoDB consumed for them. */
 export interface AwsUsage {
   /** By operation. */
   readonly dynamo: Record<string, number>;
   /** By operation; receives that found nothing are counted as {@link EMPTY_RECEIVE}. */
   readonly sqs: Record<string, number>;
+  /** By operation. */
+  readonly sns: Record<string, number>;
   /** By operation and table, such as `PutItem transactions`, or index: `TransactWriteItems transactions/history`. */
   readonly writeUnits: Record<string, number>;
   readonly readUnits: Record<string, number>;
@@ -65,6 +67,10 @@ const awsResponse = z.object({
 });
 
 function count(usage: AwsUsage, { service, operation, status, response }: AwsCall): void {
+  if (service === "sns") {
+    add(usage.sns, operation, 1);
+    return;
+  }
   const { ConsumedCapacity, Messages } = awsResponse.parse(JSON.parse(response.toString() || "{}"));
   const isEmpty = operation === "ReceiveMessage" && Messages.length === 0;
   add(service === "sqs" ? usage.sqs : usage.dynamo, isEmpty ? EMPTY_RECEIVE : operation, 1);
@@ -81,7 +87,7 @@ function count(usage: AwsUsage, { service, operation, status, response }: AwsCal
 }
 
 function noUsage(): AwsUsage {
-  return { dynamo: {}, sqs: {}, writeUnits: {}, readUnits: {}, failedCalls: 0 };
+  return { dynamo: {}, sqs: {}, sns: {}, writeUnits: {}, readUnits: {}, failedCalls: 0 };
 }
 
 function add(counts: Record<string, number>, key: string, count: number): void {

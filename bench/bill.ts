@@ -33,6 +33,7 @@ export function bill(usage: Usage, prices: Prices, assumptions: Assumptions) {
     ["Lambda requests", invocations, "invocations", prices.lambdaMillionRequests.dollars],
     ["Lambda duration (assumed latency)", durationMs(usage, assumptions), "ms", millisecondDollars],
     ["Queue", sum(Object.values(aws.sqs)), "requests", prices.sqsFifoMillionRequests.dollars],
+    ["Topic", sum(Object.values(aws.sns)), "requests", prices.snsFifoMillionRequests.dollars],
     ...WRITE_ITEMS.map((item) => [item, written(item), "write units", writeDollars] as const),
     ["Reads", sum(Object.values(aws.readUnits)), "read units", prices.dynamoMillionReadUnits.dollars],
     ["Logs", logBytes, "bytes", prices.logsGigabyte.dollars / 1000],
@@ -53,7 +54,9 @@ function writeItem(target: string): (typeof WRITE_ITEMS)[number] {
 
 /** Billed time: AWS's assumed latencies, the functions' CPU time on a share of a core, and rounding up to milliseconds. */
 function durationMs({ aws, cpuMs, invocations }: Usage, { latencyMs, vCpuShare }: Assumptions): number {
-  const calls = Object.entries({ ...aws.dynamo, ...aws.sqs }).filter(([operation]) => !MAPPING_CALLS.has(operation));
+  const calls = Object.entries({ ...aws.dynamo, ...aws.sqs, ...aws.sns }).filter(
+    ([operation]) => !MAPPING_CALLS.has(operation),
+  );
   const waitsMs = calls.map(([operation, count]) => {
     const ms = latencyMs[operation];
     if (ms === undefined) throw new Error(`prices.json assumes no latency of ${operation}`);

@@ -6,6 +6,7 @@ import { bill, itemBytes, type MonthlyItem, monthDollars, storageDollars, type U
 import { type CommandLoad, type Invocation, passCommands, passRequests, STAGE, startFunctionBench } from "./lambda.ts";
 import { ledgerReader } from "./ledgerReader.ts";
 import pricing from "./prices.json" with { type: "json" };
+import { walletStream } from "./walletStream.ts";
 import { createUsers } from "./workloads.ts";
 
 const USAGE = `Usage: npm run cost
@@ -26,7 +27,8 @@ const [spread, hot] = [await measureUsage(SPREAD), await measureUsage(HOT)];
 const transactions = await ledgerReader(bench.engines.environment.DYNAMODB_PORT, STAGE).items("transactions");
 const storedBytes = sum(transactions.map(itemBytes)) / transactions.length;
 const movements = await measureMovements();
-console.log(report(spread, hot, storedBytes, movements, await measureSweep()));
+const published = { spread: await measureEvents(SPREAD), hot: await measureEvents(HOT) };
+console.log(report(spread, hot, storedBytes, movements, await measureSweep(), published));
 
 /** Of the second of two passes. */
 async function measureUsage(load: CommandLoad): Promise<Usage> {
@@ -97,6 +99,23 @@ async function measureMovements(): Promise<Readonly<Record<string, Usage>>> {
   return { transfer, "promised hold, capture": holdAndCapture, refund };
 }
 
+/** Every write alone in its batch of the stream, as at a low rate; a higher rate shares invocations, and requests to the topic. */
+async function measureEvents(load: CommandLoad): Promise<Usage> {
+  const publish = await bench.start("publish");
+  const stream = await walletStream(bench.engines.environment.DYNAMODB_PORT, STAGE);
+  const passAndPublish = async () => {
+    await stream.next();
+    await passCommands(load, functions);
+    const records = await stream.next();
+    bench.engines.reset();
+    const invocations: Invocation[] = [];
+    for (const record of records) invocations.push(await publish.invoke({ Records: [record] }));
+    return usageSince(0, load.commands, invocations);
+  };
+  await passAndPublish();
+  return passAndPublish();
+}
+
 /** One sweep that finds nothing. The first one of a process also sets up its connections. */
 async function measureSweep(): Promise<Usage> {
   const { invoke } = await bench.start("sweep");
@@ -111,6 +130,7 @@ function report(
   storedBytes: number,
   movements: Readonly<Record<string, Usage>>,
   idleSweep: Usage,
+  published: { readonly spread: Usage; readonly hot: Usage },
 ): string {
   const { latencyMs, memoryMegabytes, vCpuShare } = pricing.assumptions;
   const latencies = Object.entries(latencyMs).map(([operation, ms]) => `${operation} ${ms}`);
@@ -144,6 +164,11 @@ Storing a million transactions of ${storedBytes.toFixed(0)} bytes each costs $${
 A million movements between two users, each command and each credit delivered alone, units each and dollars:
 
 ${table(movementRows(movements))}
+
+Publishing a million decisions, in addition; nothing if the stage parameter events is false. Every write is alone in its batch of the
+stream: spread, a decision a write; hot wallet, ten. Lambda's reads of the stream are free.
+
+${table(movementRows(published).filter((row) => Object.values(row).some((value) => typeof value === "number" && value > 0)))}
 
 Dollars a month before the first command, of Antler and of a ledger on Postgres:
 

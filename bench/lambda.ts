@@ -14,7 +14,7 @@ import { setting } from "../lib/runtime/config.ts";
 import { mapEventSource } from "../localstack/eventSourceMapping.ts";
 import { serveKeySet } from "../localstack/identityProvider.ts";
 import { provision } from "../localstack/provision.ts";
-import { useStageWithQueues } from "../scripts/target.ts";
+import { useStageWithEvents, useStageWithQueues } from "../scripts/target.ts";
 import { httpEvent } from "../testkit/events.ts";
 import { template } from "../testkit/template.ts";
 import { startCountedEngines } from "./awsUsage.ts";
@@ -55,13 +55,14 @@ async function startLambda(module: string) {
   };
 }
 
-/** Starts engines with tables, queues and a key set, and points this process's environment at them. */
+/** Starts engines with tables, queues, a topic and a key set, and points this process's environment at them. */
 export async function startCountedLedger() {
   const cleanUp = new AsyncDisposableStack();
   const engines = cleanUp.use(await startCountedEngines());
   Object.assign(process.env, engines.environment);
   await provision(template(STAGE));
   await useStageWithQueues(STAGE);
+  await useStageWithEvents(STAGE);
   await seedCurrencies(setting("CURRENCIES_TABLE"));
   const keySet = cleanUp.adopt(await serveKeySet(), ({ stop }) => stop());
   Object.assign(process.env, {

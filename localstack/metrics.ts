@@ -5,6 +5,7 @@ import { REJECTION_CODES } from "../lib/domain/rejection.ts";
 import { HOLD_STATUSES } from "../lib/domain/transaction.ts";
 import { DEAD_LETTER_REASONS, RETRY_CAUSES } from "../lib/ledger/ports.ts";
 import { METRICS, type Measurement, type MetricName, measurements } from "../lib/runtime/metrics.ts";
+import { DELIVERY_OUTCOMES } from "../lib/runtime/telemetry.ts";
 import { readQueueStats } from "./queueStats.ts";
 import type { Settings } from "./settings.ts";
 import { listen } from "./tcp.ts";
@@ -18,6 +19,7 @@ const KNOWN_LABELS: Partial<Record<MetricName, readonly Labels[]>> = {
   ClosedHolds: HOLD_STATUSES.filter((status) => status !== "open").map((status) => ({ status })),
   Retries: RETRY_CAUSES.map((cause) => ({ cause })),
   DeadLetters: DEAD_LETTER_REASONS.map((reason) => ({ reason })),
+  WebhookDeliveries: DELIVERY_OUTCOMES.map((outcome) => ({ outcome })),
 };
 
 /**

@@ -47,7 +47,12 @@ export default class LocalStackPlugin {
       {
         commands: String(resolve({ Ref: "CommandsQueue" }, ids)),
         dead_letters: String(resolve({ Ref: "DeadLetterQueue" }, ids)),
-        publish_failures: String(resolve({ Ref: "PublishFailuresQueue" }, ids)),
+        // A stage without events has none of these.
+        ...(ids.has("PublishFailuresQueue") && {
+          publish_failures: String(resolve({ Ref: "PublishFailuresQueue" }, ids)),
+          webhooks: String(resolve({ Ref: "WebhooksQueue" }, ids)),
+          webhook_failures: String(resolve({ Ref: "WebhookFailuresQueue" }, ids)),
+        }),
       },
       readSettings(process.env),
     );

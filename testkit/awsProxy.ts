@@ -1,10 +1,17 @@
 import { once } from "node:events";
-import { Agent, createServer, type IncomingMessage, request, type ServerResponse } from "node:http";
+import {
+  Agent,
+  createServer,
+  type IncomingHttpHeaders,
+  type IncomingMessage,
+  request,
+  type ServerResponse,
+} from "node:http";
 import { buffer } from "node:stream/consumers";
 import { listen } from "../localstack/tcp.ts";
 
 export interface AwsCall {
-  readonly service: "dynamodb" | "sqs";
+  readonly service: "dynamodb" | "sqs" | "sns";
   /** Such as `PutItem`. */
   readonly operation: string;
   readonly status: number;
@@ -17,7 +24,7 @@ export interface AwsProxy {
 }
 
 interface Options {
-  /** The engine that takes the calls to SQS, on the loopback interface. */
+  /** The engine that takes the calls to SQS and SNS, on the loopback interface. */
   readonly sqsPort: number | string | undefined;
   readonly dynamoPort: number | string | undefined;
   /** Where the proxy listens; any free port by default. */
@@ -26,14 +33,13 @@ interface Options {
   readonly record?: (call: AwsCall) => void;
 }
 
-/** One endpoint for an SQS and a DynamoDB engine, as LocalStack has it. */
+/** One endpoint for an SQS, an SNS and a DynamoDB engine, as LocalStack has it. */
 export async function startAwsProxy({ sqsPort, dynamoPort, port, record }: Options): Promise<AwsProxy> {
   const agent = new Agent({ keepAlive: true });
 
   const forward = async (incoming: IncomingMessage, outgoing: ServerResponse) => {
-    const [target = "", operation = ""] = String(incoming.headers["x-amz-target"] ?? "").split(".");
-    const service = target.startsWith("DynamoDB") ? "dynamodb" : "sqs";
     const body = await buffer(incoming);
+    const { service, operation } = callOf(incoming.headers, body);
     const sentBody = record && service === "dynamodb" ? withConsumedCapacity(operation, body) : body;
     const sent = request({
       host: "127.0.0.1",
@@ -51,7 +57,7 @@ export async function startAwsProxy({ sqsPort, dynamoPort, port, record }: Optio
     if (!received) throw new Error("A response event without a response");
     const response = await buffer(received);
     const status = received.statusCode ?? 502;
-    if (target !== "") record?.({ service, operation, status, response });
+    if (operation !== "") record?.({ service, operation, status, response });
     outgoing.writeHead(status, received.headers).end(response);
   };
 
@@ -67,6 +73,15 @@ export async function startAwsProxy({ sqsPort, dynamoPort, port, record }: Optio
       agent.destroy();
     },
   };
+}
+
+/** SNS has the name of the operation in the body. The operation is empty for a request that is no call. */
+function callOf(headers: IncomingHttpHeaders, body: Buffer): Pick<AwsCall, "service" | "operation"> {
+  if (headers["content-type"]?.startsWith("application/x-www-form-urlencoded")) {
+    return { service: "sns", operation: new URLSearchParams(body.toString()).get("Action") ?? "" };
+  }
+  const [target = "", operation = ""] = String(headers["x-amz-target"] ?? "").split(".");
+  return { service: target.startsWith("DynamoDB") ? "dynamodb" : "sqs", operation };
 }
 
 /** The local engines check no signature, so the proxy may change a request. */

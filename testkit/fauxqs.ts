@@ -9,6 +9,7 @@ import {
   SendMessageBatchCommand,
   SendMessageCommand,
   SQSClient,
+  TagQueueCommand,
 } from "@aws-sdk/client-sqs";
 import { type FauxqsServer, startFauxqs } from "fauxqs";
 import { onTestFinished } from "vitest";
@@ -98,6 +99,7 @@ export async function createQueue({ sqs }: Engine, attributes: Record<string, st
         );
       }
     },
+    tag: (Tags: Record<string, string>) => sqs.send(new TagQueueCommand({ QueueUrl, Tags })),
     attributes: async () => {
       const { Attributes = {} } = await sqs.send(new GetQueueAttributesCommand({ QueueUrl, AttributeNames: ["All"] }));
       return Attributes;

@@ -46,10 +46,9 @@ export const consumerTelemetry: ConsumerObserver = {
 };
 
 export const publishTelemetry: PublishObserver = {
-  published({ id: transactionId, decision: { sequence, decidedAt } }) {
+  published({ decision }) {
     record("EventsPublished", 1, {});
-    record("PublishDelay", (Date.now() - Date.parse(decidedAt)) / 1000, {});
-    logger.info("published", { transactionId, sequence });
+    record("PublishDelay", (Date.now() - Date.parse(decision.decidedAt)) / 1000, {});
   },
   failed(_userId, recordIds, error) {
     record("FailedStreamRecords", recordIds.length, {});
@@ -57,23 +56,30 @@ export const publishTelemetry: PublishObserver = {
   },
 };
 
+/** How an attempt to deliver an event ends. */
+export const DELIVERY_OUTCOMES = ["delivered", "failed", "dropped", "dead_lettered"] as const;
+
+function recordDelivery(outcome: (typeof DELIVERY_OUTCOMES)[number]): void {
+  record("WebhookDeliveries", 1, { outcome });
+}
+
 /** Without event ids, which have the user's, and without what endpoints answer. */
 export const deliveryTelemetry: DeliveryObserver = {
   delivered(delivery, attempt, seconds) {
-    record("WebhookDeliveries", 1, { outcome: "delivered" });
+    recordDelivery("delivered");
     record("WebhookDuration", seconds, {});
     logger.info("webhook delivered", { ...loggable(delivery), attempt });
   },
   failed(delivery, attempt, reason) {
-    record("WebhookDeliveries", 1, { outcome: "failed" });
+    recordDelivery("failed");
     logger.warn("webhook failed", { ...loggable(delivery), attempt, reason });
   },
   dropped(delivery, reason) {
-    record("WebhookDeliveries", 1, { outcome: "dropped" });
+    recordDelivery("dropped");
     logger.warn("webhook dropped", { ...loggable(delivery), reason });
   },
   deadLettered({ recordId }, delivery, reason) {
-    record("WebhookDeliveries", 1, { outcome: "dead_lettered" });
+    recordDelivery("dead_lettered");
     logger.error("webhook dead-lettered", { ...(delivery && loggable(delivery)), recordId, reason });
   },
   errored({ recordId }, error) {

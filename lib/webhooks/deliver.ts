@@ -31,7 +31,7 @@ export interface DeliveryQueue {
 }
 
 /** Why a delivery is not attempted, or not attempted again. */
-export type DropReason = "deleted" | "disabled" | "gone";
+type DropReason = "deleted" | "disabled" | "gone";
 
 /** Observes deliveries. Must not throw. */
 export interface DeliveryObserver {

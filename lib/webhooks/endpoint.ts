@@ -21,7 +21,7 @@ export interface Endpoint {
 }
 
 /** Signs what is delivered. */
-export interface Secret {
+interface Secret {
   /** `whsec_` and the key in base64. */
   readonly secret: string;
   /** Until when it signs, ISO 8601, UTC; absent for the current one. */
@@ -29,7 +29,7 @@ export interface Secret {
 }
 
 export const ENDPOINT_STATUSES = ["enabled", "disabled"] as const;
-export type EndpointStatus = (typeof ENDPOINT_STATUSES)[number];
+type EndpointStatus = (typeof ENDPOINT_STATUSES)[number];
 
 export const ENDPOINTS_MAX = 20;
 export const ENDPOINT_ID = /^wh_[A-Za-z0-9_-]{22}$/;

@@ -10,7 +10,9 @@ import { pathToFileURL } from "node:url";
 import { afterAll, describe, expect, test } from "vitest";
 import * as z from "zod";
 import { bundleFunctions } from "../../infra/bundle.ts";
+import { ADMIN_SCOPE } from "../../lib/http/authenticate.ts";
 import { encodeMessage, messageOf } from "../../lib/ledger/message.ts";
+import { encodeDelivery } from "../../lib/webhooks/delivery.ts";
 import { issueToken, serveKeySet } from "../../localstack/identityProvider.ts";
 import { listen } from "../../localstack/tcp.ts";
 import { httpEvent, sqsEvent, streamEvent } from "../../testkit/events.ts";
@@ -45,7 +47,7 @@ const STATUSES = {
   docs: 200,
   notFound: 404,
 };
-const FUNCTIONS = [...Object.keys(STATUSES), "consume", "sweep", "publish"];
+const FUNCTIONS = [...Object.keys(STATUSES), "consume", "sweep", "publish", "webhooks", "deliver"];
 
 const CALL = `
   const { handler } = await import(process.argv[1]);
@@ -96,6 +98,10 @@ async function call(name: string, event: unknown): Promise<{ result: unknown; ou
       DEAD_LETTER_QUEUE_URL: `${endpoint}/1/dead-letters.fifo`,
       EVENTS_TOPIC_ARN: "arn:aws:sns:eu-west-1:123456789012:events.fifo",
       EVENT_SOURCE: "antler-test",
+      WEBHOOKS_TABLE: "webhooks",
+      WEBHOOKS_QUEUE_URL: `${endpoint}/1/webhooks`,
+      WEBHOOK_FAILURES_QUEUE_URL: `${endpoint}/1/webhook-failures`,
+      WEBHOOKS_ALLOW_LOOPBACK: "false",
       SELF_SERVICE: "deposits",
       JWT_JWKS_URL: keySet.url,
       JWT_ISSUER: "issuer",
@@ -157,6 +163,21 @@ describe("the bundle of a function", { timeout: 30_000 }, () => {
     const after = { decidedAt: "2026-11-23T09:30:00.000Z", sequence: 1 };
     const event = streamEvent([{ recordId: "record", userId: "alice", before: undefined, after }]);
     const { result } = await call("publish", event);
+    expect(result).toEqual({ batchItemFailures: [{ itemIdentifier: "record" }] });
+    expectSignedCalls();
+  });
+
+  test("of webhooks starts, and answers 503 while AWS fails", async () => {
+    const token = await issueToken({ subject: "ops", scope: ADMIN_SCOPE, issuer: "issuer", audience: "audience" });
+    const event = httpEvent({ path: "/v1/webhooks", headers: { authorization: `Bearer ${token}` } });
+    const { result, output } = await call("webhooks", event);
+    expect(response.parse(result).statusCode, output).toBe(503);
+    expectSignedCalls();
+  });
+
+  test("of deliver starts, and fails its records while AWS fails", async () => {
+    const body = encodeDelivery({ endpointId: "wh_1", eventId: "alice/1", body: "{}" });
+    const { result } = await call("deliver", sqsEvent([{ recordId: "record", groupId: "wh_1", body }]));
     expect(result).toEqual({ batchItemFailures: [{ itemIdentifier: "record" }] });
     expectSignedCalls();
   });

@@ -64,6 +64,13 @@ test.concurrent.each([
   ["scripts/requeue.ts", ["--older-than", "ten"], "--older-than 'ten': must be a number of s, m, h or d, such as 10m"],
   ["scripts/verify.ts", ["--stage", "a b"], "--stage 'a b': must be letters, digits and hyphens"],
   ["scripts/sweep.ts", ["--stage", ""], "--stage '': must be letters, digits and hyphens"],
+  ["scripts/listen.ts", ["--user", ""], "--user '': must not be empty"],
+  ["scripts/listen.ts", ["--type", "payment"], /^--type 'payment': must be one of deposit, /],
+  [
+    "scripts/listen.ts",
+    ["--forward-to", "localhost:3000"],
+    "--forward-to 'localhost:3000': must be an http or https URL",
+  ],
   ["scripts/sweep.ts", ["now"], "Unexpected argument 'now'"],
   ["localstack/token.ts", [], "USER is missing"],
   ["localstack/token.ts", [""], /^USER '': must be /],

@@ -1,13 +1,16 @@
 import { ReceiveMessageCommand } from "@aws-sdk/client-sqs";
-import type { SQSEvent } from "aws-lambda";
+import type { DynamoDBStreamEvent, SQSEvent } from "aws-lambda";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import * as z from "zod";
 import { EMPTY_RECEIVE } from "../../bench/awsUsage.ts";
 import { bill, itemBytes, monthDollars, storageDollars, type Usage } from "../../bench/bill.ts";
-import { type CommandLoad, passCommands, passRequests, startCountedLedger } from "../../bench/lambda.ts";
+import { type CommandLoad, passCommands, passRequests, STAGE, startCountedLedger } from "../../bench/lambda.ts";
 import pricing from "../../bench/prices.json" with { type: "json" };
+import { walletStream } from "../../bench/walletStream.ts";
 import { createUsers } from "../../bench/workloads.ts";
 import { handler as commands } from "../../functions/commands.ts";
 import { handler as consume } from "../../functions/consume.ts";
+import { handler as publish } from "../../functions/publish.ts";
 import { handler as sweep } from "../../functions/sweep.ts";
 import { sqs } from "../../lib/aws/clients.ts";
 import { dynamoStore } from "../../lib/aws/store.ts";
@@ -67,6 +70,7 @@ describe("the AWS usage of commands", () => {
     expect(others).toEqual({
       invocations: commands + 1,
       sqs: { SendMessage: commands, ReceiveMessage: 1, DeleteMessageBatch: 1 },
+      sns: {},
       writeUnits,
       failedCalls: 0,
     });
@@ -101,6 +105,7 @@ describe("the AWS usage of commands", () => {
     expect(ledger.reset()).toEqual({
       dynamo: { GetItem: 1, PutItem: 1, BatchGetItem: 2, TransactWriteItems: 2 },
       sqs: { SendMessage: 2, ReceiveMessage: 2, DeleteMessageBatch: 2 },
+      sns: {},
       writeUnits: {
         "PutItem transactions": 1,
         // The transfer and its credit, which is stored with the transfer and decided later.
@@ -117,8 +122,29 @@ describe("the AWS usage of commands", () => {
   test("a sweep that finds nothing takes 16 queries of half a read unit", async () => {
     await sweep();
     expect(ledger.reset()).toEqual({
-      ...{ dynamo: { Query: 16 }, sqs: {}, writeUnits: {}, failedCalls: 0 },
+      ...{ dynamo: { Query: 16 }, sqs: {}, sns: {}, writeUnits: {}, failedCalls: 0 },
       readUnits: { "Query transactions/due": 8 },
+    });
+  });
+
+  test("publishing a write of ten decisions takes one query and ten requests to the topic, that of two users' decisions one", async () => {
+    const stream = await walletStream(ledger.environment.DYNAMODB_PORT, STAGE);
+    const publishAfter = async (load: CommandLoad) => {
+      await stream.next();
+      await passCommands(load, functions);
+      const Records = z.custom<DynamoDBStreamEvent["Records"]>().parse(await stream.next());
+      ledger.reset();
+      expect(await publish({ Records })).toEqual({ batchItemFailures: [] });
+      return ledger.reset();
+    };
+    const ofOne = await publishAfter({ commands: 10, batch: 10, users: 1 });
+    expect(ofOne).toMatchObject({ dynamo: { Query: 1 }, sqs: {}, sns: { PublishBatch: 10 }, writeUnits: {} });
+    const ofTwo = await publishAfter({ commands: 2, batch: 2, users: 2 });
+    expect(ofTwo).toMatchObject({
+      dynamo: { Query: 2 },
+      sqs: {},
+      sns: { PublishBatch: 1 },
+      readUnits: { "Query transactions/history": 1 },
     });
   });
 
@@ -146,6 +172,7 @@ describe("the bill", () => {
     aws: {
       dynamo: { PutItem: 10, GetItem: 1, TransactWriteItems: 1 },
       sqs: { SendMessage: 10, ReceiveMessage: 1, DeleteMessageBatch: 1 },
+      sns: {},
       writeUnits: writeUnits(10, 20, 10, 2),
       readUnits: { "GetItem wallets": 1 },
       failedCalls: 0,
@@ -181,6 +208,7 @@ describe("the bill", () => {
       // 10 × 5 + 4 + 12 + 10 × 8 ms of latency, 4 ms of CPU on a quarter of a core, 11 half milliseconds: 167.5 ms for ten.
       ["Lambda duration (assumed latency)", 16.75, 0.08375],
       ["Queue", 1.2, 0.6],
+      ["Topic", 0, 0],
       ["Table: pending put", 1, 0.6],
       ["Table: decision", 2, 1.2],
       ["Table: wallet", 0.2, 0.12],

@@ -233,7 +233,7 @@ describe("the alarms and the dashboard on AWS", () => {
         }),
       }),
     )
-    .parse(alarmsIn("infra/alarms.yml", "infra/events.yml"));
+    .parse(alarmsIn("infra/alarms.yml", "infra/events.yml", "infra/webhooks.yml"));
   const body = z
     .object({ Resources: z.object({ Dashboard: z.object({ Properties: z.object({ DashboardBody: z.string() }) }) }) })
     .parse(readYaml("infra/dashboard.yml")).Resources.Dashboard.Properties.DashboardBody;
@@ -261,6 +261,7 @@ describe("the alarms and the dashboard on AWS", () => {
       "ClockBehindAlarm",
       "ConsumerErrorsAlarm",
       "DeadLettersAlarm",
+      "DeliverErrorsAlarm",
       "LatencyAlarm",
       "OldestCreditAlarm",
       "OldestExpiryAlarm",
@@ -270,6 +271,7 @@ describe("the alarms and the dashboard on AWS", () => {
       "ServerErrorsAlarm",
       "SweepErrorsAlarm",
       "ThrottlesAlarm",
+      "WebhookFailuresAlarm",
     ]);
     for (const name of Object.keys(alarms)) expect(body, name).toContain(`\${${name}.Arn}`);
   });

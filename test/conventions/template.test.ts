@@ -7,6 +7,8 @@ import { describe, expect, test } from "vitest";
 import * as z from "zod";
 import type { Resource } from "../../infra/serverless.ts";
 import { SELF_SERVICE } from "../../lib/http/permissions.ts";
+import { ATTEMPTS_MAX } from "../../lib/webhooks/deliver.ts";
+import { POST_TIMEOUT_MS } from "../../lib/webhooks/post.ts";
 
 const ROOT = join(import.meta.dirname, "../..");
 
@@ -97,7 +99,7 @@ describe("the template of a deploy", () => {
   });
 
   test("protects the tables: point-in-time recovery, and no deletion outside development", () => {
-    expect(ofType(prod, "AWS::DynamoDB::Table")).toHaveLength(3);
+    expect(ofType(prod, "AWS::DynamoDB::Table")).toHaveLength(4);
     for (const [, table] of ofType(prod, "AWS::DynamoDB::Table")) {
       expect(table.DeletionPolicy).toBe("Retain");
       expect(table.Properties).toMatchObject({
@@ -150,9 +152,36 @@ describe("the template of a deploy", () => {
     });
   });
 
+  test("gives a delivery as many receives as attempts, and its function more time than an endpoint", () => {
+    const { Timeout, Environment } = prod.DeliverLambdaFunction?.Properties ?? {};
+    expect(Number(Timeout) * 1000).toBeGreaterThanOrEqual(2 * POST_TIMEOUT_MS);
+    expect(Environment).toMatchObject({ Variables: { WEBHOOKS_ALLOW_LOOPBACK: "false" } });
+    expect(prod.WebhooksQueue?.Properties).toMatchObject({
+      RedrivePolicy: {
+        deadLetterTargetArn: { "Fn::GetAtt": ["WebhookFailuresQueue", "Arn"] },
+        maxReceiveCount: ATTEMPTS_MAX,
+      },
+    });
+    expect(Number(prod.WebhooksQueue?.Properties.VisibilityTimeout)).toBeGreaterThanOrEqual(6 * Number(Timeout));
+    expect(prod.DeliverEventSourceMappingSQSWebhooksQueue?.Properties).toMatchObject({
+      BatchSize: 10,
+      FunctionResponseTypes: ["ReportBatchItemFailures"],
+      ScalingConfig: { MaximumConcurrency: 10 },
+    });
+    expect(JSON.stringify([prod, dev]).match(/"WEBHOOKS_ALLOW_LOOPBACK":"(?!false")/g)).toBeNull();
+    expect(prod.WebhookFailuresAlarm?.Properties).toMatchObject({
+      Dimensions: [{ Name: "QueueName", Value: { "Fn::GetAtt": ["WebhookFailuresQueue", "QueueName"] } }],
+    });
+  });
+
   test("has nothing of the events if their stage parameter is false", () => {
     const removed = namesIn(prod).filter((name) => !(name in withoutEvents));
-    expect(removed.sort()).toEqual([
+    expect(removed.filter((name) => !name.startsWith("HttpApi")).sort()).toEqual([
+      "DeliverErrorsAlarm",
+      "DeliverEventSourceMappingSQSWebhooksQueue",
+      "DeliverLambdaFunction",
+      "DeliverLogGroup",
+      "DeliverRole",
       "EventsTopic",
       "PublishDelayAlarm",
       "PublishEventSourceMappingDynamodbWalletsTable",
@@ -161,9 +190,21 @@ describe("the template of a deploy", () => {
       "PublishLambdaFunction",
       "PublishLogGroup",
       "PublishRole",
+      "WebhookFailuresAlarm",
+      "WebhookFailuresQueue",
+      "WebhooksLambdaFunction",
+      "WebhooksLambdaPermissionHttpApi",
+      "WebhooksLogGroup",
+      "WebhooksQueue",
+      "WebhooksRole",
+      "WebhooksTable",
     ]);
+    const routes = removed.filter((name) => name.startsWith("HttpApi"));
+    expect(routes.filter((name) => !/webhooks/i.test(name))).toEqual([]);
     expect(
-      JSON.stringify(withoutEvents).match(/EventsTopic|PublishLambda|-publish|StreamSpecification|StreamArn/g),
+      JSON.stringify(withoutEvents).match(
+        /EventsTopic|PublishLambda|-publish|StreamSpecification|StreamArn|webhook|DeliverLambda|-deliver/gi,
+      ),
     ).toBeNull();
     const widgets = (template: ReturnType<typeof packaged>) => {
       const { "Fn::Sub": body } = z
@@ -172,7 +213,7 @@ describe("the template of a deploy", () => {
       return z.object({ widgets: z.array(z.unknown()) }).parse(JSON.parse(body)).widgets;
     };
     expect(widgets(withoutEvents)).toEqual(widgets(prod).slice(0, widgets(withoutEvents).length));
-    expect(widgets(prod).length - widgets(withoutEvents).length).toBe(5);
+    expect(widgets(prod).length - widgets(withoutEvents).length).toBe(10);
   });
 
   test("runs every function on Node 24 and arm64, under its own role with named resources", () => {
