@@ -13,7 +13,7 @@ import type { Command } from "../domain/command.ts";
 import { MINOR_UNITS_MAX } from "../domain/money.ts";
 import { emptyWallet, type Wallet } from "../domain/state.ts";
 import { consume } from "./consume.ts";
-import { messageOf } from "./message.ts";
+import { commandsIn, decodeMessage, userIdOf } from "./message.ts";
 import { type DeadLetterReason, type QueueRecord, TransientError, UnsupportedMessage } from "./ports.ts";
 import { submit } from "./submit.ts";
 
@@ -42,15 +42,21 @@ async function given(...moves: Move[]): Promise<QueueRecord[]> {
   return records;
 }
 
-/** A record with the message of another one, something in it changed. */
+/** A record with the message of another one, something in its only command changed. */
 function forged(record: QueueRecord, change: Readonly<Record<string, string>>): QueueRecord {
-  const body: Record<string, unknown> = { ...JSON.parse(record.body), ...change };
-  return { ...record, recordId: `${record.recordId}-forged`, body: JSON.stringify(body) };
+  const { commands, ...others } = JSON.parse(record.body);
+  const body = JSON.stringify({ ...others, commands: [{ ...commands[0], ...change }] });
+  return { ...record, recordId: `${record.recordId}-forged`, body };
 }
 
-const idOf = ({ body }: QueueRecord): string => JSON.parse(body).id;
+const idOf = ({ body }: QueueRecord): string => commandsIn(decodeMessage(body))[0]?.id ?? "";
 
-const malformed = (userId: string): QueueRecord => ({ recordId: "record-malformed", groupId: userId, body: "{" });
+const malformed = (userId: string): QueueRecord => ({
+  recordId: "record-malformed",
+  groupId: userId,
+  body: "{",
+  isRedelivered: false,
+});
 
 /** A wallet of yen after this many decisions, to start from or to compare with. */
 const walletOf = (sequence: number, yen: bigint): Wallet => ({
@@ -132,7 +138,7 @@ describe("one batch", () => {
     await consume(await given("alice +10", "bob +5", "alice -99"), ports);
 
     const reported = ports.observed.committed.map((write) =>
-      write.map(({ message, decision }) => [message.command.userId, decision.sequence, decision.outcome.status]),
+      write.map(({ command, decision }) => [command.userId, decision.sequence, decision.outcome.status]),
     );
     expect(reported).toEqual([
       [
@@ -514,7 +520,11 @@ describe("a message of another version or type", () => {
   it("is delivered again and not dead-lettered, and no later record of its user is decided before it", async () => {
     const [before, after, bobs] = await given("alice +10", "alice -4", "bob +1");
 
-    const unsupported = { recordId: "record-unsupported", groupId: "alice", body: '{"version":2,"type":"transfer"}' };
+    const unsupported = {
+      ...malformed("alice"),
+      recordId: "record-unsupported",
+      body: '{"version":2,"type":"transfer"}',
+    };
     const records = [before, unsupported, malformed("alice"), after, bobs];
 
     expect(await consume(records, ports)).toEqual(["record-unsupported", "record-malformed", after.recordId]);
@@ -528,7 +538,7 @@ describe("a message of another version or type", () => {
 /** Accepts commands of any type, and returns their records of the queue. */
 async function accepted(...given: readonly Command[]): Promise<QueueRecord[]> {
   for (const command of given) await ports.store.putPending(transactionOf(command));
-  return given.map((command) => recordOf(messageOf(command, "request-1"), command.id));
+  return given.map((command) => recordOf({ commands: [command], requestId: "request-1" }, command.id));
 }
 
 /** Decides commands of any type, in one batch. */
@@ -617,7 +627,7 @@ describe("movements that refer to others", () => {
   it("a hold that is delivered again with a new capture of it is not decided again", async () => {
     await decide(deposit(100n), held);
     const records = await accepted(captureOf(held, { amountMinor: 2n, final: false }));
-    const again = recordOf(messageOf(held, "request-1"), "record-again");
+    const again = recordOf({ commands: [held], requestId: "request-1" }, "record-again");
     ports.calls.length = 0;
 
     expect(await consume([again, ...records], ports)).toEqual([]);
@@ -713,7 +723,7 @@ describe("movements that send money to another wallet", () => {
 
     await decide(transfer("alice", "bob", 4n), transfer("alice", "carol", 4n));
     expect(ports.observed.unsent).toHaveLength(1);
-    expect(ports.sent.map(({ command }) => command.userId)).toEqual(["carol"]);
+    expect(ports.sent.map(userIdOf)).toEqual(["carol"]);
   });
 
   it("a write that fails leaves neither debit nor credit, and its next delivery makes both once", async () => {
@@ -779,7 +789,7 @@ describe("movements that send money to another wallet", () => {
 
   it("a credit that no decision emitted is dead-lettered and moves nothing", async () => {
     const forgery = credit(5n, "transfer");
-    const record = recordOf(messageOf(forgery, "request-1"), "record-forged");
+    const record = recordOf({ commands: [forgery], requestId: "request-1" }, "record-forged");
 
     expect(await consume([record], ports)).toEqual([]);
     expect(deadLetters()).toEqual([["record-forged", "unknown_transaction"]]);

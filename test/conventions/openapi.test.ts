@@ -73,9 +73,9 @@ describe("the OpenAPI document", () => {
     }
   });
 
-  it("requires a token on every wallet route and on no other", () => {
+  it("requires a token on every wallet route, for batches, and on no other", () => {
     for (const { route, security, responses } of operations) {
-      const needsToken = route.includes("/users/{userId}");
+      const needsToken = /\/users\/\{userId\}|\/batches$/.test(route);
       expect(security, route).toEqual(needsToken ? [{ bearer: [] }] : []);
       expect("401" in responses && "403" in responses, route).toBe(needsToken);
     }
