@@ -97,7 +97,7 @@ describe.each(ROUTES)("POST %s", (route, of, type, body) => {
       const response = await post(route, of, { ...body, ...details }, prefix);
       expect(response).toMatchObject({ status: 202, body: { type, userId: "alice", actor: "admin", ...details } });
       transactionSchema.parse(response.body);
-      expect(memory.sent.at(-1)?.command).toMatchObject({ type, id: response.body.id });
+      expect(memory.sent.at(-1)?.commands).toMatchObject([{ type, id: response.body.id }]);
     }
   });
 

@@ -12,6 +12,7 @@ import { consume } from "../lib/ledger/consume.ts";
 import { encodeMessage, type Message, userIdOf } from "../lib/ledger/message.ts";
 import {
   type Clock,
+  COMMIT_ITEMS_MAX,
   type CommandQueue,
   type Commit,
   type CommitResult,
@@ -118,6 +119,7 @@ export function inMemoryPorts() {
       ...emitted,
       ...commits.flatMap(({ referred }) => referred.map(({ before }) => before)),
     ];
+    if (commits.length + written.length > COMMIT_ITEMS_MAX) throw new RangeError("The write has too many items");
     const keys = new Set(written.map(({ userId, id }) => keyOf(userId, id)));
     if (keys.size < written.length) return { kind: "invalid_write", detail: "several operations on one item" };
     const invalid = decided.find(({ id }) => invalidWriteIds.has(id));

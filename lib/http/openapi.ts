@@ -265,11 +265,19 @@ const batchCommands = MOVEMENTS.map(({ type, refersTo, body }) =>
     .strictObject({
       ...z.pick(z.object(batchMembers), { userId: true, idempotencyKey: true }).shape,
       type: z.literal(type),
-      ...(refersTo && { refersTo: batchMembers.refersTo.def.innerType }),
+      ...(refersTo && {
+        refersTo: transactionId
+          .clone()
+          .register(openApi, { description: `The \`id\` of the ${refersTo}, of the same user` }),
+      }),
       ...body.shape,
     })
-    .register(openApi, { id: `Batched${type}` }),
+    .register(openApi, { id: `Batched${pascalCase(type)}` }),
 );
+
+function pascalCase(type: string): string {
+  return type.replaceAll(/(?:^|_)([a-z])/g, (_, letter: string) => letter.toUpperCase());
+}
 
 const batchPath: ZodOpenApiPathItemObject = {
   post: {

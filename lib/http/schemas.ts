@@ -135,9 +135,7 @@ export const batchMembers = {
       example: "order-1001",
       description: "Your own key, as the `Idempotency-Key` of a single request",
     }),
-  refersTo: z
-    .optional(transactionId)
-    .register(openApi, { description: "The `id` of the hold or of the original, a transaction of the same user" }),
+  refersTo: z.optional(transactionId),
 };
 export const batchCommand = z.looseObject(batchMembers);
 
@@ -155,11 +153,11 @@ const hash = z
 const posting = z
   .strictObject({
     currency: currencyCode,
-    amount: decimal.register(openApi, {
+    amount: decimal.clone().register(openApi, {
       description: "Change of the balance; negative for a debit",
       example: "-12.34",
     }),
-    held: decimal.register(openApi, { description: "Change of the held part of the balance", example: "0.00" }),
+    held: decimal.clone().register(openApi, { description: "Change of the held part of the balance", example: "0.00" }),
     balanceAfter: decimal,
     heldAfter: decimal,
   })
@@ -201,7 +199,7 @@ const decidedAmount = z.nullable(decimal).register(openApi, {
 const requestedAmount = z.nullable(decimal).register(openApi, {
   description: "null if the request had none, and the decision takes all that remains",
 });
-const referringTo = (what: string) => transactionId.register(openApi, { description: `The \`id\` of ${what}` });
+const referringTo = (what: string) => transactionId.clone().register(openApi, { description: `The \`id\` of ${what}` });
 const reversed = z.nullable(decimal).register(openApi, {
   description: "How much of it is reversed; null if it can't be reversed",
 });
@@ -339,7 +337,7 @@ export const balancesSchema = z
     balances: z.array(
       z.strictObject({
         currency: currencyCode,
-        amount: decimal.register(openApi, { description: "The balance: available and held together" }),
+        amount: decimal.clone().register(openApi, { description: "The balance: available and held together" }),
         held: decimal,
         available: decimal,
       }),
@@ -395,10 +393,12 @@ export const statementSchema = z
     from: z.nullable(timestamp),
     to: timestamp,
     provisional,
-    opening: decimal.register(openApi, { description: "Balance before the first line of the page" }),
-    credits: decimal.register(openApi, { description: "Sum of the credits of the page" }),
-    debits: decimal.register(openApi, { description: "Sum of the debits of the page" }),
-    closing: decimal.register(openApi, { description: "Balance after the last line: opening + credits − debits" }),
+    opening: decimal.clone().register(openApi, { description: "Balance before the first line of the page" }),
+    credits: decimal.clone().register(openApi, { description: "Sum of the credits of the page" }),
+    debits: decimal.clone().register(openApi, { description: "Sum of the debits of the page" }),
+    closing: decimal
+      .clone()
+      .register(openApi, { description: "Balance after the last line: opening + credits − debits" }),
     lines: z.array(
       z.strictObject({
         id: transactionId,

@@ -1,4 +1,4 @@
-import { beforeEach, describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, it, vi } from "vitest";
 import { captureOf, credit, deposit, hold, reversalOf, statusChange } from "../../testkit/commands.ts";
 import { timeAt } from "../../testkit/histories.ts";
 import {
@@ -13,9 +13,10 @@ import type { Command } from "../domain/command.ts";
 import { MINOR_UNITS_MAX } from "../domain/money.ts";
 import { emptyWallet, type Wallet } from "../domain/state.ts";
 import { consume } from "./consume.ts";
-import { messageOf } from "./message.ts";
+import { commandsIn, decodeMessage, encodeMessage, MalformedCommand, userIdOf } from "./message.ts";
 import { type DeadLetterReason, type QueueRecord, TransientError, UnsupportedMessage } from "./ports.ts";
 import { submit } from "./submit.ts";
+import { sweep } from "./sweep.ts";
 
 let ports: InMemoryPorts;
 let commands: number;
@@ -42,15 +43,21 @@ async function given(...moves: Move[]): Promise<QueueRecord[]> {
   return records;
 }
 
-/** A record with the message of another one, something in it changed. */
+/** A record with the message of another one, something in its only command changed. */
 function forged(record: QueueRecord, change: Readonly<Record<string, string>>): QueueRecord {
-  const body: Record<string, unknown> = { ...JSON.parse(record.body), ...change };
-  return { ...record, recordId: `${record.recordId}-forged`, body: JSON.stringify(body) };
+  const { commands, ...others } = JSON.parse(record.body);
+  const body = JSON.stringify({ ...others, commands: [{ ...commands[0], ...change }] });
+  return { ...record, recordId: `${record.recordId}-forged`, body };
 }
 
-const idOf = ({ body }: QueueRecord): string => JSON.parse(body).id;
+const idOf = ({ body }: QueueRecord): string => commandsIn(decodeMessage(body))[0]?.id ?? "";
 
-const malformed = (userId: string): QueueRecord => ({ recordId: "record-malformed", groupId: userId, body: "{" });
+const malformed = (userId: string): QueueRecord => ({
+  recordId: "record-malformed",
+  groupId: userId,
+  body: "{",
+  isRedelivered: false,
+});
 
 /** A wallet of yen after this many decisions, to start from or to compare with. */
 const walletOf = (sequence: number, yen: bigint): Wallet => ({
@@ -132,7 +139,7 @@ describe("one batch", () => {
     await consume(await given("alice +10", "bob +5", "alice -99"), ports);
 
     const reported = ports.observed.committed.map((write) =>
-      write.map(({ message, decision }) => [message.command.userId, decision.sequence, decision.outcome.status]),
+      write.map(({ command, decision }) => [command.userId, decision.sequence, decision.outcome.status]),
     );
     expect(reported).toEqual([
       [
@@ -514,7 +521,11 @@ describe("a message of another version or type", () => {
   it("is delivered again and not dead-lettered, and no later record of its user is decided before it", async () => {
     const [before, after, bobs] = await given("alice +10", "alice -4", "bob +1");
 
-    const unsupported = { recordId: "record-unsupported", groupId: "alice", body: '{"version":2,"type":"transfer"}' };
+    const unsupported = {
+      ...malformed("alice"),
+      recordId: "record-unsupported",
+      body: '{"version":2,"type":"transfer"}',
+    };
     const records = [before, unsupported, malformed("alice"), after, bobs];
 
     expect(await consume(records, ports)).toEqual(["record-unsupported", "record-malformed", after.recordId]);
@@ -528,7 +539,7 @@ describe("a message of another version or type", () => {
 /** Accepts commands of any type, and returns their records of the queue. */
 async function accepted(...given: readonly Command[]): Promise<QueueRecord[]> {
   for (const command of given) await ports.store.putPending(transactionOf(command));
-  return given.map((command) => recordOf(messageOf(command, "request-1"), command.id));
+  return given.map((command) => recordOf({ commands: [command], requestId: "request-1" }, command.id));
 }
 
 /** Decides commands of any type, in one batch. */
@@ -551,6 +562,373 @@ async function due(): Promise<string[]> {
   for await (const { id } of ports.due.dueBefore("9999")) ids.push(id);
   return ids;
 }
+
+/** Accepts commands, and returns the record of one message with all of them. */
+async function together(recordId: string, ...commands: readonly Command[]): Promise<QueueRecord> {
+  await accepted(...commands);
+  return recordOf({ commands, requestId: "request-1" }, recordId);
+}
+
+/** The record as the queue delivers it after a failure. */
+const redelivered = (record: QueueRecord): QueueRecord => ({ ...record, isRedelivered: true });
+
+const many = <T>(count: number, made: (index: number) => T) => Array.from({ length: count }, (_, index) => made(index));
+/** How many commands each write decided. */
+const writes = () => ports.observed.committed.map((write) => write.length);
+/** The ids of decided commands, in the order of their decisions. */
+const decidedIds = (userId = "alice") =>
+  [...ports.transactions.values()]
+    .filter((each) => each.userId === userId && each.decision)
+    .sort((a, b) => (a.decision?.sequence ?? 0) - (b.decision?.sequence ?? 0))
+    .map(({ id }) => id);
+const idsOf = (commands: readonly Command[]) => commands.map(({ id }) => id);
+/** What was dead-lettered: the record, the reason, and the commands of the body with their request. */
+const deadLettered = () =>
+  ports.deadLetters.map(({ record, reason }) => {
+    const { commands = [], requestId } = decodeMessage(record.body) ?? {};
+    return { recordId: record.recordId, groupId: record.groupId, reason, commands, requestId };
+  });
+
+describe("a message of many commands", () => {
+  it.each([
+    ["deposits, one item each", 100, () => deposit(1n), [99, 1]],
+    ["transfers, two items each", 100, () => transfer("alice", "bob", 1n), [49, 49, 2]],
+    ["reversals, two items each", 100, () => reversalOf(deposit(1n)), [49, 49, 2]],
+    ["captures for another user, three items each", 100, () => captureOf(hold(1n), { to: "bob" }), [33, 33, 33, 1]],
+    ["credits, two items each, since they can be returned", 50, () => credit(1n, "transfer"), [49, 1]],
+  ] as const)("is decided in order, in writes of at most 100 items: %s", async (_what, count, command, sizes) => {
+    const commands = many<Command>(count, command);
+    const record = await together("record-many", ...commands);
+
+    expect(await consume([record], ports)).toEqual([]);
+    expect(writes()).toEqual(sizes);
+    expect(decidedIds()).toEqual(idsOf(commands));
+  });
+
+  it("of each kind fills the writes by the items of each command", async () => {
+    const held = hold(200n, { to: "bob" });
+    await decide(deposit(1000n), held);
+    ports.observed.committed.length = 0;
+    // 3 + 2 + 1 items, sixteen times: 96 of the 99 beside the wallet, and the first three of the next six.
+    const commands = many(16 + 1, () => [
+      captureOf(held, { amountMinor: 1n, final: false, to: "bob" }),
+      transfer("alice", "carol", 1n),
+      deposit(1n),
+    ]).flat();
+
+    expect(await consume([await together("record-many", ...commands)], ports)).toEqual([]);
+    expect(writes()).toEqual([49, 2]);
+    expect(decidedIds().slice(2)).toEqual(idsOf(commands));
+    expect(commands.every((command) => resultOf(command) === "posted")).toBe(true);
+    expect([dollars("alice"), heldDollars("alice")]).toEqual([1000n - 200n - 17n + 17n, 200n - 17n]);
+  });
+
+  it("of 1,000 commands in ten records is decided in one delivery", async () => {
+    const commands = many(1000, () => deposit(1n));
+    const records = await Promise.all(
+      many(10, () => commands.splice(0, 100)).map((part, index) => together(`record-${index}`, ...part)),
+    );
+
+    expect(await consume(records, ports)).toEqual([]);
+    expect(writes()).toEqual([...Array(10).fill(99), 10]);
+    expect(dollars("alice")).toBe(1000n);
+  });
+
+  it.each([
+    [49, [["alice", "bob"]]],
+    [50, [["alice"], ["bob"]]],
+  ])("with %i commands shares its write with another user's if both fit: %j", async (count, users) => {
+    const records = [
+      await together("record-a", ...many(count, () => deposit(1n))),
+      await together("record-b", ...many(count, () => deposit(1n, { userId: "bob" }))),
+    ];
+    ports.calls.length = 0;
+
+    expect(await consume(records, ports)).toEqual([]);
+    expect(callsOf("commit")).toEqual(users.map((each) => `commit ${each.join(" ")}`));
+    expect([dollars("alice"), dollars("bob")]).toEqual([BigInt(count), BigInt(count)]);
+  });
+
+  it("continues on the wallet of another writer when one of its writes conflicts", async () => {
+    const commands = many(100, () => deposit(1n));
+    const record = await together("record-many", ...commands);
+    const writeTheirs = () => {
+      const current = ports.wallets.get("alice") ?? emptyWallet;
+      ports.wallets.set("alice", { ...current, sequence: 500, available: new Map([["USD", 1000n]]) });
+    };
+    ports.intervene({
+      operation: "commit",
+      at: "after",
+      act: () => ports.intervene({ operation: "commit", at: "before", act: writeTheirs }),
+    });
+
+    expect(await consume([record], ports)).toEqual([]);
+    expect(decidedIds()).toEqual(idsOf(commands));
+    expect([dollars("alice"), ports.wallets.get("alice")?.sequence]).toEqual([1001n, 501]);
+    expect(ports.observed.retryCauses).toEqual(["conflict"]);
+  });
+
+  it.each([0, 1, 2, 3, 4, 5, 6, 7])(
+    "whose command %i has an invalid write has it dead-lettered alone; the others are decided in order",
+    async (index) => {
+      const commands = many(8, () => deposit(1n));
+      const record = await together("record-many", ...commands);
+      const invalid = commands[index];
+      if (invalid) ports.invalidWriteIds.add(invalid.id);
+      ports.calls.length = 0;
+
+      expect(await consume([record], ports)).toEqual([]);
+      expect(deadLettered()).toEqual([
+        {
+          recordId: "record-many",
+          groupId: "alice",
+          reason: "invalid_write",
+          commands: [invalid],
+          requestId: "request-1",
+        },
+      ]);
+      expect(decidedIds()).toEqual(idsOf(commands.filter((command) => command !== invalid)));
+      // The whole, then two halves of each half that has the invalid command.
+      expect(callsOf("commit")).toHaveLength(7);
+    },
+  );
+
+  it("with several invalid writes has each of them dead-lettered alone, under every record that has it", async () => {
+    const commands = many(100, () => deposit(1n));
+    const invalid = commands.filter((_, index) => index % 30 === 7);
+    for (const { id } of invalid) ports.invalidWriteIds.add(id);
+    const records = [
+      await together("record-a", ...commands.slice(0, 70)),
+      await together("record-b", ...commands.slice(30)),
+    ];
+
+    expect(await consume(records, ports)).toEqual([]);
+    expect(deadLettered().map(({ recordId, commands }) => [recordId, ...commands])).toEqual([
+      ["record-a", commands[7]],
+      ["record-a", commands[37]],
+      ["record-b", commands[37]],
+      ["record-a", commands[67]],
+      ["record-b", commands[67]],
+      ["record-b", commands[97]],
+    ]);
+    expect(decidedIds()).toEqual(idsOf(commands.filter((command) => !invalid.includes(command))));
+  });
+
+  describe("with a command that can't be decided", () => {
+    const first = deposit(10n);
+    const last = commandWith({ type: "withdrawal", amountMinor: 10n });
+    const bobs = deposit(7n, { userId: "bob" });
+    const malformedCommand = new MalformedCommand({ type: "deposit", amountMinor: -7, note: [null] });
+
+    it.each<[string, DeadLetterReason, Command | MalformedCommand]>([
+      ["is malformed", "malformed", malformedCommand],
+      ["is none", "malformed", new MalformedCommand(null)],
+      ["is another user's", "group_mismatch", bobs],
+      ["was not accepted", "unknown_transaction", deposit(999n)],
+      ["has another content than what was accepted", "content_mismatch", { ...first, amountMinor: 999n }],
+    ])("that %s: it is dead-lettered alone, the others are decided", async (_what, reason, poison) => {
+      await accepted(first, last, bobs);
+      for (const at of [0, 1, 2]) {
+        const commands: (Command | MalformedCommand)[] = [first, last];
+        commands.splice(at, 0, poison);
+        const body = encodeMessage({ commands, requestId: "request-1" });
+        const record = { recordId: `record-${at}`, groupId: "alice", body, isRedelivered: false };
+
+        expect(await consume([record], ports)).toEqual([]);
+        expect(deadLettered()).toEqual([
+          { recordId: `record-${at}`, groupId: "alice", reason, commands: [poison], requestId: "request-1" },
+        ]);
+        expect(decidedIds()).toEqual(idsOf([first, last]));
+        expect(resultOf(last)).toBe("posted");
+        expect([...ports.wallets.keys()]).toEqual(["alice"]);
+
+        ports.deadLetters.length = 0;
+      }
+    });
+
+    it("and can't be dead-lettered either stays; after that its message decides nothing again", async () => {
+      await accepted(first, last);
+      const body = encodeMessage({ commands: [first, malformedCommand, last], requestId: "request-1" });
+      const record = { recordId: "record-many", groupId: "alice", body, isRedelivered: false };
+      ports.fail("sendToDeadLetters", "before");
+      expect(await consume([record], ports)).toEqual(["record-many"]);
+      expect(decidedIds()).toEqual(idsOf([first, last]));
+      ports.calls.length = 0;
+
+      expect(await consume([redelivered(record)], ports)).toEqual([]);
+      expect(ports.calls.sort()).toEqual(["findTransactions alice alice", "sendToDeadLetters alice"]);
+    });
+
+    it("of a type that this version does not know stays as a whole, with the user's later messages", async () => {
+      const [early, ...others] = await accepted(first, last);
+      const body = encodeMessage({ commands: [last, new MalformedCommand({ type: "loan" })], requestId: "request-1" });
+      const newer = { recordId: "record-newer", groupId: "alice", body, isRedelivered: false };
+      if (!early) throw new Error("The command was not accepted");
+
+      expect(await consume([early, newer, ...others], ports)).toEqual(["record-newer", last.id]);
+      expect([resultOf(first), resultOf(last)]).toEqual(["posted", "pending"]);
+      expect(ports.deadLetters).toEqual([]);
+      expect(ports.observed.failed[0]?.error).toBeInstanceOf(UnsupportedMessage);
+    });
+
+    it("a forged command under the id of a true one does not take the true one with it, before it and after it", async () => {
+      await accepted(first, last);
+      const forgery = { ...first, amountMinor: 999n };
+      const commands = [forgery, first, last, { ...last, actor: "admin" as const }];
+      const record = recordOf({ commands, requestId: "request-1" }, "record-many");
+
+      expect(await consume([record], ports)).toEqual([]);
+      expect(deadLettered().map(({ reason, commands: [command] }) => [reason, command])).toEqual([
+        ["content_mismatch", forgery],
+        ["content_mismatch", commands[3]],
+      ]);
+      expect(decidedIds()).toEqual(idsOf([first, last]));
+    });
+  });
+});
+
+describe("a failure between two writes of a user", () => {
+  const commands = () => many(120, () => deposit(1n));
+
+  /** Two records of 60 commands, of which the first write decides 99. */
+  async function half(commands: readonly Command[]) {
+    const records = [
+      await together("record-1", ...commands.slice(0, 60)),
+      await together("record-2", ...commands.slice(60)),
+    ] as const;
+    ports.intervene({
+      operation: "commit",
+      at: "after",
+      act: () => ports.fail("commit", "before", { times: 6 }),
+    });
+    expect(await consume(records, ports)).toEqual(["record-2"]);
+    return records;
+  }
+
+  it("leaves only the records with undecided commands in the queue", async () => {
+    const all = commands();
+    await half(all);
+
+    expect(decidedIds()).toEqual(idsOf(all.slice(0, 99)));
+    expect(ports.observed.failed).toEqual([{ recordIds: ["record-2"], error: expect.any(TransientError) }]);
+  });
+
+  it("is continued by the next delivery, which reads what is decided and writes the others once", async () => {
+    const all = commands();
+    const [, second] = await half(all);
+    ports.calls.length = 0;
+
+    expect(await consume([redelivered(second)], ports)).toEqual([]);
+    expect(ports.calls).toEqual([`findTransactions${" alice".repeat(60)}`, "readWallets alice", "commit alice"]);
+    expect(writes()).toEqual([99, 21]);
+    expect(decidedIds()).toEqual(idsOf(all));
+    expect(ports.observed.retryCauses.filter((cause) => cause !== "unavailable")).toEqual([]);
+  });
+
+  it("is continued when the statuses can't be read either: the write finds out", async () => {
+    const all = commands();
+    const [, second] = await half(all);
+    ports.fail("findTransactions", "before");
+
+    expect(await consume([redelivered(second)], ports)).toEqual([]);
+    expect(decidedIds()).toEqual(idsOf(all));
+    expect(dollars("alice")).toBe(120n);
+  });
+
+  it("of the first write leaves all records in the queue, and no later write starts, to keep the order", async () => {
+    const all = commands();
+    const records = [
+      await together("record-1", ...all.slice(0, 60)),
+      await together("record-2", ...all.slice(60, 110)),
+      await together("record-3", ...all.slice(110)),
+    ];
+    ports.fail("commit", "before", { times: 6 });
+
+    expect(await consume(records, ports)).toEqual(["record-1", "record-2", "record-3"]);
+    expect([callsOf("commit").length, decidedIds()]).toEqual([6, []]);
+    expect(await consume(records.map(redelivered), ports)).toEqual([]);
+    expect(decidedIds()).toEqual(idsOf(all));
+  });
+
+  it("keeps a bug in one user's writes from the other users", async () => {
+    const records = [
+      await together("record-1", ...many(100, () => deposit(1n))),
+      await together("record-2", ...many(100, () => deposit(1n, { userId: "bob" }))),
+    ];
+    ports.intervene({
+      operation: "commit",
+      at: "after",
+      userId: "alice",
+      act: () => ports.fail("commit", "before", { userId: "alice", ...BUG }),
+    });
+
+    expect(await consume(records, ports)).toEqual(["record-1"]);
+    expect([dollars("alice"), dollars("bob")]).toEqual([99n, 100n]);
+    expect(ports.observed.failed[0]?.error).toBeInstanceOf(TypeError);
+  });
+
+  it("happens when the time of the delivery is over: no later write starts, and the next delivery makes it", async () => {
+    const all = many(250, () => deposit(1n));
+    const records = [
+      await together("record-1", ...all.slice(0, 100)),
+      await together("record-2", ...all.slice(100, 200)),
+      await together("record-3", ...all.slice(200)),
+    ];
+    // A read and a write take 2 s, so that the third write would start 4 s after the delivery.
+    ports.setLatency(1000);
+
+    expect(await consume(records, ports)).toEqual(["record-2", "record-3"]);
+    expect(writes()).toEqual([99, 99]);
+
+    expect(await consume(records.slice(1).map(redelivered), ports)).toEqual([]);
+    expect(writes()).toEqual([99, 99, 52]);
+    expect(decidedIds()).toEqual(idsOf(all));
+  });
+
+  it("that is delivered again after all is decided reads once and writes nothing", async () => {
+    const record = await together("record-1", ...commands().slice(0, 100));
+    await consume([record], ports);
+    ports.calls.length = 0;
+
+    expect(await consume([redelivered(record)], ports)).toEqual([]);
+    expect(ports.calls).toEqual([`findTransactions${" alice".repeat(100)}`]);
+  });
+});
+
+describe("commands that several records have", () => {
+  it("are decided once, in the order of their first records", async () => {
+    const all = many(6, () => deposit(1n));
+    const records = [
+      await together("record-1", ...all.slice(0, 4)),
+      recordOf({ commands: all.slice(2), requestId: "request-2" }, "record-2"),
+    ];
+    await accepted(...all);
+
+    expect(await consume(records, ports)).toEqual([]);
+    expect(decidedIds()).toEqual(idsOf(all));
+    expect(writes()).toEqual([6]);
+  });
+
+  it("twice in one message are decided once, and dead-lettered once", async () => {
+    const [good, invalid] = [deposit(1n), deposit(2n)];
+    ports.invalidWriteIds.add(invalid.id);
+    const record = await together("record-1", good, invalid, invalid, good);
+
+    expect(await consume([record], ports)).toEqual([]);
+    expect([decidedIds(), deadLetters()]).toEqual([[good.id], [["record-1", "invalid_write"]]]);
+  });
+
+  it("leave all their records in the queue when they can't be decided", async () => {
+    const all = many(3, () => deposit(1n));
+    const records = [
+      await together("record-1", ...all),
+      recordOf({ commands: all.slice(1, 2), requestId: "request-2" }, "record-2"),
+    ];
+    ports.fail("commit", "before", { times: 6 });
+
+    expect(await consume(records, ports)).toEqual(["record-1", "record-2"]);
+  });
+});
 
 describe("movements that refer to others", () => {
   const held = hold(7n);
@@ -617,7 +995,7 @@ describe("movements that refer to others", () => {
   it("a hold that is delivered again with a new capture of it is not decided again", async () => {
     await decide(deposit(100n), held);
     const records = await accepted(captureOf(held, { amountMinor: 2n, final: false }));
-    const again = recordOf(messageOf(held, "request-1"), "record-again");
+    const again = recordOf({ commands: [held], requestId: "request-1" }, "record-again");
     ports.calls.length = 0;
 
     expect(await consume([again, ...records], ports)).toEqual([]);
@@ -713,7 +1091,7 @@ describe("movements that send money to another wallet", () => {
 
     await decide(transfer("alice", "bob", 4n), transfer("alice", "carol", 4n));
     expect(ports.observed.unsent).toHaveLength(1);
-    expect(ports.sent.map(({ command }) => command.userId)).toEqual(["carol"]);
+    expect(ports.sent.map(userIdOf)).toEqual(["carol"]);
   });
 
   it("a write that fails leaves neither debit nor credit, and its next delivery makes both once", async () => {
@@ -735,6 +1113,53 @@ describe("movements that send money to another wallet", () => {
     await decide(transfer("alice", "bob", 4n));
     expect([dollars("alice"), credits().length, ports.sent.length]).toEqual([6n, 1, 0]);
     expect(await due()).toEqual(credits().map(({ id }) => id));
+  });
+
+  it("the credits of a write are sent together, one message for each receiver and request", async () => {
+    await decide(deposit(100n));
+    const payroll = many(6, (index) => transfer("alice", ["bob", "carol"][index % 2] ?? "", BigInt(index + 1)));
+    const bonus = transfer("alice", "bob", 9n);
+    await accepted(bonus);
+    const records = [
+      await together("record-payroll", ...payroll),
+      recordOf({ commands: [bonus], requestId: "request-2" }, "record-bonus"),
+    ];
+    const sendAll = vi.spyOn(ports.queue, "sendAll");
+
+    expect(await consume(records, ports)).toEqual([]);
+    expect(sendAll).toHaveBeenCalledTimes(1);
+    const sent = ports.sent.map((message) => [
+      userIdOf(message),
+      message.requestId,
+      message.commands.map(({ amountMinor }) => amountMinor),
+    ]);
+    expect(sent).toEqual([
+      ["bob", "request-1", [1n, 3n, 5n]],
+      ["carol", "request-1", [2n, 4n, 6n]],
+      ["bob", "request-2", [9n]],
+    ]);
+    await consumeSent(ports);
+    expect([dollars("alice"), dollars("bob"), dollars("carol")]).toEqual([70n, 18n, 12n]);
+  });
+
+  it("credits of which some can't be sent are reported, and the sweep sends exactly these", async () => {
+    await decide(deposit(100n));
+    const payroll = ["bob", "carol", "bob", "dave"].map((to) => transfer("alice", to, 1n));
+    ports.fail("send", "before", { userId: "bob" });
+
+    expect(await consume([await together("record-payroll", ...payroll)], ports)).toEqual([]);
+    const ofBob = idsOf(credits().filter(({ userId }) => userId === "bob"));
+    expect(ofBob).toHaveLength(2);
+    expect(ports.observed.unsent).toEqual(ofBob);
+    expect(ports.sent.map(userIdOf)).toEqual(["carol", "dave"]);
+    await consumeSent(ports);
+
+    ports.clock.advance(61_000);
+    expect(await sweep(ports)).toMatchObject({ credits: 2, failures: [] });
+    expect(ports.sent.flatMap(({ commands }) => idsOf(commands))).toEqual(ofBob);
+    await consumeSent(ports);
+    expect(["bob", "carol", "dave"].map(dollars)).toEqual([2n, 1n, 1n]);
+    expect(await due()).toEqual([]);
   });
 
   it("a receiver whose data can't be read does not affect the sender", async () => {
@@ -779,7 +1204,7 @@ describe("movements that send money to another wallet", () => {
 
   it("a credit that no decision emitted is dead-lettered and moves nothing", async () => {
     const forgery = credit(5n, "transfer");
-    const record = recordOf(messageOf(forgery, "request-1"), "record-forged");
+    const record = recordOf({ commands: [forgery], requestId: "request-1" }, "record-forged");
 
     expect(await consume([record], ports)).toEqual([]);
     expect(deadLetters()).toEqual([["record-forged", "unknown_transaction"]]);

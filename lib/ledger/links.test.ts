@@ -4,8 +4,7 @@ import { consumeSent, type InMemoryPorts, inMemoryPorts } from "../../testkit/in
 import { emittedOf, moveAll, movementsInMemory, usd } from "../../testkit/movements.ts";
 import { contentHashOf } from "../domain/hash.ts";
 import type { Credit } from "../domain/movements/credit.ts";
-import { pendingTransaction, type Transaction } from "../domain/transaction.ts";
-import { storedMessage } from "./message.ts";
+import { commandOf, pendingTransaction, type Transaction } from "../domain/transaction.ts";
 import { type TransactionKey, UnreadableItem } from "./ports.ts";
 import { type DiscrepancyCode, type LedgerReader, verify } from "./verify.ts";
 
@@ -242,7 +241,7 @@ describe("verify names", () => {
     const { credit } = await inTransit();
     const forged = pendingTransaction({ ...credit, id: "tx_forged" });
     forge(forged);
-    ports.sent.push(storedMessage(forged, "forged"));
+    ports.sent.push({ commands: [commandOf(forged)], requestId: "forged" });
     await consumeSent(ports);
     expect(ports.wallets.get("bob")).toMatchObject({ available: new Map([["USD", 1200n]]) });
     expect(await found()).toEqual([["bob", "SOURCE_MISMATCH"]]);

@@ -123,7 +123,7 @@ function decodeCommand(value: unknown): Command | MalformedCommand {
   return parsed.success ? parsed.data : new MalformedCommand(value);
 }
 
-const versionSchema = z.looseObject({ version: z.int(), commands: z.optional(z.array(z.unknown())) });
+const versionSchema = z.looseObject({ version: z.int(), commands: z.optional(z.unknown()) });
 const unknownTypeSchema = z.looseObject({
   type: z.string().check(z.refine((type) => !COMMAND_TYPES.some((known) => known === type))),
 });
@@ -132,8 +132,9 @@ const unknownTypeSchema = z.looseObject({
 export function isOfOtherVersion(body: string): boolean {
   const parsed = versionSchema.safeParse(parseJson(body));
   if (!parsed.success) return false;
-  const { version, commands = [] } = parsed.data;
-  return version !== VERSION || commands.some((command) => unknownTypeSchema.safeParse(command).success);
+  const { version, commands } = parsed.data;
+  const isUnknownType = (command: unknown) => unknownTypeSchema.safeParse(command).success;
+  return version !== VERSION || (Array.isArray(commands) && commands.some(isUnknownType));
 }
 
 function parseJson(text: string): unknown {

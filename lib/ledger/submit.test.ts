@@ -66,7 +66,7 @@ describe("a new submission", () => {
     expect(transaction).toEqual({ ...command, ...details, contentHash, decision: undefined, remainder: undefined });
     // Reference, metadata and salt stay in the store.
     const bodyOf = (message: Message): unknown => JSON.parse(encodeMessage(message));
-    expect(ports.sent.map(bodyOf)).toEqual([bodyOf({ command, contentHash, requestId: "request-1" })]);
+    expect(ports.sent.map(bodyOf)).toEqual([bodyOf({ commands: [command], requestId: "request-1" })]);
   });
 
   it("has a random salt of 128 bits, which hides equal details from one who compares hashes", async () => {
@@ -87,7 +87,7 @@ describe("a new submission", () => {
 
   it.each(["owner", "admin"] as const)("stores and sends the %s who asks for it", async (actor) => {
     expect(await accepted({ ...deposit, actor })).toMatchObject({ actor });
-    expect(ports.sent).toMatchObject([{ command: { actor } }]);
+    expect(ports.sent).toMatchObject([{ commands: [{ actor }] }]);
   });
 
   it("is another transaction under an equal key of another user", async () => {
@@ -110,10 +110,10 @@ describe("a repeated submission", () => {
       transaction: first,
     });
     expect(ports.transactions.size).toBe(1);
-    const { contentHash } = first;
-    expect(ports.sent).toMatchObject([
-      { contentHash, requestId: "request-1" },
-      { contentHash, requestId: "request-2" },
+    const commands = [commandOf(first)];
+    expect(ports.sent).toEqual([
+      { commands, requestId: "request-1" },
+      { commands, requestId: "request-2" },
     ]);
   });
 
@@ -162,7 +162,7 @@ describe("a repeated submission", () => {
   it("by an admin is answered with the owner's command as it was accepted", async () => {
     const first = await accepted(deposit);
     expect(await submit({ ...deposit, actor: "admin" }, ports)).toMatchObject({ replayed: true, transaction: first });
-    expect(ports.sent).toMatchObject([{ command: { actor: "owner" } }, { command: { actor: "owner" } }]);
+    expect(ports.sent).toMatchObject([{ commands: [{ actor: "owner" }] }, { commands: [{ actor: "owner" }] }]);
   });
 
   it("treats the same amount in another notation as the same content", async () => {
@@ -296,7 +296,7 @@ describe("a request for", () => {
     expect(commandOf(transaction)).toEqual({ ...base, ...content });
     expect(stored()).toEqual([transaction]);
     expect(ports.sent.map((message) => decodeMessage(encodeMessage(message)))).toEqual([
-      { command: commandOf(transaction), contentHash: transaction.contentHash, requestId: "request-1" },
+      { commands: [commandOf(transaction)], requestId: "request-1" },
     ]);
   });
 

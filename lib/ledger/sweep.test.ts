@@ -17,7 +17,7 @@ const MINUTE_MS = 60_000;
 const HOUR_MS = 3_600_000;
 const NOTHING = { credits: 0, expiries: 0, oldestCreditSeconds: 0, oldestExpirySeconds: 0, failures: [] };
 const availableOf = (userId: string) => ports.wallets.get(userId)?.available.get("USD") ?? 0n;
-const sentIds = () => ports.sent.map(({ command }) => command.id);
+const sentIds = () => ports.sent.flatMap(({ commands }) => commands.map(({ id }) => id));
 
 /** A sweep with an index that lists these transactions, as one that lags behind their decisions. */
 function sweepOf(...keys: readonly TransactionKey[]) {
@@ -196,7 +196,7 @@ describe("a hold", () => {
     ports.clock.advance(1000);
     expect(await sweep(ports)).toMatchObject({ expiries: 1, failures: [] });
     expect(expiriesOf(id)).toEqual(stored);
-    expect(ports.sent).toMatchObject([{ command: { createdAt: stored[0]?.createdAt } }]);
+    expect(ports.sent).toMatchObject([{ commands: [{ createdAt: stored[0]?.createdAt }] }]);
   });
 });
 

@@ -11,7 +11,7 @@ import { afterAll, describe, expect, test } from "vitest";
 import * as z from "zod";
 import { bundleFunctions } from "../../infra/bundle.ts";
 import { ADMIN_SCOPE } from "../../lib/http/authenticate.ts";
-import { encodeMessage, messageOf } from "../../lib/ledger/message.ts";
+import { encodeMessage } from "../../lib/ledger/message.ts";
 import { encodeDelivery } from "../../lib/webhooks/delivery.ts";
 import { issueToken, serveKeySet } from "../../localstack/identityProvider.ts";
 import { listen } from "../../localstack/tcp.ts";
@@ -19,7 +19,7 @@ import { httpEvent, sqsEvent, streamEvent } from "../../testkit/events.ts";
 import { collect } from "../../testkit/stack.ts";
 import { commandWith } from "../../testkit/storeContract.ts";
 
-const BYTES_MAX = 380_000;
+const BYTES_MAX = 390_000;
 
 /**
  * Modules that no function needs: credential providers other than the environment, languages other than English, and
@@ -153,8 +153,11 @@ describe("the bundle of a function", { timeout: 30_000 }, () => {
   });
 
   test("of consume starts, and fails its records while AWS fails", async () => {
-    const body = encodeMessage(messageOf(commandWith(), randomUUID()));
-    const { result } = await call("consume", sqsEvent([{ recordId: "record", groupId: "alice", body }]));
+    const body = encodeMessage({ commands: [commandWith()], requestId: randomUUID() });
+    const { result } = await call(
+      "consume",
+      sqsEvent([{ recordId: "record", groupId: "alice", body, isRedelivered: false }]),
+    );
     expect(result).toEqual({ batchItemFailures: [{ itemIdentifier: "record" }] });
     expectSignedCalls();
   });

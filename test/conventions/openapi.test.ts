@@ -73,9 +73,9 @@ describe("the OpenAPI document", () => {
     }
   });
 
-  it("requires a token on every route of a wallet or a webhook endpoint, and on no other", () => {
+  it("requires a token on every route of wallets, batches and webhook endpoints, and on no other", () => {
     for (const { route, security, responses } of operations) {
-      const needsToken = route.includes("/users/{userId}") || route.includes("/webhooks");
+      const needsToken = /\/users\/\{userId\}|\/batches$|\/webhooks/.test(route);
       expect(security, route).toEqual(needsToken ? [{ bearer: [] }] : []);
       expect("401" in responses && "403" in responses, route).toBe(needsToken);
     }

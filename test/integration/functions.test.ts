@@ -7,7 +7,7 @@ import { handler as health } from "../../functions/health.ts";
 import { ports } from "../../lib/aws/adapters.ts";
 import { dynamoDocuments } from "../../lib/aws/clients.ts";
 import { transactionId } from "../../lib/ledger/idempotency.ts";
-import { encodeMessage, messageOf } from "../../lib/ledger/message.ts";
+import { encodeMessage } from "../../lib/ledger/message.ts";
 import { serveKeySet } from "../../localstack/identityProvider.ts";
 import { tokenOf } from "../../testkit/client.ts";
 import { startEngines } from "../../testkit/engines.ts";
@@ -90,7 +90,7 @@ describe("the functions on real engines", () => {
 
   test("a message whose command was not accepted moves no money", async () => {
     const command = commandWith({ id: transactionId("mallory", "never sent"), userId: "mallory" });
-    await sendRaw(engines.queueUrl, "mallory", encodeMessage(messageOf(command, "")));
+    await sendRaw(engines.queueUrl, "mallory", encodeMessage({ commands: [command], requestId: "" }));
     expect(await deliver()).toEqual({ received: 1, failed: [] });
     expect(await ports.store.readWallet("mallory")).toBeUndefined();
   });

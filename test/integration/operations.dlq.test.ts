@@ -7,7 +7,7 @@ import { type ReceivedDeadLetter, sqsDeadLetters } from "../../lib/aws/deadLette
 import { commandOf } from "../../lib/domain/transaction.ts";
 import { consume } from "../../lib/ledger/consume.ts";
 import { transactionId } from "../../lib/ledger/idempotency.ts";
-import { decodeMessage, encodeMessage, messageOf } from "../../lib/ledger/message.ts";
+import { commandsIn, decodeMessage, encodeMessage } from "../../lib/ledger/message.ts";
 import { type DeadLetterQueue, redrive } from "../../lib/ledger/redrive.ts";
 import { type Request, submit } from "../../lib/ledger/submit.ts";
 import { newUser } from "../../testkit/client.ts";
@@ -60,7 +60,7 @@ function redriveWith(change: Partial<DeadLetterQueue<ReceivedDeadLetter>>) {
 const idsOf = (messages: readonly SqsMessage[], userId: string) =>
   messages
     .filter(({ Attributes }) => Attributes?.MessageGroupId === userId)
-    .map(({ Body = "" }) => decodeMessage(Body)?.command.id ?? Body);
+    .map(({ Body = "" }) => commandsIn(decodeMessage(Body))[0]?.id ?? Body);
 
 describe("npm run dlq -- list and show", () => {
   test("report an empty dead-letter queue", async () => {
@@ -138,8 +138,8 @@ describe("npm run dlq -- list and show", () => {
   test("escape the text of a message, so that it can neither start a line nor control the terminal", async () => {
     const userId = "mallory\x1b[2K\nDead-letter messages: 0";
     const forged = commandWith({ id: "tx\u202e", userId, currency: "US\nD" });
-    const body = encodeMessage(messageOf(forged, "request\t\\"));
-    const record = { recordId: "1", groupId: "mallory", body };
+    const body = encodeMessage({ commands: [forged], requestId: "request\t\\" });
+    const record = { recordId: "1", groupId: "mallory", body, isRedelivered: false };
     await ports.queue.sendToDeadLetters(record, "malformed");
     await sendRaw(engines.deadLetterQueueUrl, "unknown", "{not\njson\t\\");
 
@@ -210,7 +210,7 @@ describe("npm run dlq -- redrive", () => {
     const id = transactionId(alice, "key-1");
     const forged = commandWith({ id, userId: alice, amountMinor: 999_999_999n });
     // The attacker knows the key, and sends first, under the deduplication id of the genuine message.
-    await ports.queue.send(messageOf(forged, "forged"));
+    await ports.queue.send({ commands: [forged], requestId: "forged" });
     await consumeAll(engines.queueUrl);
     expect((await dlq("list")).output).toMatch(new RegExp(`${id}  unknown_transaction`));
     expect(await submit(accepted, ports)).toMatchObject({ accepted: true });
@@ -232,7 +232,7 @@ describe("npm run dlq -- redrive", () => {
     await move(bob, { type: "status_change", newStatus: "active" });
     const transfer = await accept(alice, { type: "transfer", ...usd("5.00"), to: bob });
     await receiveAll(engines.queueUrl);
-    const forged = messageOf(Object.assign(commandOf(transfer), { to: mallory }), "forged");
+    const forged = { commands: [Object.assign(commandOf(transfer), { to: mallory })], requestId: "forged" };
     await sendRaw(engines.queueUrl, alice, encodeMessage(forged));
     await decideAll();
     const { output } = await dlq("show", transfer.id);

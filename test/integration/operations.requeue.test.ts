@@ -3,7 +3,8 @@ import { DeleteCommand, PutCommand } from "@aws-sdk/lib-dynamodb";
 import { afterAll, beforeEach, describe, expect, test } from "vitest";
 import { ports } from "../../lib/aws/adapters.ts";
 import { dynamoDocuments } from "../../lib/aws/clients.ts";
-import { storedMessage } from "../../lib/ledger/message.ts";
+import { commandOf } from "../../lib/domain/transaction.ts";
+import { type Message, userIdOf } from "../../lib/ledger/message.ts";
 import { TransientError } from "../../lib/ledger/ports.ts";
 import { requeue } from "../../lib/ledger/requeue.ts";
 import { type Request, submit } from "../../lib/ledger/submit.ts";
@@ -74,7 +75,8 @@ describe("npm run requeue", () => {
     const young = await putUnsent(alice, 1n, 9 * MINUTE_MS);
 
     expect((await requeueTool("--older-than", "10m")).output).toContain("resent: 7 (users: 2)");
-    expect(await consumeAll(engines.queueUrl)).toBe(7);
+    // One message for each user.
+    expect(await consumeAll(engines.queueUrl)).toBe(2);
     expect(await amountsOf(alice)).toEqual([120n, 90n, 60n, 30n, 11n]);
     expect(await amountsOf(bob)).toEqual([40n, 20n]);
     expect(await ports.store.findTransaction(alice, young.id)).toMatchObject({ decision: undefined });
@@ -84,7 +86,8 @@ describe("npm run requeue", () => {
     const alice = newUser();
     const first = await putUnsent(alice, 100n, 30 * MINUTE_MS);
     const second = await putUnsent(alice, 50n, 20 * MINUTE_MS);
-    for (const transaction of [first, second]) await ports.queue.send(storedMessage(transaction, "request-1"));
+    for (const transaction of [first, second])
+      await ports.queue.send({ commands: [commandOf(transaction)], requestId: "request-1" });
     await requeueTool("--older-than", "10m");
     await requeueTool("--older-than", "10m");
     await consumeAll(engines.queueUrl);
@@ -100,9 +103,9 @@ describe("npm run requeue", () => {
     const sent: string[] = [];
     const queue = {
       ...ports.queue,
-      async send({ command }: Parameters<typeof ports.queue.send>[0]) {
-        if (command.id === unsent[0]?.id) throw new TransientError("no connection");
-        sent.push(command.userId);
+      async send(message: Message) {
+        if (message.commands.some(({ id }) => id === unsent[0]?.id)) throw new TransientError("no connection");
+        sent.push(userIdOf(message));
       },
     };
     async function* pending() {

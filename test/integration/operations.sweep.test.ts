@@ -6,6 +6,7 @@ import { dynamo } from "../../lib/aws/clients.ts";
 import { dynamoDueIndex } from "../../lib/aws/dueIndex.ts";
 import { dueAttributes, text, toPendingItem } from "../../lib/aws/items.ts";
 import { consume } from "../../lib/ledger/consume.ts";
+import type { Message } from "../../lib/ledger/message.ts";
 import { type TransactionKey, TransientError } from "../../lib/ledger/ports.ts";
 import { newUser } from "../../testkit/client.ts";
 import { startEngines } from "../../testkit/engines.ts";
@@ -62,8 +63,10 @@ async function twoUsers() {
 async function unsentCredit(from: string, to: string): Promise<TransactionKey> {
   const { id } = await accept(from, { type: "transfer", ...usd("1.00"), to });
   const records = (await receiveAll(engines.queueUrl)).map(receivedRecord);
-  const send = () => Promise.reject(new TransientError("no connection"));
-  expect(await consume(records, { ...ports, queue: { ...ports.queue, send }, observer: silentObserver })).toEqual([]);
+  const sendAll = async (messages: readonly Message[]) =>
+    new Map(messages.map((message) => [message, new TransientError("no connection")]));
+  const queue = { ...ports.queue, sendAll };
+  expect(await consume(records, { ...ports, queue, observer: silentObserver })).toEqual([]);
   return emittedOf(await decided(from, id));
 }
 

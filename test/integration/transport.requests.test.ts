@@ -10,6 +10,7 @@ import {
   DeleteMessageBatchCommand,
   GetQueueAttributesCommand,
   ReceiveMessageCommand,
+  SendMessageBatchCommand,
   SendMessageCommand,
   SQSClient,
 } from "@aws-sdk/client-sqs";
@@ -105,6 +106,27 @@ const SQS: typeof DYNAMO = [
         }),
       ),
     { MessageId: "m1", SequenceNumber: "18850000000000000000", MD5OfMessageBody: md5(TEXT) },
+  ],
+  [
+    "SendMessageBatch",
+    (sqs) =>
+      sqs.send(
+        new SendMessageBatchCommand({
+          ...QUEUE,
+          Entries: ["a", "b"].map((Id) => ({
+            Id,
+            MessageBody: `${TEXT}${Id}`,
+            MessageGroupId: TEXT,
+            MessageDeduplicationId: `tx_${Id}`,
+          })),
+        }),
+      ),
+    {
+      Successful: [
+        { Id: "a", MessageId: "m1", MD5OfMessageBody: md5(`${TEXT}a`), SequenceNumber: "18850000000000000000" },
+      ],
+      Failed: [{ Id: "b", Code: "InternalError", SenderFault: false, Message: TEXT }],
+    },
   ],
   [
     "ReceiveMessage",

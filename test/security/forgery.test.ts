@@ -5,7 +5,7 @@ import type { Command } from "../../lib/domain/command.ts";
 import { NO_DETAILS_HASH } from "../../lib/domain/hash.ts";
 import { derivedId } from "../../lib/domain/id.ts";
 import { transactionId } from "../../lib/ledger/idempotency.ts";
-import { encodeMessage, messageOf } from "../../lib/ledger/message.ts";
+import { encodeMessage } from "../../lib/ledger/message.ts";
 import { Client, newUser, transactionIn } from "../../testkit/client.ts";
 
 /** The attacker can write to the commands queue, and knows the key and the content of a deposit before it is sent. */
@@ -47,7 +47,7 @@ test.skipIf(AWS_PORT === undefined)(
   async () => {
     const { QueueUrl } = await sqs.send(new GetQueueUrlCommand({ QueueName: "antler-local-commands.fifo" }));
     const send = (command: Command, MessageGroupId: string) => {
-      const MessageBody = encodeMessage(messageOf(command, "forged"));
+      const MessageBody = encodeMessage({ commands: [command], requestId: "forged" });
       return sqs.send(
         new SendMessageCommand({ QueueUrl, MessageGroupId, MessageDeduplicationId: randomUUID(), MessageBody }),
       );
