@@ -45,8 +45,10 @@ export function httpEvent(request: Request = {}): HttpEvent {
   };
 }
 
-/** The event that Lambda's event source mapping sends to the consumer for a batch. */
-export function sqsEvent(records: readonly QueueRecord[]): SQSEvent {
+type Delivered = Omit<QueueRecord, "isRedelivered"> & Partial<Pick<QueueRecord, "isRedelivered">>;
+
+/** The event that Lambda's event source mapping sends to a function for a batch of a queue. */
+export function sqsEvent(records: readonly Delivered[]): SQSEvent {
   return {
     Records: records.map(({ recordId, groupId, body, isRedelivered }) => ({
       messageId: recordId,

@@ -35,8 +35,8 @@ export const EVENT_MUTANTS: readonly Mutant[] = [
     "recordIds: user.changes.slice(index + 1).map(({ recordId }) => recordId)",
   ]),
   mutant("behind a failed event the later ones are published", PUBLISH, [
-    "stop([user], new TransientError(`The event ${event.id} was not published`));\n        continue;",
-    "user.pending.shift();\n        user.error = new TransientError(event.id);\n        continue;",
+    "if (failed.has(event.id)) {",
+    "if (failed.has(event.id)) {\n        user.pending.shift();\n        user.error = new TransientError(event.id);\n        continue;",
   ]),
   mutant("all events of a user are published at once", PUBLISH, [
     "user.pending.slice(0, 1).map(",
@@ -70,13 +70,10 @@ export const EVENT_MUTANTS: readonly Mutant[] = [
   ]),
   mutant("an event shows money as credited that is in transit", EVENT, ['? "in_transit" :', '? "credited" :']),
   mutant("every event says posted", EVENT, [
-    "type: `antler.transaction.${status}`",
-    'type: "antler.transaction.posted"',
+    "const { status } = decision.outcome;",
+    'const status: string = "posted";',
   ]),
-  mutant("an event's id is that of its transaction", EVENT, [
-    "const id = `${userId}/${decision.sequence}`",
-    "const id = transaction.id",
-  ]),
+  mutant("an event's subject is not its transaction", EVENT, ["subject: transaction.id,", "subject: id,"]),
   mutant("deliveries that SQS did not take count as sent", DELIVERIES, [
     "if (failed) unsent.add(failed.delivery);",
     "",

@@ -559,8 +559,8 @@ export const MUTANTS: readonly Mutant[] = [
     'throw new HttpProblem("unavailable", { headers: { "retry-after": "1" }, cause: error });',
     "throw unauthorized('Bearer realm=\"antler\"', error);",
   ]),
-  mutant("a failed read of the currencies is cached", "lib/aws/currencies.ts", [
-    "if (cached?.currencies === currencies) cached = undefined;",
+  mutant("a failed read of the currencies is cached", "lib/aws/cache.ts", [
+    "if (last?.value === value) last = undefined;",
     "",
   ]),
   mutant("balances come from the history", "lib/ledger/balances.ts", [
