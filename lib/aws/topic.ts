@@ -20,8 +20,11 @@ const ATTRIBUTES_BYTES = 1024;
 export const snsTopic: EventPublisher = { publish };
 
 async function publish(events: readonly LedgerEvent[]): Promise<ReadonlySet<string>> {
-  const failed = await Promise.all(requestsOf(events).map(publishBatch));
-  return new Set(failed.flat());
+  const failed = new Set<string>();
+  for (const request of requestsOf(events)) {
+    for (const id of await publishBatch(request)) failed.add(id);
+  }
+  return failed;
 }
 
 /** @throws TransientError */

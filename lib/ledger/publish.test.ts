@@ -115,6 +115,21 @@ describe("an event that fails", () => {
     expect([topic.published, webhooks.published]).toEqual([["alice/1", "alice/2"], ["alice/1"]]);
   });
 
+  it("is reported when all publishers have answered", async () => {
+    const slow = inMemoryPublisher();
+    const { publish: publishSlowly } = slow.publisher;
+    slow.publisher.publish = async (events) => {
+      for (let ticks = 0; ticks < 20; ticks++) await Promise.resolve();
+      return publishSlowly(events);
+    };
+    publication = publishPorts(ports, topic.publisher, slow.publisher);
+    topic.inEveryCall(() => {
+      throw new TransientError("throttled");
+    });
+    expect(await publishAll(change(historyOf("alice", 1), 0, 1))).toEqual(["alice 0-1"]);
+    expect(slow.published).toEqual(["alice/1"]);
+  });
+
   it.each([new TransientError("throttled"), new Error("a bug")])(
     "fails with its call and nothing else: %s",
     async (error) => {

@@ -197,9 +197,9 @@ async function publishNext(users: readonly User[], { publishers, eventOf, observ
     const next = users.flatMap((user) =>
       user.pending.slice(0, 1).map((transaction) => ({ user, transaction, event: eventOf(transaction) })),
     );
-    const events = next.map(({ event }) => event);
-    const failed = new Set(
-      (await Promise.all(publishers.map((publisher) => publisher.publish(events)))).flatMap((ids) => [...ids]),
+    const failed = await publishTo(
+      publishers,
+      next.map(({ event }) => event),
     );
     for (const { user, transaction, event } of next) {
       if (failed.has(event.id)) {
@@ -213,6 +213,21 @@ async function publishNext(users: readonly User[], { publishers, eventOf, observ
   } catch (error) {
     stop(users, error);
   }
+}
+
+/**
+ * Waits for every publisher, because a call that goes on after the function's end could publish out of order.
+ *
+ * @returns ids of the events that not all of them have
+ */
+async function publishTo(publishers: readonly EventPublisher[], events: readonly LedgerEvent[]): Promise<Set<string>> {
+  const results = await Promise.allSettled(publishers.map((publisher) => publisher.publish(events)));
+  return new Set(
+    results.flatMap((result) => {
+      if (result.status === "rejected") throw result.reason;
+      return [...result.value];
+    }),
+  );
 }
 
 function stop(users: readonly User[], error: unknown): void {

@@ -45,10 +45,9 @@ export const consumerTelemetry: ConsumerObserver = {
 };
 
 export const publishTelemetry: PublishObserver = {
-  published({ id: transactionId, decision: { sequence, decidedAt } }) {
+  published({ decision }) {
     record("EventsPublished", 1, {});
-    record("PublishDelay", (Date.now() - Date.parse(decidedAt)) / 1000, {});
-    logger.info("published", { transactionId, sequence });
+    record("PublishDelay", (Date.now() - Date.parse(decision.decidedAt)) / 1000, {});
   },
   failed(_userId, recordIds, error) {
     record("FailedStreamRecords", recordIds.length, {});
