@@ -47,8 +47,8 @@ export const EVENT_MUTANTS: readonly Mutant[] = [
     "throw error;\n  }\n}\n\n/** @returns undefined",
   ]),
   mutant("the response does not wait for the topic", PUBLISH, [
-    "(await Promise.all(publishers.map((publisher) => publisher.publish(events)))).flatMap((ids) => [...ids]),",
-    "publishers.flatMap((publisher) => { void publisher.publish(events).catch(() => {}); return []; }),",
+    "await Promise.allSettled(publishers.map((publisher) => publisher.publish(events)));",
+    "await Promise.allSettled(publishers.map(async (publisher) => void publisher.publish(events).catch(() => {}) ?? new Set()));",
   ]),
   mutant("events that SNS did not take count as published", TOPIC, [
     "return Failed.flatMap(",

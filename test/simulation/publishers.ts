@@ -84,7 +84,7 @@ export class Publishers {
   }
 
   async #poll(shard: Shard): Promise<void> {
-    const { scheduler, faults, plan, invoke } = this.#environment;
+    const { scheduler, faults, plan, oracle, invoke } = this.#environment;
     const batch = shard.records.slice(0, this.#random.int(1, plan.settings.batchMax));
     const label = `publish${++this.#batches}`;
     // Lambda can invoke a function twice with the same records.
@@ -93,6 +93,7 @@ export class Publishers {
       scheduler.after(delayMs, () => void invoke(`${label}b`, { Records: batch }));
     }
     const invoked = await invoke(label, { Records: batch });
+    if (invoked.kind === "failed") oracle.fail("users isolated", `${label} fails as a whole: ${String(invoked.error)}`);
     const finished = invoked.kind === "answered" ? this.#finished(label, batch, invoked) : 0;
     // A lost checkpoint delivers what is finished again.
     if (!faults.shouldInject("lostDelete", label)) shard.records = shard.records.slice(finished);
