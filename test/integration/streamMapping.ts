@@ -224,11 +224,16 @@ export function describeStreamMappingOn(engine: DynamoEngine): void {
     });
 
     test("reads a stream from the start when its file is of another stream or can't be read", async () => {
-      const { start, write, delivered, positionFile } = mapping();
-      writeFileSync(positionFile, JSON.stringify({ streamArn: "another", shards: {} }));
+      const { start, write, delivered, invocations, positionFile } = mapping();
       await write("a");
-      await start().stop();
-      writeFileSync(positionFile, "{");
+      const changes = [(stored: string) => stored.replace(/"streamArn":"[^"]+"/, '"streamArn":"another"'), () => "{"];
+      for (const change of changes) {
+        const mapped = start();
+        await expect.poll(delivered).toEqual(["a"]);
+        await mapped.stop();
+        invocations.length = 0;
+        writeFileSync(positionFile, change(readFileSync(positionFile, "utf8")));
+      }
       start();
       await expect.poll(delivered).toEqual(["a"]);
       expect(errors).toHaveBeenCalledWith(expect.stringContaining(positionFile), expect.anything());
