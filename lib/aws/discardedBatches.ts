@@ -1,28 +1,21 @@
 import { DynamoDBStreamsClient, GetRecordsCommand, GetShardIteratorCommand } from "@aws-sdk/client-dynamodb-streams";
-import {
-  ChangeMessageVisibilityBatchCommand,
-  DeleteMessageCommand,
-  type Message,
-  ReceiveMessageCommand,
-  SQSClient,
-} from "@aws-sdk/client-sqs";
+import type { Message } from "@aws-sdk/client-sqs";
 import * as z from "zod/mini";
 import type { UnreadableChange, WalletChange } from "../ledger/publish.ts";
 import type { PublishFailure, PublishFailureQueue } from "../ledger/republish.ts";
-import { setting } from "../runtime/config.ts";
+import { operatorQueue } from "./operatorQueue.ts";
 import { sdkHandlerOptions } from "./transport/httpHandler.ts";
 import { walletChanges } from "./walletStream.ts";
 
-/** A receive without a wait (short polling) can find nothing in a queue that is not empty. */
-const RECEIVE_WAIT_SECONDS = 1;
-const MESSAGES_MAX = 10;
 /** How long messages stay hidden if the command is killed. Longer than ten batches can take. */
 const HIDDEN_SECONDS = 300;
 
-/** Separate clients: an operator's tool can wait longer than a function. */
-const bounds = { maxAttempts: 4, requestHandler: sdkHandlerOptions({ connectMs: 2000, requestMs: 10_000 }) };
-const sqs = new SQSClient(bounds);
-const streams = new DynamoDBStreamsClient(bounds);
+/** A separate client: an operator's tool can wait longer than a function. */
+const streams = new DynamoDBStreamsClient({
+  maxAttempts: 4,
+  requestHandler: sdkHandlerOptions({ connectMs: 2000, requestMs: 10_000 }),
+});
+const queue = operatorQueue("PUBLISH_FAILURES_QUEUE_URL", HIDDEN_SECONDS);
 
 /** What Lambda sends about a batch of a stream that it gives up. */
 const streamBatch = z.object({
@@ -49,36 +42,9 @@ interface Received extends PublishFailure {
 
 /** The failure queue of the publisher and of its event source mapping. */
 export const sqsPublishFailureQueue: PublishFailureQueue<Received> = {
-  async receive() {
-    const { Messages = [] } = await sqs.send(
-      new ReceiveMessageCommand({
-        QueueUrl: setting("PUBLISH_FAILURES_QUEUE_URL"),
-        MaxNumberOfMessages: MESSAGES_MAX,
-        WaitTimeSeconds: RECEIVE_WAIT_SECONDS,
-        VisibilityTimeout: HIDDEN_SECONDS,
-        MessageSystemAttributeNames: ["SentTimestamp"],
-      }),
-    );
-    return Messages.map(toReceived);
-  },
-  async release(messages) {
-    for (let start = 0; start < messages.length; start += MESSAGES_MAX) {
-      await sqs.send(
-        new ChangeMessageVisibilityBatchCommand({
-          QueueUrl: setting("PUBLISH_FAILURES_QUEUE_URL"),
-          Entries: messages.slice(start, start + MESSAGES_MAX).map(({ receiptHandle }, index) => ({
-            Id: String(index),
-            ReceiptHandle: receiptHandle,
-            VisibilityTimeout: 0,
-          })),
-        }),
-      );
-    }
-  },
-  async remove({ receiptHandle }) {
-    const QueueUrl = setting("PUBLISH_FAILURES_QUEUE_URL");
-    await sqs.send(new DeleteMessageCommand({ QueueUrl, ReceiptHandle: receiptHandle }));
-  },
+  receive: async () => (await queue.receive()).map(toReceived),
+  release: queue.release,
+  remove: queue.remove,
   changesOf: async ({ batch }) => (batch ? readBatch(batch) : undefined),
 };
 

@@ -155,7 +155,8 @@ describe("the template of a deploy", () => {
   test("gives a delivery as many receives as attempts, and its function more time than an endpoint", () => {
     const { Timeout, Environment } = prod.DeliverLambdaFunction?.Properties ?? {};
     expect(Number(Timeout) * 1000).toBeGreaterThanOrEqual(2 * POST_TIMEOUT_MS);
-    expect(Environment).toMatchObject({ Variables: { WEBHOOKS_ALLOW_LOOPBACK: "false" } });
+    // More threads than a batch has look-ups.
+    expect(Environment).toMatchObject({ Variables: { WEBHOOKS_ALLOW_LOOPBACK: "false", UV_THREADPOOL_SIZE: "16" } });
     expect(prod.WebhooksQueue?.Properties).toMatchObject({
       RedrivePolicy: {
         deadLetterTargetArn: { "Fn::GetAtt": ["WebhookFailuresQueue", "Arn"] },

@@ -1,6 +1,7 @@
 import { createServer, type IncomingHttpHeaders } from "node:http";
 import { buffer } from "node:stream/consumers";
 import type { Message } from "@aws-sdk/client-sqs";
+import { Webhook } from "standardwebhooks";
 import { afterAll, beforeEach, describe, expect, onTestFinished, test, vi } from "vitest";
 import { sqsDeliverySender } from "../../lib/aws/deliveries.ts";
 import { dynamoEndpoints } from "../../lib/aws/endpoints.ts";
@@ -95,9 +96,9 @@ async function deliverNext(): Promise<{ readonly received: Message[]; readonly f
 
 /** A receiver; `status` is what it answers. */
 async function startReceiver(status = 204) {
-  const requests: { readonly headers: IncomingHttpHeaders; readonly body: unknown }[] = [];
+  const requests: { readonly headers: IncomingHttpHeaders; readonly text: string }[] = [];
   const server = createServer(async (request, response) => {
-    requests.push({ headers: request.headers, body: JSON.parse((await buffer(request)).toString()) });
+    requests.push({ headers: request.headers, text: (await buffer(request)).toString() });
     response.writeHead(status).end("a secret of the receiver");
   });
   const port = await listen(server);
@@ -223,15 +224,25 @@ describe("an event", () => {
     const { eventId, webhookId: deliveryId } = bodyOf(response);
     expect(response.statusCode).toBe(202);
     expect(await deliverNext()).toMatchObject({ received: [{}], failed: 0 });
-    expect(requests).toEqual([
-      {
-        headers: expect.objectContaining({ "webhook-id": deliveryId, "content-type": "application/json" }),
-        body: expect.objectContaining({ id: eventId, type: "antler.test", source: "antler-test" }),
-      },
+    expect(requests.map(({ headers, text }) => [headers["webhook-id"], JSON.parse(text)])).toEqual([
+      [deliveryId, expect.objectContaining({ id: eventId, type: "antler.test", source: "antler-test" })],
     ]);
     expect(bodyOf(await call("GET /{id}", { id }))).toMatchObject({ lastSuccess: {}, lastFailure: null });
     await call("PATCH /{id}", { id, body: { status: "disabled" } });
     expect(await refusal("POST /{id}/test-events", { id })).toEqual([422, "endpoint_disabled"]);
+  });
+
+  test("arrives byte for byte, so that the library of a receiver accepts its signature", async () => {
+    const { url, requests } = await startReceiver();
+    const { id: endpointId, secret } = await created(url);
+    const body = JSON.stringify({ reference: 'K\u00e4se \u{1f9c0} \u2028 "\\\u0000\n', amount: "1.00" });
+    await sqsDeliverySender.send([{ endpointId, eventId: "alice/1", body }]);
+    expect(await deliverNext()).toMatchObject({ received: [{}], failed: 0 });
+    const [{ headers, text } = { headers: {}, text: "" }] = requests;
+    expect(text).toBe(body);
+    const verify = (bytes: string) => new Webhook(secret).verify(bytes, headers as Record<string, string>);
+    expect(verify(text)).toEqual(JSON.parse(body));
+    expect(() => verify(text.replace("1.00", "9.00"))).toThrow("No matching signature found");
   });
 
   test("that fails is hidden for its pause, and neither logs nor answers show a secret or what the receiver answers", async () => {
