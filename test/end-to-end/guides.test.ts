@@ -9,5 +9,5 @@ const guides = readdirSync(join(import.meta.dirname, "../..", GUIDES)).sort();
 test.each(guides)("the examples of %s, run in order by fresh users, print what the guide shows", async (guide) => {
   const examples = examplesIn(blocksIn(`${GUIDES}/${guide}`));
   expect(examples.length).toBeGreaterThan(2);
-  expect(await runExamples(examples, inject("apiUrl"), ["alice", "bob", "shop"])).toEqual(shownBy(examples));
+  expect(await runExamples(examples, inject("apiUrl"), ["alice", "bob", "shop", "acme"])).toEqual(shownBy(examples));
 });
