@@ -3,6 +3,7 @@ import { setTimeout } from "node:timers/promises";
 import type * as z from "zod/mini";
 import {
   balancesSchema,
+  batchSchema,
   currenciesSchema,
   historySchema,
   problemSchema,
@@ -97,6 +98,15 @@ export class Client {
 
   async transaction(id: string) {
     return checked(transactionSchema, await this.get(`transactions/${id}`), 200);
+  }
+
+  /** Sends commands in a batch, each with a key of its own unless it has one. @returns their results */
+  async batch(commands: readonly object[]) {
+    const body = JSON.stringify({
+      commands: commands.map((command) => ({ idempotencyKey: randomUUID(), ...command })),
+    });
+    const response = await this.request("POST", "/v1/batches", body, { "content-type": "application/json" });
+    return checked(batchSchema, response, 200).results;
   }
 
   async currencies() {

@@ -62,7 +62,7 @@ export const METRICS = {
   BatchRecords: {
     prometheus: "antler_batch_records",
     kind: "histogram",
-    help: "Records per batch that the consumer received",
+    help: "Records per invocation of the consumer",
     labels: [],
     unit: MetricUnit.Count,
     buckets: [1, 2, 3, 4, 5, 6, 7, 8, 9, 10],

@@ -320,6 +320,85 @@ describe("a wallet's status", () => {
   });
 });
 
+describe("a batch", () => {
+  const money = (amount: string) => ({ currency: "USD", amount });
+  const idsIn = (results: Awaited<ReturnType<Client["batch"]>>) =>
+    results.map((result) => ("transaction" in result ? result.transaction.id : `${result.status}`));
+
+  test("moves the money of several users in order, and repeated moves nothing again", async () => {
+    const [alice, bob, carol] = [aUser(), aUser(), aUser()];
+    for (const user of [bob, carol]) transactionIn(await user.deposit("USD", "1.00", WAIT), 201);
+    const keyed = (command: object) => ({ idempotencyKey: randomUUID(), ...command });
+    const first = [
+      { userId: alice.user, type: "deposit", ...money("100.00") },
+      { userId: alice.user, type: "transfer", to: bob.user, ...money("30.00") },
+      { userId: carol.user, type: "transfer", to: bob.user, ...money("0.40") },
+      { userId: alice.user, type: "hold", ...money("20.00") },
+      { userId: alice.user, type: "withdrawal", ...money("50.01") },
+      { userId: alice.user, type: "withdrawal", ...money("0.001") },
+      { userId: alice.user, type: "withdrawal", ...money("50.00") },
+    ].map(keyed);
+    const results = await admin.batch(first);
+    expect(results.map(({ status }) => status)).toEqual([202, 202, 202, 202, 202, 422, 202]);
+    const ids = idsIn(results);
+    const outcomes = await Promise.all(
+      [0, 1, 3, 4, 6].map(async (index) => {
+        const { sequence, status } = await alice.decided(ids[index] ?? "");
+        return [sequence, status];
+      }),
+    );
+    expect(outcomes).toEqual([
+      [1, "posted"],
+      [2, "posted"],
+      [3, "posted"],
+      [4, "rejected"],
+      [5, "posted"],
+    ]);
+
+    const second = [{ userId: alice.user, type: "capture", refersTo: ids[3], amount: "15.00" }].map(keyed);
+    const [captureId = ""] = idsIn(await admin.batch(second));
+    expect(await alice.decided(captureId)).toMatchObject({ sequence: 6, status: "posted", amount: "15.00" });
+
+    const replayed = await admin.batch([...first, ...second]);
+    expect(idsIn(replayed)).toEqual([...ids, captureId]);
+    expect(replayed.flatMap((result) => ("transaction" in result ? [result.replayed] : []))).toEqual(
+      Array(7).fill(true),
+    );
+    await expect.poll(() => bob.balance("USD"), { timeout: 20_000 }).toBe("31.40");
+    expect([await alice.balance("USD"), await carol.balance("USD")]).toEqual(["5.00", "0.60"]);
+    expect((await alice.balances()).sequence).toBe(6);
+  });
+
+  test("of 100 commands for one wallet is decided in its order", async () => {
+    const alice = aUser();
+    const ids = idsIn(
+      await admin.batch(
+        Array.from({ length: 100 }, (_, index) => ({
+          userId: alice.user,
+          type: "deposit",
+          ...money(`${index + 1}.00`),
+        })),
+      ),
+    );
+    await alice.sequenceReached(100, 30_000);
+    const history = await alice.fullHistory();
+    expect(history.map(({ id }) => id).reverse()).toEqual(ids);
+    expect(await alice.balance("USD")).toBe("5050.00");
+  });
+
+  test("is for operators: a user's own token gets 403, and nothing is stored", async () => {
+    const alice = aUser();
+    const commands = [{ userId: alice.user, type: "deposit", idempotencyKey: "key-1", ...money("1.00") }];
+    const response = await alice.request("POST", "/v1/batches", JSON.stringify({ commands }), {
+      "content-type": "application/json",
+    });
+    expect(problemIn(response, 403).code).toBe("forbidden");
+    const [first] = await admin.batch(commands);
+    expect(first).toMatchObject({ status: 202 });
+    expect(first).not.toHaveProperty("replayed");
+  });
+});
+
 describe("a race", () => {
   test("of 50 withdrawals of 7.00 from 100.00 posts 14, rejects 36 and leaves 2.00", async () => {
     const alice = aUser();

@@ -7,7 +7,7 @@ import { type ReceivedDeadLetter, sqsDeadLetters } from "../../lib/aws/deadLette
 import { commandOf } from "../../lib/domain/transaction.ts";
 import { consume } from "../../lib/ledger/consume.ts";
 import { transactionId } from "../../lib/ledger/idempotency.ts";
-import { commandsIn, decodeMessage, encodeMessage } from "../../lib/ledger/message.ts";
+import { commandsIn, decodeMessage, encodeMessage, MalformedCommand } from "../../lib/ledger/message.ts";
 import { type DeadLetterQueue, redrive } from "../../lib/ledger/redrive.ts";
 import { type Request, submit } from "../../lib/ledger/submit.ts";
 import { newUser } from "../../testkit/client.ts";
@@ -251,6 +251,49 @@ describe("npm run dlq -- redrive", () => {
     await decideAll();
     expect(await ports.store.readWallet(bob)).toMatchObject({ available: new Map([["USD", 500n]]) });
     expect(await ports.store.readWallet(mallory)).toBeUndefined();
+  });
+
+  test("of a message of many commands that failed in every delivery shows each, and decides what is undecided", async () => {
+    const alice = newUser();
+    const ids = await acceptDeposits(alice, 3);
+    const bodies = (await receiveAll(engines.queueUrl)).map(({ Body = "" }) => decodeMessage(Body));
+    const malformed = new MalformedCommand({ type: "deposit", amountMinor: -1 });
+    const commands = [...bodies.flatMap((body) => body?.commands ?? []), malformed];
+    const first = { commands: commands.slice(0, 1), requestId: "request-1" };
+    await sendRaw(engines.queueUrl, alice, encodeMessage(first));
+    await consumeAll(engines.queueUrl);
+    await sendRaw(engines.deadLetterQueueUrl, alice, encodeMessage({ commands, requestId: "request-1" }));
+
+    expect((await dlq("list")).output).toContain(`  ${alice}  ${ids.join(" ")}  failed in every delivery\n`);
+    for (const id of ids) {
+      const { output } = await dlq("show", id);
+      const shown = [...output.matchAll(/^(transaction|command|stored) +(.*)$/gm)].map(([, , text]) => text);
+      expect(shown).toEqual(
+        ids.flatMap((each, index) => {
+          const deposit = `deposit ${index + 1}.00 USD`;
+          return [each, deposit, `${index === 0 ? "posted" : "pending"} ${deposit}`];
+        }),
+      );
+    }
+    expect((await dlq("redrive", "--user", alice)).output).toContain(`  ${ids.join(" ")}  resent\nResent: 1\n`);
+    await consumeAll(engines.queueUrl);
+    expect(await ports.store.readWallet(alice)).toMatchObject({ sequence: 3, available: new Map([["USD", 600n]]) });
+    const [left] = await receiveAll(engines.deadLetterQueueUrl);
+    expect(decodeMessage(left?.Body ?? "")?.commands).toEqual([malformed]);
+  });
+
+  test("resends the stored commands of a message in which some are forged", async () => {
+    const alice = newUser();
+    const [id = ""] = await acceptDeposits(alice, 1);
+    await receiveAll(engines.queueUrl);
+    const forged = commandWith({ id, userId: alice, amountMinor: 999_999n });
+    const commands = [forged, commandWith({ userId: alice, amountMinor: 777n })];
+    await sendRaw(engines.deadLetterQueueUrl, alice, encodeMessage({ commands, requestId: "forged" }));
+
+    expect((await dlq("redrive")).output).toContain("Resent: 1\n");
+    await consumeAll(engines.queueUrl);
+    expect(await ports.store.readWallet(alice)).toMatchObject({ sequence: 1, available: new Map([["USD", 100n]]) });
+    expect((await dlq("list")).output).toContain(`${commands[1]?.id}  unknown_transaction`);
   });
 
   test("that is killed between the resend and the delete is completed by the next one", async () => {

@@ -82,6 +82,28 @@ describe("npm run requeue", () => {
     expect(await ports.store.findTransaction(alice, young.id)).toMatchObject({ decision: undefined });
   });
 
+  test("sends up to 100 commands of a user in a message, in order, and stops at the first that fails", async () => {
+    const alice = newUser();
+    const commands = Array.from({ length: 250 }, (_, index) =>
+      transactionOf(commandWith({ userId: alice, createdAt: new Date(Date.now() + index).toISOString() })),
+    );
+    async function* pending() {
+      yield* commands.toReversed();
+    }
+    const sent: Message[] = [];
+    const send = async (message: Message) => void sent.push(message);
+    expect(await requeue(pending(), { send })).toEqual({ transactions: 250, users: 1, failures: [], unreadable: [] });
+    expect(sent.map((message) => message.commands.length)).toEqual([100, 100, 50]);
+    expect(sent.flatMap((message) => message.commands)).toEqual(commands.map(commandOf));
+
+    const error = new TransientError("no connection");
+    const second = async (message: Message) => {
+      if (message.commands[0]?.id === commands[100]?.id) throw error;
+    };
+    const failures = [{ userId: alice, unsent: 150, error }];
+    expect(await requeue(pending(), { send: second })).toMatchObject({ transactions: 100, failures });
+  });
+
   test("run twice, or with the message still in the queue, moves no money twice and keeps the order", async () => {
     const alice = newUser();
     const first = await putUnsent(alice, 100n, 30 * MINUTE_MS);

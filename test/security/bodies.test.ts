@@ -4,6 +4,7 @@ import { describe, expect, inject, test } from "vitest";
 import { Client, newUser, transactionIn } from "../../testkit/client.ts";
 import { attack, bearer, codeOf, isOurs, type RawResponse } from "./attacker.ts";
 
+const ADMIN = "wallets:admin";
 const alice = new Client(inject("apiUrl"), newUser("alice"));
 const VALID = '{"currency":"USD","amount":"1.00"}';
 const asAlice = await bearer(alice.user);
@@ -69,6 +70,63 @@ describe("a body is refused, and nothing of it is stored, when it", () => {
   test("has 12 MB, which serverless-offline refuses before our code, as API Gateway does over 10 MB", async () => {
     const response = await post(Buffer.alloc(12 << 20, " "));
     expect([response.status, isOurs(response)]).toEqual([413, false]);
+  });
+});
+
+describe("a batch is refused, and nothing of it is stored, when its body", () => {
+  const command = (key: string, more = "") =>
+    `{"type":"deposit","userId":"${alice.user}","idempotencyKey":"${key}","currency":"USD","amount":"1.00"${more}}`;
+  const batch = async (body: string | Uint8Array) =>
+    attack("POST", "/v1/batches", { "content-type": "application/json", ...(await bearer("service", ADMIN)) }, body);
+
+  test.each<[string, (command: string) => string, string]>([
+    ["has the commands twice", (one) => `{"commands":[${one}],"commands":[${one}]}`, "400 malformed_json"],
+    [
+      "has a command with the amount twice",
+      (one) => `{"commands":[${one.replace("}", ',"amount":"1.00"}')}]}`,
+      "400 malformed_json",
+    ],
+    [
+      "has a command with the field __proto__",
+      (one) => `{"commands":[${one},{"__proto__":${one}}]}`,
+      "422 validation_failed",
+    ],
+    ["has 101 commands", (one) => `{"commands":[${Array(101).fill(one).join()}]}`, "422 validation_failed"],
+    ["has commands in a list in the list", (one) => `{"commands":[[${one}]]}`, "422 validation_failed"],
+    ["has 256 KB and a byte", (one) => `{"commands":[${one}]}`.padEnd(256 * 1024 + 1), "413 payload_too_large"],
+    [
+      "has 100 commands of 16 KB",
+      (one) => `{"commands":[${Array(100).fill(one.padEnd(16_384)).join()}]}`,
+      "413 payload_too_large",
+    ],
+  ])("%s", async (_name, bodyOf, code) => {
+    const key = randomUUID();
+    expect(codeOf(await batch(bodyOf(command(key))))).toBe(code);
+    const retried = JSON.parse((await batch(`{"commands":[${command(key)}]}`)).body);
+    expect(retried.results).toMatchObject([{ status: 202 }]);
+    expect(retried.results[0]).not.toHaveProperty("replayed");
+  });
+
+  test("has wrong commands only: each has its own problem", async () => {
+    const wrong = [
+      command("a,b"),
+      command(randomUUID(), ',"reference":"\\ud800"'),
+      command(randomUUID(), `,"note":"${"x".repeat(17_000)}"`),
+      command(randomUUID(), `,"metadata":${'{"a":'.repeat(500)}1${"}".repeat(500)}`),
+      command(randomUUID()).replace('"1.00"', '"１.００"'),
+      command(randomUUID()).replace(alice.user, "\\u0000"),
+    ];
+    const { status, body } = await batch(`{"commands":[${wrong.join()}]}`);
+    expect(status).toBe(200);
+    const codes = JSON.parse(body).results.map(({ problem }: { problem: { code: string } }) => problem.code);
+    expect(codes).toEqual([
+      "validation_failed",
+      "validation_failed",
+      "payload_too_large",
+      "validation_failed",
+      "amount_invalid",
+      "validation_failed",
+    ]);
   });
 });
 

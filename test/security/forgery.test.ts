@@ -5,7 +5,7 @@ import type { Command } from "../../lib/domain/command.ts";
 import { NO_DETAILS_HASH } from "../../lib/domain/hash.ts";
 import { derivedId } from "../../lib/domain/id.ts";
 import { transactionId } from "../../lib/ledger/idempotency.ts";
-import { encodeMessage } from "../../lib/ledger/message.ts";
+import { encodeMessage, MalformedCommand } from "../../lib/ledger/message.ts";
 import { Client, newUser, transactionIn } from "../../testkit/client.ts";
 
 /** The attacker can write to the commands queue, and knows the key and the content of a deposit before it is sent. */
@@ -46,8 +46,8 @@ test.skipIf(AWS_PORT === undefined)(
   "forged messages under a deposit's own id move no money, in any group, before and after it is sent",
   async () => {
     const { QueueUrl } = await sqs.send(new GetQueueUrlCommand({ QueueName: "antler-local-commands.fifo" }));
-    const send = (command: Command, MessageGroupId: string) => {
-      const MessageBody = encodeMessage({ commands: [command], requestId: "forged" });
+    const send = (MessageGroupId: string, ...commands: (Command | MalformedCommand)[]) => {
+      const MessageBody = encodeMessage({ commands, requestId: "forged" });
       return sqs.send(
         new SendMessageCommand({ QueueUrl, MessageGroupId, MessageDeduplicationId: randomUUID(), MessageBody }),
       );
@@ -55,12 +55,18 @@ test.skipIf(AWS_PORT === undefined)(
     const forge = async (userId: string, key: string, createdAt = new Date().toISOString()) => {
       const deposit = { ...DEPOSIT, id: transactionId(userId, key), userId, createdAt };
       for (const change of FORGED) {
-        for (const groupId of [userId, randomUUID()]) await send({ ...deposit, ...change }, groupId);
+        for (const groupId of [userId, randomUUID()]) await send(groupId, { ...deposit, ...change });
       }
+      // In one message a forged command, a malformed one, a true one, and one of another user.
+      const forgery = { ...deposit, amountMinor: 777_777n };
+      const malformed = new MalformedCommand({ ...deposit, amountMinor: -1, exponent: "2" });
+      const others = { ...deposit, userId: ATTACKER, amountMinor: 777_777n };
+      await send(userId, forgery, malformed, deposit, others);
+      await send(ATTACKER, others, malformed, forgery, deposit);
       // The credit that this id would cause if it were a transfer to the attacker.
       const source = { type: "transfer", userId, transactionId: deposit.id } as const;
       const id = derivedId("credit", userId, deposit.id);
-      await send({ ...deposit, type: "credit", actor: "ledger", id, userId: ATTACKER, source }, ATTACKER);
+      await send(ATTACKER, { ...deposit, type: "credit", actor: "ledger", id, userId: ATTACKER, source });
     };
     const clients = Array.from({ length: USERS }, () => new Client(apiUrl, newUser("victim")));
     await Promise.all(

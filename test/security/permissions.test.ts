@@ -235,6 +235,29 @@ describe("who may do what", () => {
   });
 });
 
+describe("who may send a batch", () => {
+  const batch = async (caller: Caller, authorization?: string) => {
+    vi.stubEnv("SELF_SERVICE", caller.selfService ?? SELF_SERVICE.join(","));
+    const command = { type: "deposit", userId: caller.user, idempotencyKey: randomUUID(), ...MONEY };
+    const event = httpEvent({
+      method: "POST",
+      path: "/v1/batches",
+      headers: { authorization: authorization ?? `Bearer ${await tokenOf(caller.user, caller.scope)}` },
+      body: JSON.stringify({ commands: [command] }),
+    });
+    return commands(event, lambdaContext);
+  };
+
+  test("only an operator, whoever's wallets it is for", async () => {
+    for (const [name, caller] of Object.entries<Caller>(CALLERS)) {
+      const { statusCode, body = "" } = await batch(caller);
+      expect([name, statusCode]).toEqual([name, caller.scope === "wallets:admin" ? 200 : 403]);
+      if (statusCode === 200) expect(JSON.parse(body)).toMatchObject({ results: [{ status: 202 }] });
+    }
+    expect(await batch(CALLERS.admin, "")).toMatchObject({ statusCode: 401 });
+  });
+});
+
 describe("what the counterparty of a hold sees", () => {
   test.each(["promised hold", "capture by the counterparty", "release by the counterparty"])(
     "of a %s is narrow",
