@@ -4,6 +4,8 @@ import { connect, type Socket } from "node:net";
 interface Response {
   readonly status: number;
   readonly location: string | undefined;
+  /** In the results of a batch. */
+  readonly problems: number;
 }
 
 /** Uses little CPU time, which the measured stack would lack: parses only what the local stack's responses contain. */
@@ -54,7 +56,7 @@ export class BenchClient {
     socket.on("error", () => {});
     socket.on("close", () => {
       delete connection.socket;
-      connection.respond({ status: 0, location: undefined });
+      connection.respond({ status: 0, location: undefined, problems: 0 });
     });
     return socket;
   }
@@ -74,5 +76,6 @@ function parse(received: string): Response | undefined {
   const length = /\r\ncontent-length: (\d+)/i.exec(head)?.[1];
   const isComplete = length ? received.length >= headEnd + 4 + Number(length) : received.endsWith("\r\n0\r\n\r\n");
   if (headEnd < 0 || !isComplete) return undefined;
-  return { status: Number(head.slice(9, 12)), location: /\r\nlocation: ([^\r]+)/i.exec(head)?.[1] };
+  const problems = received.split('"problem":').length - 1;
+  return { status: Number(head.slice(9, 12)), location: /\r\nlocation: ([^\r]+)/i.exec(head)?.[1], problems };
 }

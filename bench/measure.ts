@@ -1,10 +1,12 @@
-import { median } from "../scripts/statistics.ts";
+import { median, sum } from "../scripts/statistics.ts";
 import { formatNumber } from "../scripts/table.ts";
 import type { BenchStack } from "./stack.ts";
 import { type Answer, createUsers, nowMs, send, type User, type Workload } from "./workloads.ts";
 
 /**
- * Warms the stack up, sends the load, counts the commands decided meanwhile, and waits until the queue is empty.
+ * Warms the stack up, sends the load, counts the commands decided meanwhile, and waits until the queue is empty. Of batches
+ * all commands are counted, and the time until the queue is empty, because a few batches are accepted long before they are
+ * decided.
  *
  * @param users whose commands are sent; by default new users for the warm-up and for the load
  */
@@ -22,6 +24,8 @@ export async function measure(
   const startMs = nowMs();
   const answers = await send(workload, loadUsers, stack.apiUrl);
   const seconds = (nowMs() - startMs) / 1000;
+  if (workload.usersPerBatch !== undefined) await stack.untilIdle();
+  const decidedSeconds = (nowMs() - startMs) / 1000;
   const decided = (await stack.ledger.decided()) - decidedBefore;
   const after = stack.resources();
   await stack.untilIdle();
@@ -30,9 +34,9 @@ export async function measure(
   });
   return {
     answers,
-    decidedPerSecond: decided / seconds,
+    decidedPerSecond: decided / decidedSeconds,
     requestsPerSecond: answers.length / seconds,
-    errors: answers.filter(({ status }) => status !== 200 && status !== 202).length,
+    errors: sum(answers.map(({ status, notAccepted }) => (status === 200 || status === 202 ? notAccepted : 1))),
     cpuMsPerRequest: Object.fromEntries(cpuMs),
   };
 }

@@ -114,7 +114,8 @@ export const transactionId = z
 /** Excludes the comma, because API Gateway joins the values of a repeated header with it. */
 export const IDEMPOTENCY_KEY = /^[\x20-\x2b\x2d-\x7e]{1,255}$/;
 
-const BATCH_MAX = 100;
+/** Commands per batch. */
+export const BATCH_MAX = 100;
 export const batchBody = z.strictObject(
   {
     commands: z
