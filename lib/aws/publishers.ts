@@ -5,8 +5,4 @@ import { cachedEndpoints } from "./endpoints.ts";
 import { snsTopic } from "./topic.ts";
 
 /** All that get each event. */
-export const publishers = makePublishers();
-
-export function makePublishers(): EventPublisher[] {
-  return [snsTopic, webhookPublisher(cachedEndpoints(), sqsDeliverySender)];
-}
+export const publishers: EventPublisher[] = [snsTopic, webhookPublisher(cachedEndpoints(), sqsDeliverySender)];

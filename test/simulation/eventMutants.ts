@@ -48,7 +48,7 @@ export const EVENT_MUTANTS: readonly Mutant[] = [
   ]),
   mutant("the response does not wait for the topic", PUBLISH, [
     "await Promise.allSettled(publishers.map((publisher) => publisher.publish(events)));",
-    "await Promise.allSettled(publishers.map(async (publisher) => void publisher.publish(events).catch(() => {}) ?? new Set()));",
+    "await Promise.allSettled(publishers.map(async (publisher) => {\n    void publisher.publish(events).catch(() => {});\n    return new Set();\n  }));",
   ]),
   mutant("events that SNS did not take count as published", TOPIC, [
     "return Failed.flatMap(",

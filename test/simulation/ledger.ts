@@ -12,8 +12,10 @@ import type {
 } from "aws-lambda";
 import { build, type Plugin } from "esbuild";
 import type { sqsDeadLetters } from "../../lib/aws/deadLetters.ts";
+import type { cachedEndpoints } from "../../lib/aws/endpoints.ts";
 import type { Clock, CurrencyList, EventPublisher, LedgerStore } from "../../lib/ledger/ports.ts";
 import type { redrive } from "../../lib/ledger/redrive.ts";
+import type { DeliverySender, webhookPublisher } from "../../lib/webhooks/publish.ts";
 import { currentInvocation } from "./invocation.ts";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
@@ -53,7 +55,9 @@ export interface Ledger extends Record<FunctionName, HttpHandler> {
   readonly redrive: typeof redrive;
   dynamoCurrencies(clock: Clock): CurrencyList;
   readonly publishers: EventPublisher[];
-  makePublishers(): EventPublisher[];
+  readonly webhookPublisher: typeof webhookPublisher;
+  readonly cachedEndpoints: typeof cachedEndpoints;
+  readonly sqsDeliverySender: DeliverySender;
 }
 
 /** A change of a source file that makes a mutant. */
@@ -71,7 +75,10 @@ const ENTRY = [
   'export { ports } from "./lib/aws/adapters.ts";',
   'export { dynamoCurrencies } from "./lib/aws/currencies.ts";',
   'export { sqsDeadLetters } from "./lib/aws/deadLetters.ts";',
-  'export { makePublishers, publishers } from "./lib/aws/publishers.ts";',
+  'export { publishers } from "./lib/aws/publishers.ts";',
+  'export { webhookPublisher } from "./lib/webhooks/publish.ts";',
+  'export { cachedEndpoints } from "./lib/aws/endpoints.ts";',
+  'export { sqsDeliverySender } from "./lib/aws/deliveries.ts";',
   'export { redrive } from "./lib/ledger/redrive.ts";',
 ].join("\n");
 

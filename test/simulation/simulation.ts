@@ -80,7 +80,7 @@ export class LedgerPool {
   reset(container: Container): Container {
     const { ledger } = container;
     ledger.ports.currencies = ledger.dynamoCurrencies(ledger.systemClock);
-    ledger.publishers.splice(0, Number.POSITIVE_INFINITY, ...ledger.makePublishers());
+    ledger.publishers.splice(1, 1, ledger.webhookPublisher(ledger.cachedEndpoints(), ledger.sqsDeliverySender));
     container.keySetUrl = `${ISSUER}/keys/${++this.#coldStarts}`;
     return container;
   }
