@@ -50,7 +50,13 @@ function run(program: string, args: readonly string[]): void {
 }
 
 /** @returns whether every response was as documented */
-async function fuzz(name: string, apiUrl: string, scope: string | undefined, config: readonly string[]) {
+async function fuzz(
+  name: string,
+  apiUrl: string,
+  scope: string | undefined,
+  config: readonly string[],
+  options: readonly string[] = [],
+) {
   const token = await issueToken({ subject: "fuzz", scope, issuer: "antler-local", audience: "antler" });
   console.log(`\n${name}`);
   const child = spawn(
@@ -62,6 +68,7 @@ async function fuzz(name: string, apiUrl: string, scope: string | undefined, con
       ...["--checks", CHECKS.join(",")],
       ...["--max-examples", String(EXAMPLES_MAX), "--generation-deterministic", "--continue-on-failure"],
       ...["--request-timeout", "30", "--warnings", "off", "--no-color"],
+      ...options,
     ],
     // Schemathesis creates a folder in its working directory.
     { cwd: VENV, stdio: ["pipe", "inherit", "inherit"], timeout: Math.max(1, deadlineMs - Date.now()) },
@@ -81,7 +88,17 @@ try {
     "--config-file",
     join(SCRIPTS, "fuzz-own-wallet.toml"),
   ]);
-  const anyWallet = await fuzz(`A token with the scope ${ADMIN_SCOPE}, on any wallet`, apiUrl, ADMIN_SCOPE, []);
+  const anyWallet = await fuzz(
+    `A token with the scope ${ADMIN_SCOPE}, on any wallet`,
+    apiUrl,
+    ADMIN_SCOPE,
+    [],
+    [
+      // Its stack would deliver events to the hosts of invented URLs.
+      "--exclude-operation-id",
+      "createEndpoint",
+    ],
+  );
   const noWallet = await fuzz("A user's token, on any wallet", apiUrl, undefined, []);
   process.exitCode = ownWallet && anyWallet && noWallet ? 0 : 1;
 } finally {
