@@ -14,7 +14,7 @@ import { callerOf, type HttpEvent, toProblem } from "./route.ts";
 import { type BatchView, batchBody, batchCommand, type Details } from "./schemas.ts";
 
 export const BATCH_PATH = "/v1/batches";
-export const BATCH_BYTES_MAX = 256 * 1024;
+const BATCH_BYTES_MAX = 256 * 1024;
 
 /** A valid command of a batch. */
 interface BatchedCommand {
