@@ -2,7 +2,7 @@ import type { Context } from "aws-lambda";
 import type { Transaction } from "../domain/transaction.ts";
 import type { LedgerStore, TransactionKey } from "../ledger/ports.ts";
 import { ignoreTransientError, type Submission } from "../ledger/submit.ts";
-import type { BatchResult } from "../ledger/submitBatch.ts";
+import type { SubmissionResult } from "../ledger/submitBatch.ts";
 import { readTransferStatuses } from "../ledger/transferStatus.ts";
 import { MOVEMENTS } from "./commands/index.ts";
 import { checkReferred, type MovementSpecification, notAccepted, submissionOf, submissionView } from "./movement.ts";
@@ -96,7 +96,7 @@ function orProblem<T>(read: () => T): T | HttpProblem {
 /** Responds with one result for each command of a batch, in order. */
 export async function respondToBatch(
   read: readonly (Submission | HttpProblem)[],
-  results: ReadonlyMap<Submission, BatchResult>,
+  results: ReadonlyMap<Submission, SubmissionResult>,
   { awsRequestId: requestId }: Context,
   store: Pick<LedgerStore, "findTransactions">,
 ): Promise<Response> {

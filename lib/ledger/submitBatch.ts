@@ -5,7 +5,7 @@ import { TransientError } from "./ports.ts";
 import { accept, type Submission, type SubmitPorts, type Submitted, submissionId } from "./submit.ts";
 
 /** What became of a command of a batch; an error if it may not have reached the queue. */
-export type BatchResult = Submitted | Error;
+export type SubmissionResult = Submitted | Error;
 
 /**
  * Accepts commands that are independent of each other, each as `submit` does. A user's commands are sent in their order: when
@@ -16,9 +16,9 @@ export type BatchResult = Submitted | Error;
 export async function submitBatch(
   submissions: readonly Submission[],
   ports: SubmitPorts,
-): Promise<ReadonlyMap<Submission, BatchResult>> {
+): Promise<ReadonlyMap<Submission, SubmissionResult>> {
   const times = creationTimes(submissions, ports.clock.now());
-  const results = new Map<Submission, BatchResult>();
+  const results = new Map<Submission, SubmissionResult>();
   // Where a key occurs twice, the first one is accepted.
   await inParallel(Map.groupBy(submissions, submissionId).values(), async (sameKey) => {
     for (const submission of sameKey) {
@@ -62,7 +62,7 @@ function creationTimes(submissions: readonly Submission[], now: Date): ReadonlyM
   );
 }
 
-function isPending(result: BatchResult | undefined): result is Extract<Submitted, { accepted: true }> {
+function isPending(result: SubmissionResult | undefined): result is Extract<Submitted, { accepted: true }> {
   return result !== undefined && !(result instanceof Error) && result.accepted && !result.transaction.decision;
 }
 
