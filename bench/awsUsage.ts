@@ -3,6 +3,7 @@ import { devNull } from "node:os";
 import * as z from "zod";
 import { startDynamo, startSqs } from "../localstack/engines.ts";
 import { awsEnvironment, readSettings } from "../localstack/settings.ts";
+import { sum } from "../scripts/statistics.ts";
 import { type AwsCall, startAwsProxy } from "../testkit/awsProxy.ts";
 import { freePorts } from "../testkit/stack.ts";
 
@@ -12,6 +13,8 @@ export interface AwsUsage {
   readonly dynamo: Record<string, number>;
   /** By operation; receives that found nothing are counted as {@link EMPTY_RECEIVE}. */
   readonly sqs: Record<string, number>;
+  /** Requests as SQS bills them: each 64 KB of messages, sent or received, is one. */
+  queueRequests: number;
   /** By operation and table, such as `PutItem transactions`, or index: `TransactWriteItems transactions/history`. */
   readonly writeUnits: Record<string, number>;
   readonly readUnits: Record<string, number>;
@@ -61,14 +64,23 @@ const consumed = z.object({
 });
 const awsResponse = z.object({
   ConsumedCapacity: z.union([consumed.transform((one) => [one]), z.array(consumed)]).default([]),
-  Messages: z.array(z.unknown()).default([]),
+  Messages: z.array(z.object({ Body: z.string() })).default([]),
 });
+const sent = z.object({ MessageBody: z.string().default("") });
+const sqsRequest = z.object({ ...sent.shape, Entries: z.array(sent).default([]) });
+const QUEUE_REQUEST_BYTES = 64 * 1024;
 
-function count(usage: AwsUsage, { service, operation, status, response }: AwsCall): void {
+function count(usage: AwsUsage, { service, operation, request, status, response }: AwsCall): void {
   const { ConsumedCapacity, Messages } = awsResponse.parse(JSON.parse(response.toString() || "{}"));
   const isEmpty = operation === "ReceiveMessage" && Messages.length === 0;
   add(service === "sqs" ? usage.sqs : usage.dynamo, isEmpty ? EMPTY_RECEIVE : operation, 1);
   if (service === "dynamodb" && status !== 200) usage.failedCalls++;
+  if (service === "sqs") {
+    const { MessageBody, Entries } = sqsRequest.parse(JSON.parse(request.toString()));
+    const bodies = [MessageBody, ...Entries.map((entry) => entry.MessageBody), ...Messages.map(({ Body }) => Body)];
+    const bytes = sum(bodies.map((body) => Buffer.byteLength(body)));
+    usage.queueRequests += Math.max(1, Math.ceil(bytes / QUEUE_REQUEST_BYTES));
+  }
   const kind = /^(Query|Scan|(Batch|Transact)?GetItems?)$/.test(operation) ? usage.readUnits : usage.writeUnits;
   for (const { TableName, Table, GlobalSecondaryIndexes } of ConsumedCapacity) {
     // Tables are named `service-stage-table`.
@@ -81,7 +93,7 @@ function count(usage: AwsUsage, { service, operation, status, response }: AwsCal
 }
 
 function noUsage(): AwsUsage {
-  return { dynamo: {}, sqs: {}, writeUnits: {}, readUnits: {}, failedCalls: 0 };
+  return { dynamo: {}, sqs: {}, queueRequests: 0, writeUnits: {}, readUnits: {}, failedCalls: 0 };
 }
 
 function add(counts: Record<string, number>, key: string, count: number): void {

@@ -10,6 +10,8 @@ export interface Usage {
   readonly commands: number;
   readonly invocations: number;
   readonly cpuMs: number;
+  /** Calls that the functions make at the same time, by operation; one by default. */
+  readonly callsAtOnce?: Readonly<Record<string, number>>;
   /** Without the lines that Lambda itself logs. */
   readonly logBytes: number;
   readonly aws: AwsUsage;
@@ -32,7 +34,7 @@ export function bill(usage: Usage, prices: Prices, assumptions: Assumptions) {
     ["API Gateway", usage.requests, "requests", prices.apiGatewayMillionRequests.dollars],
     ["Lambda requests", invocations, "invocations", prices.lambdaMillionRequests.dollars],
     ["Lambda duration (assumed latency)", durationMs(usage, assumptions), "ms", millisecondDollars],
-    ["Queue", sum(Object.values(aws.sqs)), "requests", prices.sqsFifoMillionRequests.dollars],
+    ["Queue", aws.queueRequests, "requests", prices.sqsFifoMillionRequests.dollars],
     ...WRITE_ITEMS.map((item) => [item, written(item), "write units", writeDollars] as const),
     ["Reads", sum(Object.values(aws.readUnits)), "read units", prices.dynamoMillionReadUnits.dollars],
     ["Logs", logBytes, "bytes", prices.logsGigabyte.dollars / 1000],
@@ -52,12 +54,15 @@ function writeItem(target: string): (typeof WRITE_ITEMS)[number] {
 }
 
 /** Billed time: AWS's assumed latencies, the functions' CPU time on a share of a core, and rounding up to milliseconds. */
-function durationMs({ aws, cpuMs, invocations }: Usage, { latencyMs, vCpuShare }: Assumptions): number {
+function durationMs(
+  { aws, cpuMs, invocations, callsAtOnce = {} }: Usage,
+  { latencyMs, vCpuShare }: Assumptions,
+): number {
   const calls = Object.entries({ ...aws.dynamo, ...aws.sqs }).filter(([operation]) => !MAPPING_CALLS.has(operation));
   const waitsMs = calls.map(([operation, count]) => {
     const ms = latencyMs[operation];
     if (ms === undefined) throw new Error(`prices.json assumes no latency of ${operation}`);
-    return count * ms;
+    return (count * ms) / (callsAtOnce[operation] ?? 1);
   });
   return sum(waitsMs) + cpuMs / vCpuShare + invocations / 2;
 }

@@ -1,9 +1,21 @@
+import { QUEUE_BATCH_MAX } from "../lib/aws/queue.ts";
 import { derivedId } from "../lib/domain/id.ts";
+import { BATCH_MAX } from "../lib/http/schemas.ts";
+import { AT_ONCE } from "../lib/ledger/inParallel.ts";
 import { readArguments } from "../scripts/command.ts";
 import { sum } from "../scripts/statistics.ts";
 import { formatNumber, table } from "../scripts/table.ts";
 import { bill, itemBytes, type MonthlyItem, monthDollars, storageDollars, type Usage } from "./bill.ts";
-import { type CommandLoad, type Invocation, passCommands, passRequests, STAGE, startFunctionBench } from "./lambda.ts";
+import {
+  type BatchLoad,
+  type CommandLoad,
+  type Invocation,
+  passBatches,
+  passCommands,
+  passRequests,
+  STAGE,
+  startFunctionBench,
+} from "./lambda.ts";
 import { ledgerReader } from "./ledgerReader.ts";
 import pricing from "./prices.json" with { type: "json" };
 import { createUsers } from "./workloads.ts";
@@ -15,6 +27,11 @@ capacity units, queue requests, log bytes and CPU time are measured; prices and 
 
 const SPREAD: CommandLoad = { commands: 400, batch: 1, users: 400 };
 const HOT: CommandLoad = { commands: 400, batch: 10, users: 1 };
+/** What an integration that pays many users sends, and one that has many commands for one user. */
+const BATCHES = {
+  "100 users": { batches: 20, users: 100, batch: 10 },
+  "one user": { batches: 20, users: 1, batch: 1 },
+} satisfies Record<string, BatchLoad>;
 const MOVEMENTS = 200;
 const SECONDS_A_MONTH = 730 * 3600;
 const SWEEPS_A_MONTH = SECONDS_A_MONTH / 60;
@@ -25,8 +42,10 @@ const functions = { accept: (await bench.start("commands")).invoke, consume: (aw
 const [spread, hot] = [await measureUsage(SPREAD), await measureUsage(HOT)];
 const transactions = await ledgerReader(bench.engines.environment.DYNAMODB_PORT, STAGE).items("transactions");
 const storedBytes = sum(transactions.map(itemBytes)) / transactions.length;
+const batches: Record<string, Usage> = {};
+for (const [name, load] of Object.entries(BATCHES)) batches[name] = await measureBatches(load);
 const movements = await measureMovements();
-console.log(report(spread, hot, storedBytes, movements, await measureSweep()));
+console.log(report(spread, hot, storedBytes, batches, movements, await measureSweep()));
 
 /** Of the second of two passes. */
 async function measureUsage(load: CommandLoad): Promise<Usage> {
@@ -34,6 +53,15 @@ async function measureUsage(load: CommandLoad): Promise<Usage> {
   bench.engines.reset();
   const { accepted, consumed } = await passCommands(load, functions);
   return usageSince(load.commands, load.commands, [...accepted, ...consumed]);
+}
+
+/** Of the second of two passes. */
+async function measureBatches(load: BatchLoad): Promise<Usage> {
+  await passBatches(load, functions);
+  bench.engines.reset();
+  const { accepted, consumed } = await passBatches(load, functions);
+  const usage = usageSince(load.batches, load.batches * BATCH_MAX, [...accepted, ...consumed]);
+  return { ...usage, callsAtOnce: { PutItem: AT_ONCE, SendMessageBatch: Math.ceil(load.users / QUEUE_BATCH_MAX) } };
 }
 
 /** What the engines counted since the last reset, and the functions' invocations. */
@@ -109,6 +137,7 @@ function report(
   spread: Usage,
   hot: Usage,
   storedBytes: number,
+  batches: Readonly<Record<string, Usage>>,
   movements: Readonly<Record<string, Usage>>,
   idleSweep: Usage,
 ): string {
@@ -141,9 +170,13 @@ ${formatNumber(spread.cpuMs / spread.commands)} ms spread and ${formatNumber(hot
 Left out: tracing, free tiers, volume discounts, cold starts, retries, data out to the internet.
 Storing a million transactions of ${storedBytes.toFixed(0)} bytes each costs $${storageDollars(storedBytes, pricing.prices).toFixed(2)} a month, index and recovery included.
 
+A million commands in batches of ${BATCH_MAX}, of ${BATCH_MAX} users, ten messages a delivery, or of one user, one message a delivery; units each and dollars:
+
+${table(usageRows(batches))}
+
 A million movements between two users, each command and each credit delivered alone, units each and dollars:
 
-${table(movementRows(movements))}
+${table(usageRows(movements))}
 
 Dollars a month before the first command, of Antler and of a ledger on Postgres:
 
@@ -156,21 +189,21 @@ ${equalCost(totals.hot)} on hot wallets; below that Antler costs less. Left out 
 Postgres: logs, metrics, alarms, traffic of the load balancer and of the NAT gateway, a second NAT gateway.`;
 }
 
-function movementRows(movements: Readonly<Record<string, Usage>>) {
-  const bills = Object.entries(movements).map(
+function usageRows(usages: Readonly<Record<string, Usage>>) {
+  const bills = Object.entries(usages).map(
     ([name, usage]) => [name, bill(usage, pricing.prices, pricing.assumptions)] as const,
   );
   const [[, lines] = []] = bills;
   const rows = (lines ?? []).map(({ item, unit }, index) => ({
     ...{ item, unit },
     ...Object.fromEntries(
-      bills.flatMap(([name, ofMovement]) => [
-        [`${name}, each`, ofMovement[index]?.perCommand ?? Number.NaN],
-        [`${name}, $`, ofMovement[index]?.dollarsPerMillion ?? Number.NaN],
+      bills.flatMap(([name, ofUsage]) => [
+        [`${name}, each`, ofUsage[index]?.perCommand ?? Number.NaN],
+        [`${name}, $`, ofUsage[index]?.dollarsPerMillion ?? Number.NaN],
       ]),
     ),
   }));
-  const sums = bills.map(([name, ofMovement]) => [`${name}, $`, total(ofMovement, "dollarsPerMillion")]);
+  const sums = bills.map(([name, ofUsage]) => [`${name}, $`, total(ofUsage, "dollarsPerMillion")]);
   return [...rows, { item: "Sum", ...Object.fromEntries(sums) }];
 }
 

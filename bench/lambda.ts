@@ -8,8 +8,11 @@ import type { SQSEvent } from "aws-lambda";
 import * as z from "zod";
 import { bundleFunctions } from "../infra/bundle.ts";
 import { seedCurrencies } from "../infra/seed.ts";
+import { ADMIN_SCOPE } from "../lib/http/authenticate.ts";
+import { BATCH_PATH } from "../lib/http/batch.ts";
 import { SELF_SERVICE } from "../lib/http/permissions.ts";
 import type { HttpEvent } from "../lib/http/route.ts";
+import { BATCH_MAX } from "../lib/http/schemas.ts";
 import { setting } from "../lib/runtime/config.ts";
 import { mapEventSource } from "../localstack/eventSourceMapping.ts";
 import { serveKeySet } from "../localstack/identityProvider.ts";
@@ -18,7 +21,7 @@ import { useStageWithQueues } from "../scripts/target.ts";
 import { httpEvent } from "../testkit/events.ts";
 import { template } from "../testkit/template.ts";
 import { startCountedEngines } from "./awsUsage.ts";
-import { createUsers, TOKENS } from "./workloads.ts";
+import { createUser, createUsers, TOKENS } from "./workloads.ts";
 
 export const STAGE = "bench";
 /** What Lambda gives to V8's generations of 512 MB: 5 % and 90 %. */
@@ -119,6 +122,36 @@ export async function passCommands(load: CommandLoad, functions: CommandFunction
   return passRequests(requests, { records: load.commands, batch: load.batch }, functions);
 }
 
+/** Batches of deposits. */
+export interface BatchLoad {
+  readonly batches: number;
+  /** In each batch of {@link BATCH_MAX} commands. */
+  readonly users: number;
+  /** The most that the queue delivers to one invocation. */
+  readonly batch: number;
+}
+
+/** As {@link passCommands}, with the commands in batches. Each has users of its own. */
+export async function passBatches({ batches, users, batch }: BatchLoad, { accept, consume }: CommandFunctions) {
+  const { token } = await createUser("operator", ADMIN_SCOPE);
+  const accepted: Invocation[] = [];
+  for (let index = 0; index < batches; index++) {
+    const userIds = Array.from({ length: users }, () => `bench-${randomUUID()}`);
+    const commands = Array.from({ length: BATCH_MAX }, (_, place) => {
+      const command = { type: "deposit", userId: userIds[place % users], idempotencyKey: randomUUID() };
+      return { ...command, currency: "USD", amount: "12.34", reference: "order-20261123-000042" };
+    });
+    const headers = { authorization: `Bearer ${token}`, "content-type": "application/json" };
+    const body = JSON.stringify({ commands });
+    const invoked = await accept(httpEvent({ method: "POST", path: BATCH_PATH, headers, body }));
+    batchAccepted.parse(JSON.parse(batchApiResponse.parse(invoked.response).body));
+    accepted.push(invoked);
+  }
+  return { accepted, consumed: await consumeAll({ records: batches * users, batch }, consume) };
+}
+
+const batchApiResponse = z.object({ statusCode: z.literal(200), body: z.string() });
+const batchAccepted = z.object({ results: z.array(z.object({ status: z.literal(202) })).length(BATCH_MAX) });
 const acceptedResponse = z.object({ statusCode: z.literal(202), body: z.string() });
 const acceptedBody = z.object({ id: z.string() });
 const batchResponse = z.object({ batchItemFailures: z.array(z.unknown()).max(0) });
@@ -148,7 +181,14 @@ export async function passRequests(
     ids.push(acceptedBody.parse(JSON.parse(response.body)).id);
     accepted.push(invoked);
   }
+  return { accepted, ids, consumed: await consumeAll(load, consume) };
+}
 
+/** Invokes the consumer until it has got this many records. */
+async function consumeAll(
+  load: { readonly records: number; readonly batch: number },
+  consume: CommandFunctions["consume"],
+): Promise<readonly Invocation[]> {
   const queue = { queueUrl: setting("COMMANDS_QUEUE_URL"), queueArn: "", region: "us-east-1" };
   const consumed: Invocation[] = [];
   let decided = 0;
@@ -164,5 +204,5 @@ export async function passRequests(
   const source = { ...queue, batchSize: load.batch, maximumConcurrency: 1 };
   const stop = mapEventSource(source, (event) => consumeBatch(event).catch(done.reject));
   await done.promise.finally(stop);
-  return { accepted, consumed, ids };
+  return consumed;
 }

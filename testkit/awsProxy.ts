@@ -7,6 +7,7 @@ export interface AwsCall {
   readonly service: "dynamodb" | "sqs";
   /** Such as `PutItem`. */
   readonly operation: string;
+  readonly request: Buffer;
   readonly status: number;
   readonly response: Buffer;
 }
@@ -51,7 +52,7 @@ export async function startAwsProxy({ sqsPort, dynamoPort, port, record }: Optio
     if (!received) throw new Error("A response event without a response");
     const response = await buffer(received);
     const status = received.statusCode ?? 502;
-    if (target !== "") record?.({ service, operation, status, response });
+    if (target !== "") record?.({ service, operation, request: body, status, response });
     outgoing.writeHead(status, received.headers).end(response);
   };
 

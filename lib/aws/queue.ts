@@ -7,7 +7,7 @@ import { setting } from "../runtime/config.ts";
 import { sqs } from "./clients.ts";
 
 /** Messages in one call of SQS. */
-const BATCH_MAX = 10;
+export const QUEUE_BATCH_MAX = 10;
 
 /** The commands queue, FIFO with one message group per user, and the dead-letter queue. */
 export const sqsQueue: CommandQueue = { send, sendAll, sendToDeadLetters };
@@ -19,8 +19,8 @@ async function send(message: Message): Promise<void> {
 }
 
 async function sendAll(messages: readonly Message[]): Promise<ReadonlyMap<Message, TransientError>> {
-  const batches = Array.from({ length: Math.ceil(messages.length / BATCH_MAX) }, (_, index) =>
-    messages.slice(index * BATCH_MAX, (index + 1) * BATCH_MAX),
+  const batches = Array.from({ length: Math.ceil(messages.length / QUEUE_BATCH_MAX) }, (_, index) =>
+    messages.slice(index * QUEUE_BATCH_MAX, (index + 1) * QUEUE_BATCH_MAX),
   );
   const unsent = await Promise.all(batches.map(sendBatch));
   return new Map(unsent.flat());

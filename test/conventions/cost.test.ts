@@ -1,9 +1,10 @@
-import { ReceiveMessageCommand } from "@aws-sdk/client-sqs";
+import { randomUUID } from "node:crypto";
+import { DeleteMessageBatchCommand, ReceiveMessageCommand, SendMessageCommand } from "@aws-sdk/client-sqs";
 import type { SQSEvent } from "aws-lambda";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { EMPTY_RECEIVE } from "../../bench/awsUsage.ts";
 import { bill, itemBytes, monthDollars, storageDollars, type Usage } from "../../bench/bill.ts";
-import { type CommandLoad, passCommands, passRequests, startCountedLedger } from "../../bench/lambda.ts";
+import { type CommandLoad, passBatches, passCommands, passRequests, startCountedLedger } from "../../bench/lambda.ts";
 import pricing from "../../bench/prices.json" with { type: "json" };
 import { createUsers } from "../../bench/workloads.ts";
 import { handler as commands } from "../../functions/commands.ts";
@@ -67,6 +68,7 @@ describe("the AWS usage of commands", () => {
     expect(others).toEqual({
       invocations: commands + 1,
       sqs: { SendMessage: commands, ReceiveMessage: 1, DeleteMessageBatch: 1 },
+      queueRequests: commands + 2,
       writeUnits,
       failedCalls: 0,
     });
@@ -85,6 +87,44 @@ describe("the AWS usage of commands", () => {
     expect(usage.writeUnits).toEqual(writeUnits(2, 4, 2, 2));
   });
 
+  test("a batch for 100 users takes 600 write units and 30 queue requests", async () => {
+    await passBatches({ batches: 1, users: 100, batch: 10 }, functions);
+    expect(ledger.reset()).toMatchObject({
+      dynamo: { PutItem: 100, BatchGetItem: 10, TransactWriteItems: 10 },
+      sqs: { SendMessageBatch: 10, ReceiveMessage: 10, DeleteMessageBatch: 10 },
+      queueRequests: 30,
+      writeUnits: writeUnits(100, 200, 100, 200),
+    });
+  });
+
+  test("a batch for one user takes 404 write units and one message, because one write holds 99 decisions", async () => {
+    await passBatches({ batches: 1, users: 1, batch: 10 }, functions);
+    expect(ledger.reset()).toMatchObject({
+      dynamo: { PutItem: 100, BatchGetItem: 2, TransactWriteItems: 2 },
+      sqs: { SendMessageBatch: 1, ReceiveMessage: 1, DeleteMessageBatch: 1 },
+      queueRequests: 3,
+      writeUnits: writeUnits(100, 200, 100, 4),
+    });
+  });
+
+  test("SQS bills every 64 KB of messages as a request, sent or received", async () => {
+    const QueueUrl = setting("COMMANDS_QUEUE_URL");
+    const group = { QueueUrl, MessageGroupId: "group" };
+    const send = (bytes: number) =>
+      sqs.send(
+        new SendMessageCommand({ ...group, MessageBody: "é".repeat(bytes / 2), MessageDeduplicationId: randomUUID() }),
+      );
+    await send(64 * 1024);
+    expect(ledger.reset().queueRequests).toBe(1);
+    await send(64 * 1024 + 2);
+    expect(ledger.reset().queueRequests).toBe(2);
+    const { Messages } = await sqs.send(new ReceiveMessageCommand({ QueueUrl, MaxNumberOfMessages: 10 }));
+    expect(ledger.reset().queueRequests).toBe(3);
+    const Entries = Messages?.map(({ ReceiptHandle }, index) => ({ Id: String(index), ReceiptHandle }));
+    await sqs.send(new DeleteMessageBatchCommand({ QueueUrl, Entries }));
+    expect(ledger.reset().queueRequests).toBe(1);
+  });
+
   test("a transfer takes 15 write units, 3 read units and 6 queue requests, with its credit", async () => {
     const users = await createUsers(2);
     const [from, to] = users;
@@ -100,7 +140,8 @@ describe("the AWS usage of commands", () => {
     await passRequests([transfer], { records: 2, batch: 1 }, functions);
     expect(ledger.reset()).toEqual({
       dynamo: { GetItem: 1, PutItem: 1, BatchGetItem: 2, TransactWriteItems: 2 },
-      sqs: { SendMessage: 2, ReceiveMessage: 2, DeleteMessageBatch: 2 },
+      sqs: { SendMessage: 1, SendMessageBatch: 1, ReceiveMessage: 2, DeleteMessageBatch: 2 },
+      queueRequests: 6,
       writeUnits: {
         "PutItem transactions": 1,
         // The transfer and its credit, which is stored with the transfer and decided later.
@@ -117,7 +158,7 @@ describe("the AWS usage of commands", () => {
   test("a sweep that finds nothing takes 16 queries of half a read unit", async () => {
     await sweep();
     expect(ledger.reset()).toEqual({
-      ...{ dynamo: { Query: 16 }, sqs: {}, writeUnits: {}, failedCalls: 0 },
+      ...{ dynamo: { Query: 16 }, sqs: {}, queueRequests: 0, writeUnits: {}, failedCalls: 0 },
       readUnits: { "Query transactions/due": 8 },
     });
   });
@@ -146,6 +187,7 @@ describe("the bill", () => {
     aws: {
       dynamo: { PutItem: 10, GetItem: 1, TransactWriteItems: 1 },
       sqs: { SendMessage: 10, ReceiveMessage: 1, DeleteMessageBatch: 1 },
+      queueRequests: 12,
       writeUnits: writeUnits(10, 20, 10, 2),
       readUnits: { "GetItem wallets": 1 },
       failedCalls: 0,
@@ -188,6 +230,13 @@ describe("the bill", () => {
       ["Reads", 0.1, 0.01],
       ["Logs", 1000, 0.5],
     ]);
+  });
+
+  test("bills the time of calls at once only once", () => {
+    const durationOf = (callsAtOnce: Readonly<Record<string, number>>) =>
+      bill({ ...usage, callsAtOnce }, prices, assumptions).find(({ item }) => item.startsWith("Lambda duration"));
+    // Ten puts, five at a time, take 10 ms instead of 50.
+    expect(durationOf({ PutItem: 5 })?.perCommand).toBeCloseTo(16.75 - 4);
   });
 
   test("charges every write, of operations and tables that do not exist yet too", () => {
