@@ -25,6 +25,14 @@ afterEach(() => {
 });
 
 describe("a measurement", () => {
+  it("is in the log once, without a warning, when an invocation decides 100 commands", () => {
+    const warn = vi.spyOn(console, "warn").mockReturnValue();
+    for (let step = 1; step <= 100; step++) record("DecisionDelay", step, {});
+    publishMetrics();
+    expect(documents().flatMap(({ DecisionDelay }) => DecisionDelay)).toHaveLength(100);
+    expect(warn).not.toHaveBeenCalled();
+  });
+
   it("is in the CloudWatch document of its labels at the end of the invocation", () => {
     record("Commands", 1, { type: "deposit", currency: "USD", outcome: "posted" });
     record("Commands", 1, { type: "deposit", currency: "USD", outcome: "posted" });

@@ -155,6 +155,9 @@ function store({ name, value, labels }: Measurement): void {
  * invocation. `POWERTOOLS_METRICS_NAMESPACE` is the namespace and `POWERTOOLS_SERVICE_NAME` the dimension `service`.
  */
 export function publishMetrics(): void {
-  for (const document of recorded) document.publishStoredMetrics();
+  for (const document of recorded) {
+    // A document writes itself when a metric has 100 values, and warns if it is then empty.
+    if (document.hasStoredMetrics()) document.publishStoredMetrics();
+  }
   recorded.clear();
 }
