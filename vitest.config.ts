@@ -5,6 +5,7 @@ export default defineConfig({
     env: { POWERTOOLS_LOG_LEVEL: "SILENT", POWERTOOLS_METRICS_DISABLED: "true" },
     // Tests with a stack of their own mostly wait for it.
     maxWorkers: 4,
+    globalSetup: "testkit/compileCache.ts",
     projects: [
       {
         test: {
