@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { build } from "esbuild";
 import { parse } from "yaml";
 import * as z from "zod";
@@ -47,31 +47,34 @@ export async function bundleFunctions(folder: string): Promise<Bundle[]> {
   // Ignores CloudFormation tags such as !Ref.
   const { functions, custom } = schema.parse(parse(text, { logLevel: "error" }));
   const { exclude, outputFileExtension, skipRebuild: _, watch: __, outputWorkFolder: ___, ...options } = custom.esbuild;
-  return Promise.all(
-    Object.entries(functions).map(async ([name, { handler }]) => {
-      const entry = handler.replace(/\.handler$/, ".ts");
-      const { metafile } = await build({
-        ...options,
-        absWorkingDir: ROOT,
-        entryPoints: [entry],
-        platform: "node",
-        external: exclude,
-        plugins,
-        outExtension: { ".js": outputFileExtension },
-        outdir: join(folder, dirname(entry)),
-        metafile: true,
-        logLevel: "error",
-      });
-      const [[, output] = []] = Object.entries(metafile.outputs);
-      if (!output) throw new Error(`No bundle was made of ${entry}`);
-      const sources = Object.entries(output.inputs).map(([file, { bytesInOutput }]) => [file, bytesInOutput] as const);
-      return {
-        name,
-        file: join(folder, entry.replace(/\.ts$/, outputFileExtension)),
-        bytes: output.bytes,
-        sources: new Map(sources.filter(([, bytes]) => bytes > 0)),
-        needs: output.imports.filter(({ kind }) => kind !== "dynamic-import").map(({ path }) => path),
-      };
-    }),
-  );
+  const entries = Object.entries(functions).map(([name, { handler }]) => ({
+    name,
+    entry: handler.replace(/\.handler$/, ".ts"),
+  }));
+  // One build, as patches/serverless-esbuild makes it: what the functions share is parsed once.
+  const { metafile } = await build({
+    ...options,
+    absWorkingDir: ROOT,
+    entryPoints: entries.map(({ entry }) => entry),
+    platform: "node",
+    external: exclude,
+    plugins,
+    outExtension: { ".js": outputFileExtension },
+    outbase: ".",
+    outdir: folder,
+    metafile: true,
+    logLevel: "error",
+  });
+  return entries.map(({ name, entry }) => {
+    const output = Object.values(metafile.outputs).find(({ entryPoint }) => entryPoint === entry);
+    if (!output) throw new Error(`No bundle was made of ${entry}`);
+    const sources = Object.entries(output.inputs).map(([file, { bytesInOutput }]) => [file, bytesInOutput] as const);
+    return {
+      name,
+      file: join(folder, entry.replace(/\.ts$/, outputFileExtension)),
+      bytes: output.bytes,
+      sources: new Map(sources.filter(([, bytes]) => bytes > 0)),
+      needs: output.imports.filter(({ kind }) => kind !== "dynamic-import").map(({ path }) => path),
+    };
+  });
 }
