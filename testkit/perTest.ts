@@ -32,7 +32,7 @@ export async function listenForTest(server: Server | HttpServer, port = 0): Prom
 }
 
 /** One endpoint for a stack's SQS and DynamoDB. */
-export async function awsProxyForTest({ environment }: Stack, port = 0): Promise<AwsProxy> {
+export async function awsProxyForTest({ environment }: Pick<Stack, "environment">, port = 0): Promise<AwsProxy> {
   const { AWS_PORT, DYNAMODB_PORT } = environment;
   const proxy = await startAwsProxy({ sqsPort: AWS_PORT, dynamoPort: DYNAMODB_PORT, port });
   onTestFinished(() => proxy.stop());

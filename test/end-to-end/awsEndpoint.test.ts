@@ -2,14 +2,14 @@ import { once } from "node:events";
 import { createServer } from "node:http";
 import { createServer as createNetServer, type Socket } from "node:net";
 import { setTimeout } from "node:timers/promises";
-import { afterAll, describe, expect, test } from "vitest";
+import { describe, expect, inject, test } from "vitest";
 import { Client, newUser, transactionIn } from "../../testkit/client.ts";
 import { awsProxyForTest, listenForTest, stackForTest } from "../../testkit/perTest.ts";
 import { refusedStart } from "../../testkit/processes.ts";
-import { collect, freeStackPorts, launch, startStack } from "../../testkit/stack.ts";
+import { collect, freeStackPorts, launch } from "../../testkit/stack.ts";
 
-const owner = await startStack();
-afterAll(() => owner.stop());
+/** The stack that has the SQS and the DynamoDB. */
+const owner = { environment: inject("stackEnvironment") };
 
 /** A port that sends no HTTP response, and that no other process takes until it is released or the test ends. */
 async function holdPort(onConnection = (socket: Socket) => void socket.destroy()) {
