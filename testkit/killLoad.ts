@@ -1,17 +1,19 @@
 import { setTimeout } from "node:timers/promises";
 import type { CommandType } from "../lib/domain/command.ts";
 import { ADMIN_SCOPE } from "../lib/http/authenticate.ts";
+import { BATCH_PATH } from "../lib/http/batch.ts";
+import { type BatchView, batchSchema } from "../lib/http/schemas.ts";
 import type { Random } from "../test/simulation/random.ts";
 import { type ApiResponse, Client } from "./client.ts";
 
-/** The load of the kill rounds: each user sends one command at a time, of all movements. */
+/** The load of the kill rounds: each user sends one command at a time, of all movements, and an operator sends batches. */
 
 export interface Command {
   readonly type: CommandType;
   /** Whose wallet it is for. */
   readonly owner: string;
   readonly actor: "owner" | "counterparty" | "admin";
-  /** Below that of the owner. */
+  /** Below that of the owner; of a command in a batch, that of the batch. */
   readonly path: string;
   readonly body: {
     readonly amount?: string;
@@ -52,6 +54,11 @@ const HOLD_MS = [2000, 6000, 40_000];
 /** The most that a wallet can have of USD. */
 const FULL = `${"9".repeat(34)}.99`;
 const CENTS_MAX = 10_000;
+/** So few users that most of them have several commands in a batch. */
+const BATCH_COMMANDS = 20;
+const BATCH_USERS = 8;
+/** Leaves the users most of the load, which has more types of commands. */
+const BATCH_PAUSE_MS = 200;
 
 export function acceptedOf({ commands }: User): AcceptedCommand[] {
   return commands.filter((command): command is AcceptedCommand => command.id !== undefined);
@@ -61,17 +68,18 @@ export class KillLoad {
   readonly users: readonly User[];
   readonly counts = new Counts();
   readonly #fullUser: User;
-  readonly #operator: string;
+  readonly #operator: User;
+  #batch: readonly SentCommand[] = [];
 
   /** @param fullUser its wallet will be at the balance limit, so that transfers to it are returned */
-  constructor(users: readonly User[], fullUser: User, operator: string) {
+  constructor(users: readonly User[], fullUser: User, operator: User) {
     this.users = users;
     this.#fullUser = fullUser;
     this.#operator = operator;
   }
 
   commandCount(): number {
-    return this.users.reduce((sum, user) => sum + acceptedOf(user).length, 0);
+    return [...this.users, this.#operator].reduce((sum, user) => sum + acceptedOf(user).length, 0);
   }
 
   /** Opens the wallets, so that they can receive transfers. */
@@ -93,6 +101,81 @@ export class KillLoad {
       user.commands.push(command);
       await this.#send(user, command, apiUrl, killed);
     }
+  }
+
+  /** Sends batches of new commands one by one until the stack is killed. */
+  async workInBatches(apiUrl: string, killed: AbortSignal): Promise<void> {
+    const { commands, random } = this.#operator;
+    while (!killed.aborted) {
+      const first = random.int(0, this.users.length - 1);
+      const owners = [...this.users, ...this.users].slice(first, first + BATCH_USERS).map(({ name }) => name);
+      this.#batch = Array.from({ length: BATCH_COMMANDS }, (_, index) => ({
+        ...batched(random, owners),
+        key: `batch-${commands.length + index}`,
+      }));
+      commands.push(...this.#batch);
+      await this.#sendBatch(apiUrl, killed);
+      await setTimeout(BATCH_PAUSE_MS);
+    }
+  }
+
+  /** Sends the last batch again if a command in it is not accepted. */
+  async sendUnfinishedBatch(apiUrl: string, killed = new AbortController().signal): Promise<void> {
+    const missing = this.#batch.filter(({ id }) => id === undefined);
+    this.counts.retried += missing.length;
+    if (missing.length > 0) await this.#sendBatch(apiUrl, killed);
+  }
+
+  /**
+   * Sends the last batch again once all of its commands are decided.
+   *
+   * @throws Error if a result is not the final outcome of its command
+   */
+  async repeatBatch(apiUrl: string): Promise<void> {
+    const results = await this.#postBatch(apiUrl);
+    const isFinal = (result: (typeof results)[number], index: number) =>
+      "transaction" in result &&
+      result.replayed &&
+      result.transaction.status !== "pending" &&
+      result.transaction.id === this.#batch[index]?.id;
+    if (results.length < this.#batch.length || !results.every(isFinal)) {
+      throw new Error(`The repeated batch is not final: ${JSON.stringify(results)}`);
+    }
+  }
+
+  /** Sends the last batch until all of its commands are accepted, or the stack is killed. */
+  async #sendBatch(apiUrl: string, killed: AbortSignal): Promise<void> {
+    while (!killed.aborted) {
+      const results = await this.#postBatch(apiUrl);
+      for (const [index, result] of results.entries()) {
+        const command = this.#batch[index];
+        if ("transaction" in result && command) {
+          if (result.replayed && command.id === undefined) this.counts.replayed++;
+          command.id = result.transaction.id;
+        } else if (result.status !== 503) {
+          throw new Error(JSON.stringify(result));
+        }
+      }
+      if (this.#batch.every(({ id }) => id !== undefined)) return;
+      await setTimeout(20);
+    }
+  }
+
+  /** @returns the results; none if the connection broke, or the batch was not accepted */
+  async #postBatch(apiUrl: string): Promise<BatchView["results"]> {
+    const commands = this.#batch.map(({ type, owner, key, body }) => ({
+      ...{ type, userId: owner, idempotencyKey: key },
+      ...body,
+    }));
+    const client = new Client(apiUrl, this.#operator.name, ADMIN_SCOPE);
+    const headers = { "content-type": "application/json" };
+    const response = await client
+      .request("POST", BATCH_PATH, JSON.stringify({ commands }), headers)
+      .catch(() => undefined);
+    this.counts.add(response?.status ?? 0);
+    if (!response || response.status === 503) return [];
+    if (response.status !== 200) throw new Error(`${response.status}: ${JSON.stringify(response.body)}`);
+    return batchSchema.parse(response.body).results;
   }
 
   /** Sends the last command again, under its key, if it got no response. */
@@ -168,7 +251,8 @@ export class KillLoad {
   /** Sends a command until it is accepted or refused, or the stack is killed. */
   async #send(user: User, command: SentCommand, apiUrl: string, killed: AbortSignal): Promise<void> {
     const { owner, actor, path, body, key } = command;
-    const client = actor === "admin" ? new Client(apiUrl, this.#operator, ADMIN_SCOPE) : new Client(apiUrl, user.name);
+    const client =
+      actor === "admin" ? new Client(apiUrl, this.#operator.name, ADMIN_SCOPE) : new Client(apiUrl, user.name);
     while (!killed.aborted) {
       let response: ApiResponse | undefined;
       try {
@@ -204,6 +288,23 @@ const SHARES = Object.entries({
 
 function deposit(owner: string, amount: string): Command {
   return { type: "deposit", owner, actor: "owner", path: "deposits", body: { currency: "USD", amount } };
+}
+
+/** A command of an operator for one of the users. */
+function batched(random: Random, owners: readonly string[]): Command {
+  const owner = random.pick(owners);
+  const money = { currency: "USD", amount: dollars(BigInt(random.int(1, CENTS_MAX))) };
+  const base = { owner, actor: "admin", path: BATCH_PATH } as const;
+  switch (random.pick(["deposit", "withdrawal", "transfer"])) {
+    case "withdrawal":
+      return { ...base, type: "withdrawal", body: money };
+    case "transfer": {
+      const to = random.pick(owners.filter((name) => name !== owner));
+      return { ...base, type: "transfer", body: { ...money, to } };
+    }
+    default:
+      return { ...base, type: "deposit", body: money };
+  }
 }
 
 function isReversible({ type }: Command): boolean {

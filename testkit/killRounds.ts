@@ -44,14 +44,15 @@ interface Options {
 
 /**
  * Repeats on the same data: start the stack, send commands of all movements, kill -9. A user sends one command at a time, and a
- * command that got no response is sent again under its key before the next one. So each wallet's history must have the commands of
+ * command that got no response is sent again under its key before the next one. An operator sends batches for several users, and
+ * repeats a batch until all of it is accepted. So each wallet's history must have the commands of
  * each sender in order, once.
  *
  * The seed determines the victims, the moments of the kills, and the commands, as far as these do not depend on what others
  * have sent meanwhile.
  *
  * @throws Error when a command or money was lost or doubled, a command reordered or decided wrongly, a transfer did not end, a hold
- * is still open, or a response was neither 202 nor 503
+ * is still open, a repeated batch is not final, or a response was neither a success nor 503
  */
 export async function killRounds({ rounds, seed, folder, log = () => {} }: Options): Promise<KillReport> {
   const random = new Random(seed, "kills");
@@ -63,7 +64,8 @@ export async function killRounds({ rounds, seed, folder, log = () => {} }: Optio
   });
   const users = Array.from({ length: USERS }, (_, index) => userOf(`user-${index}`));
   const fullUser = userOf("full");
-  const load = new KillLoad(users, fullUser, `operator-${marker}`);
+  const operator = userOf("operator");
+  const load = new KillLoad(users, fullUser, operator);
   const kills: Record<Victim, number> = { stack: 0, database: 0, api: 0, start: 0 };
 
   for (let round = 1; round <= rounds; round++) {
@@ -81,10 +83,16 @@ export async function killRounds({ rounds, seed, folder, log = () => {} }: Optio
     if (round === 1) await load.open(stack.apiUrl);
     const killed = new AbortController();
     // Retries what the last kill left without a response. That also loads the functions, so that the load starts at once.
-    await Promise.all(users.map((user) => load.sendUnanswered(user, stack.apiUrl, killed.signal)));
+    await Promise.all([
+      ...users.map((user) => load.sendUnanswered(user, stack.apiUrl, killed.signal)),
+      load.sendUnfinishedBatch(stack.apiUrl, killed.signal),
+    ]);
     const before = load.commandCount();
     const loadMs = random.int(1000, 3000);
-    const work = users.map((user) => load.work(user, stack.apiUrl, killed.signal));
+    const work = [
+      ...users.map((user) => load.work(user, stack.apiUrl, killed.signal)),
+      load.workInBatches(stack.apiUrl, killed.signal),
+    ];
     await setTimeout(loadMs);
     kill(victim, stack, marker);
     // When one part of the stack dies, the whole stack ends.
@@ -97,12 +105,15 @@ export async function killRounds({ rounds, seed, folder, log = () => {} }: Optio
 
   const stack = await startStack(environment);
   try {
-    await Promise.all(users.map((user) => load.sendUnanswered(user, stack.apiUrl)));
+    await Promise.all([
+      ...users.map((user) => load.sendUnanswered(user, stack.apiUrl)),
+      load.sendUnfinishedBatch(stack.apiUrl),
+    ]);
     log(
       `${load.commandCount()} commands are accepted; waiting until they are decided and all transfers and holds have ended`,
     );
     const owners = [...users, fullUser];
-    const accepted = owners.map(acceptedOf);
+    const accepted = [...owners, operator].map(acceptedOf);
     const readAll = () => Promise.all(owners.map(({ name }) => readWallet(new Client(stack.apiUrl, name))));
     const deadline = Date.now() + DECIDED_WITHIN_MS;
     while (!isOver(await readAll(), accepted.flat())) {
@@ -111,6 +122,7 @@ export async function killRounds({ rounds, seed, folder, log = () => {} }: Optio
       const { code, output } = await run("scripts/sweep.ts", [], environment);
       if (code !== 0) throw new Error(`npm run sweep printed: ${output}`);
     }
+    await load.repeatBatch(stack.apiUrl);
     // The histories that were read first can lack the last credits.
     const wallets = await readAll();
     checkWallets(wallets, accepted);
