@@ -1,7 +1,9 @@
 import { randomInt } from "node:crypto";
 import { appendFileSync, readFileSync } from "node:fs";
+import { batchSchema } from "../lib/http/schemas.ts";
 import {
   type AcceptedRequest,
+  batch,
   type Currency,
   capture,
   deposit,
@@ -43,6 +45,7 @@ interface VirtualUser {
 interface Response {
   readonly statusCode: number;
   readonly headers: Readonly<Record<string, string | undefined>>;
+  readonly body: string;
 }
 
 interface Events {
@@ -52,6 +55,7 @@ interface Events {
 const RECENT_MAX = 1000;
 const HISTORY_LIMIT_MAX = 50;
 const MOMENT_AGE_MS_MAX = 60_000;
+const BATCH_COMMANDS = 20;
 /** The first wallets, which the operator freezes and unfreezes. */
 const FREEZABLE_WALLETS = 10;
 
@@ -150,6 +154,11 @@ export async function pickStatusChange({ vars }: VirtualUser): Promise<void> {
   vars.request = statusChange(operatorToken, wallet, pick(["active", "frozen"]));
 }
 
+export async function pickBatch({ vars }: VirtualUser): Promise<void> {
+  const first = randomInt(wallets.length);
+  vars.request = batch(operatorToken, [...wallets, ...wallets].slice(first, first + BATCH_COMMANDS));
+}
+
 export async function pickReplay({ vars }: VirtualUser): Promise<void> {
   vars.accepted = pick(recent);
   vars.request = vars.accepted;
@@ -192,6 +201,22 @@ export async function pickStatement({ vars }: VirtualUser): Promise<void> {
   vars.wallet = nextWallet();
   const limit = String(randomInt(HISTORY_LIMIT_MAX) + 1);
   vars.query = new URLSearchParams({ currency: pick(currencies).code, limit }).toString();
+}
+
+/** As {@link watchResponse}, for every command of a batch. */
+export async function watchBatch(
+  request: unknown,
+  response: Response,
+  user: VirtualUser,
+  events: Events,
+): Promise<void> {
+  await watchResponse(request, response, user, events);
+  if (response.statusCode !== 200) return;
+  for (const result of batchSchema.parse(JSON.parse(response.body)).results) {
+    if (!("transaction" in result && "userId" in result.transaction)) continue;
+    const { userId, id } = result.transaction;
+    appendFileSync(LOAD_ACCEPTED_FILE, `/v1/users/${userId}/transactions/${id}\n`);
+  }
 }
 
 /** Records the Location of every accepted command: load.ts checks that each of them is decided. */

@@ -1,6 +1,7 @@
 import { randomInt, randomUUID } from "node:crypto";
 import * as z from "zod";
 import { ADMIN_SCOPE } from "../lib/http/authenticate.ts";
+import { BATCH_PATH } from "../lib/http/batch.ts";
 import { issueToken } from "../localstack/identityProvider.ts";
 import { readSettings } from "../localstack/settings.ts";
 
@@ -96,6 +97,15 @@ export function reversal(operatorToken: string, { location }: AcceptedRequest): 
 
 export function statusChange(operatorToken: string, { userId }: Wallet, status: "active" | "frozen"): LoadRequest {
   return loadRequest(operatorToken, `/v1/users/${userId}/status-changes`, { status });
+}
+
+/** A deposit for each wallet. */
+export function batch(operatorToken: string, wallets: readonly Wallet[]): LoadRequest {
+  const commands = wallets.map(({ userId, currency }) => ({
+    ...{ type: "deposit", userId, idempotencyKey: randomUUID() },
+    ...randomMoney(currency),
+  }));
+  return loadRequest(operatorToken, BATCH_PATH, { commands });
 }
 
 function ofWallet({ userId, token }: Wallet, collection: string, body: LoadRequest["body"]): LoadRequest {
