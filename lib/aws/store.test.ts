@@ -1,13 +1,14 @@
-import { QueryCommand } from "@aws-sdk/lib-dynamodb";
+import { QueryCommand } from "@aws-sdk/client-dynamodb";
+import { marshall } from "@aws-sdk/util-dynamodb";
 import { beforeEach, describe, expect, it, vi } from "vitest";
 import { type Position, parsePosition, positionText } from "../ledger/position.ts";
-import { dynamoDocuments } from "./clients.ts";
+import { dynamo } from "./clients.ts";
 import { dynamoStore } from "./store.ts";
 
 const TIME = "2026-11-23T09:30:00.000Z";
 
 /** Of a wallet's decisions the first is in euros, all others are in dollars. */
-const FIRST = {
+const FIRST = marshall({
   userId: "alice",
   id: "tx_1",
   type: "deposit",
@@ -21,7 +22,7 @@ const FIRST = {
   position: positionText({ decidedAt: TIME, sequence: 1 }),
   available: { EUR: 1n },
   hash: "of the decision",
-};
+});
 
 beforeEach(() => {
   vi.stubEnv("TRANSACTIONS_TABLE", "transactions");
@@ -30,17 +31,20 @@ beforeEach(() => {
 /** Answers queries as the index of a wallet with this many decisions does, and returns the limit of each. */
 function walletOf(decisions: number): number[] {
   const limits: number[] = [];
-  vi.spyOn(dynamoDocuments, "send").mockImplementation(async (command: unknown) => {
+  vi.spyOn(dynamo, "send").mockImplementation(async (command: unknown) => {
     if (!(command instanceof QueryCommand)) throw new Error("The history is read by queries");
     const { Limit = 0, ExpressionAttributeValues: values = {} } = command.input;
     limits.push(Limit);
-    const newest = Math.min(parsePosition(values[":last"])?.sequence ?? decisions, decisions);
+    const newest = Math.min(parsePosition(values[":last"]?.S ?? "")?.sequence ?? decisions, decisions);
     const oldest = Math.max(newest - Limit + 1, 1);
     // A read that its limit ends has a key to go on from, even if there is nothing behind it.
     const isAtLimit = newest - oldest + 1 === Limit;
     return {
-      Items: newest >= 1 && oldest === 1 && values[":currency"] === "EUR" ? [FIRST] : [],
-      ...(isAtLimit && { LastEvaluatedKey: { position: positionText({ decidedAt: TIME, sequence: oldest }) } }),
+      $metadata: {},
+      Items: newest >= 1 && oldest === 1 && values[":currency"]?.S === "EUR" ? [FIRST] : [],
+      ...(isAtLimit && {
+        LastEvaluatedKey: { position: { S: positionText({ decidedAt: TIME, sequence: oldest }) } },
+      }),
     };
   });
   return limits;
@@ -78,7 +82,7 @@ describe("a filter on the history", () => {
 
 describe("the open holds", () => {
   const readOpenHolds = (read: object) => {
-    vi.spyOn(dynamoDocuments, "send").mockImplementation(async () => read);
+    vi.spyOn(dynamo, "send").mockImplementation(async () => ({ $metadata: {}, ...read }));
     return dynamoStore.readOpenHolds("alice", { limit: 2 });
   };
 

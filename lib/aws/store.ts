@@ -5,11 +5,11 @@ import {
   ConditionalCheckFailedException,
   GetItemCommand,
   PutItemCommand,
+  QueryCommand,
   TransactionCanceledException,
   type TransactWriteItem,
   TransactWriteItemsCommand,
 } from "@aws-sdk/client-dynamodb";
-import { QueryCommand } from "@aws-sdk/lib-dynamodb";
 import { unmarshall } from "@aws-sdk/util-dynamodb";
 import { initialRemainder } from "../domain/decide.ts";
 import type { Credit } from "../domain/movements/credit.ts";
@@ -37,7 +37,7 @@ import {
 import { parsePosition, positionText } from "../ledger/position.ts";
 import { dueAfter } from "../ledger/sweep.ts";
 import { setting } from "../runtime/config.ts";
-import { dynamo, dynamoDocuments } from "./clients.ts";
+import { dynamo } from "./clients.ts";
 import { isTransient, withTransientErrors } from "./errors.ts";
 import {
   dueAttributes,
@@ -374,7 +374,7 @@ async function readHistory(userId: string, query: HistoryQuery): Promise<History
     // DynamoDB refuses a range that ends before it starts.
     if (range.first > range.last) break;
     const { Items = [], LastEvaluatedKey } = await withTransientErrors("Query the history", () =>
-      dynamoDocuments.send(
+      dynamo.send(
         new QueryCommand({
           TableName: setting("TRANSACTIONS_TABLE"),
           IndexName: "history",
@@ -390,18 +390,18 @@ async function readHistory(userId: string, query: HistoryQuery): Promise<History
             ...Object.fromEntries(filters.map(({ name }) => [`#${name}`, name])),
           },
           ExpressionAttributeValues: {
-            ":userId": userId,
-            ":first": range.first,
-            ":last": range.last,
-            ...Object.fromEntries(filters.map(({ name, value }) => [`:${name}`, value])),
+            ":userId": text(userId),
+            ":first": text(range.first),
+            ":last": text(range.last),
+            ...Object.fromEntries(filters.map(({ name, value }) => [`:${name}`, text(value)])),
           },
         }),
       ),
     );
-    const found = Items.map(toTransaction).filter(isDecided);
+    const found = Items.map(toNative).map(toTransaction).filter(isDecided);
     transactions.push(...found.slice(0, wanted));
     if (found.length <= wanted && !LastEvaluatedKey) return { transactions, end: undefined };
-    after = found.length > wanted ? transactions.at(-1)?.decision : parsePosition(LastEvaluatedKey?.position);
+    after = found.length > wanted ? transactions.at(-1)?.decision : parsePosition(LastEvaluatedKey?.position?.S ?? "");
     if (transactions.length === limit) break;
   }
   return { transactions, end: after };
@@ -412,18 +412,21 @@ async function readOpenHolds(
   { limit, after }: Pick<HistoryQuery, "limit" | "after">,
 ): Promise<HistoryPage> {
   const { Items = [], LastEvaluatedKey } = await withTransientErrors("Query the open holds", () =>
-    dynamoDocuments.send(
+    dynamo.send(
       new QueryCommand({
         TableName: setting("TRANSACTIONS_TABLE"),
         IndexName: "openHolds",
         ScanIndexForward: false,
         Limit: limit + 1,
         KeyConditionExpression: "userId = :userId AND openHold < :before",
-        ExpressionAttributeValues: { ":userId": userId, ":before": after ? positionText(after) : LAST_POSITION },
+        ExpressionAttributeValues: {
+          ":userId": text(userId),
+          ":before": text(after ? positionText(after) : LAST_POSITION),
+        },
       }),
     ),
   );
-  const transactions = Items.map(toTransaction).filter(isDecided);
+  const transactions = Items.map(toNative).map(toTransaction).filter(isDecided);
   const page = transactions.slice(0, limit);
   // DynamoDB ends a read at 1 MB, which can be before the page is full.
   const hasMore = transactions.length > limit || LastEvaluatedKey !== undefined;

@@ -3,10 +3,11 @@ import {
   type CancellationReason,
   GetItemCommand,
   PutItemCommand,
+  QueryCommand,
   TransactWriteItemsCommand,
   UpdateItemCommand,
 } from "@aws-sdk/client-dynamodb";
-import { QueryCommand, ScanCommand } from "@aws-sdk/lib-dynamodb";
+import { QueryCommand as QueryDocuments, ScanCommand } from "@aws-sdk/lib-dynamodb";
 import { marshall, unmarshall, type unmarshallOptions } from "@aws-sdk/util-dynamodb";
 import type { DynamoModel, Item } from "./model.ts";
 
@@ -20,13 +21,14 @@ export interface Disturbance {
 type Request = (model: DynamoModel, disturbance?: Disturbance) => object;
 
 /**
- * Prepares a command for the model. Queries and scans are the document client's: they are translated with its options.
+ * Prepares a command for the model. Those of the document client are translated with its options.
  *
  * @param token the idempotency token that the SDK adds to a transaction without one; equal for all attempts of one send
  */
 export function prepare(command: unknown, unmarshallOptions: unmarshallOptions, token: string): Request {
   if (command instanceof PutItemCommand) return (model) => model.put(command.input);
   if (command instanceof UpdateItemCommand) return (model) => model.update(command.input);
+  if (command instanceof QueryCommand) return (model) => model.query(command.input);
   if (command instanceof GetItemCommand) return (model) => model.get(command.input);
   if (command instanceof BatchGetItemCommand) {
     return (model, disturbance) => model.batchGet(command.input, disturbance?.unprocessed);
@@ -42,7 +44,7 @@ export function prepare(command: unknown, unmarshallOptions: unmarshallOptions, 
     Items: Items.map(fromWire),
     ...(LastEvaluatedKey && { LastEvaluatedKey: fromWire(LastEvaluatedKey) }),
   });
-  if (command instanceof QueryCommand) {
+  if (command instanceof QueryDocuments) {
     const {
       ExpressionAttributeValues: values,
       KeyConditions: _,
