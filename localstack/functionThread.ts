@@ -1,4 +1,7 @@
 import { randomUUID } from "node:crypto";
+import { readlinkSync } from "node:fs";
+import { constants, setPriority } from "node:os";
+import { basename } from "node:path";
 import { pathToFileURL } from "node:url";
 import { parentPort, workerData } from "node:worker_threads";
 import { measurements } from "../lib/runtime/metrics.ts";
@@ -39,6 +42,12 @@ const invoke = async (event: unknown) => {
     parentPort?.postMessage(recorded.splice(0));
   }
 };
+
+// On AWS, publishing has processors of its own. Here it must not take those that decide.
+if ("streamArn" in source && process.platform === "linux") {
+  const threadId = Number(basename(readlinkSync("/proc/thread-self")));
+  setPriority(threadId, constants.priority.PRIORITY_LOW);
+}
 
 const { wake, stop } =
   "streamArn" in source ? mapStream(source, invoke) : { wake() {}, stop: mapEventSource(source, invoke) };

@@ -1,9 +1,9 @@
-import { mkdirSync, openSync, readFileSync, rmSync } from "node:fs";
+import { openSync, readFileSync, rmSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join, relative } from "node:path";
 import { CommandError, isClear, readArguments } from "../scripts/command.ts";
 import { dynamoAnswers, launchDynamo, prepareStream, startSqs } from "./engines.ts";
-import { lockFolder } from "./folder.ts";
+import { lockFolder, temporaryFolderOf } from "./folder.ts";
 import { serveKeySet } from "./identityProvider.ts";
 import { onOrphaned } from "./orphan.ts";
 import { type Program, startProgram } from "./process.ts";
@@ -46,12 +46,8 @@ async function start(): Promise<void> {
   const logFile = join(home, "stack.log");
   const buildFolder = join(home, "build");
   stops.push(() => rmSync(buildFolder, { recursive: true, force: true }));
-  const temporaryFolder = join(home, "data");
-  const removeTemporary = () => rmSync(temporaryFolder, { recursive: true, force: true });
-  // A stack that was killed has left it.
-  removeTemporary();
-  stops.push(removeTemporary);
-  mkdirSync(temporaryFolder);
+  const { folder: temporaryFolder, remove } = temporaryFolderOf(home);
+  stops.push(remove);
   const log = openSync(logFile, "w");
 
   /** Waits until a program is ready. From then on its end ends the stack. */

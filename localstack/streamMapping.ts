@@ -19,7 +19,7 @@ import { sdkHandlerOptions } from "../lib/aws/transport/httpHandler.ts";
  * The pause after a poll: the shortest one after records or a wake-up, so that records gather; each poll without records
  * doubles it, so that an idle stack stays idle.
  */
-const POLL_PAUSE_MS = { min: 20, max: 500 };
+const POLL_PAUSE_MS = { min: 50, max: 500 };
 /** The pause before a batch is delivered again doubles each time. */
 const RETRY_PAUSE_MS = { min: 500, max: 10_000 };
 /** The pause after an engine's error, and before shards are listed again when none can be read. */

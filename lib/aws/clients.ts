@@ -9,7 +9,7 @@ import { createTransport } from "./transport/transport.ts";
  * Limits of every call. Two attempts of 1.5 s end well within the consumer's timeout; the ledger's own retries, the
  * queue's redelivery or the client's retry cover longer failures.
  */
-const TIMEOUTS = { connectMs: 1000, requestMs: 1500 };
+export const TIMEOUTS = { connectMs: 1000, requestMs: 1500 };
 const bounds = { maxAttempts: 2, requestHandler: sdkHandlerOptions(TIMEOUTS) };
 
 const dynamoClient = new DynamoDBClient(bounds);

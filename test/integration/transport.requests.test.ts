@@ -6,6 +6,7 @@ import {
   PutItemCommand,
   TransactWriteItemsCommand,
 } from "@aws-sdk/client-dynamodb";
+import { PublishBatchCommand, SNSClient } from "@aws-sdk/client-sns";
 import {
   DeleteMessageBatchCommand,
   GetQueueAttributesCommand,
@@ -170,10 +171,12 @@ function md5(text: string): string {
   return createHash("md5").update(text).digest("hex");
 }
 
+type Service = "dynamodb" | "sqs" | "sns";
+
 /** A client as it comes from the SDK. */
-function clientFor(endpoint: string, service: "dynamodb" | "sqs"): DynamoDBClient | SQSClient {
+function clientFor(endpoint: string, service: Service): DynamoDBClient | SQSClient | SNSClient {
   const options = { endpoint, region: "eu-central-1", credentials: { ...CREDENTIALS, sessionToken: "token+/=" } };
-  const client = service === "dynamodb" ? new DynamoDBClient(options) : new SQSClient(options);
+  const client = new { dynamodb: DynamoDBClient, sqs: SQSClient, sns: SNSClient }[service](options);
   onTestFinished(() => client.destroy());
   return client;
 }
@@ -198,7 +201,7 @@ function comparable({ head, body }: ReceivedRequest) {
 }
 
 /** Sends with both to one server, which checks the signatures. */
-async function sendWithBoth(service: "dynamodb" | "sqs", send: Send, answer: object) {
+async function sendWithBoth(service: Service, send: Send, answer: string | object) {
   const { url, requests } = await fakeAwsForTest({ answer: () => ({ body: answer }) });
   const { $metadata: sdkMetadata, ...expected } = await send(clientFor(url, service));
   const { $metadata: metadata, ...output } = await send(createTransport(clientFor(url, service), service, TIMEOUTS));
@@ -224,6 +227,21 @@ describe.each([
       expect(Object.keys(sdk.headers)).toEqual(expect.arrayContaining(Object.keys(SDK_HEADERS)));
     },
   );
+});
+
+it("A request to sns, whose protocol is not JSON, is the SDK's but for the headers listed, and so is its output", async () => {
+  const entry = (Id: string) => ({
+    ...{ Id, Message: TEXT.replaceAll("\u0000", ""), MessageGroupId: "alice", MessageDeduplicationId: Id },
+    MessageAttributes: { type: { DataType: "String", StringValue: "deposit" } },
+  });
+  const TopicArn = "arn:aws:sns:eu-central-1:000000000000:events.fifo";
+  const publish = new PublishBatchCommand({ TopicArn, PublishBatchRequestEntries: [entry("a"), entry("b")] });
+  const member = "<member><Id>b</Id><Code>Throttled</Code><SenderFault>false</SenderFault></member>";
+  const answer = `<PublishBatchResponse xmlns="http://sns.amazonaws.com/doc/2010-03-31/"><PublishBatchResult><Failed>${member}</Failed></PublishBatchResult></PublishBatchResponse>`;
+  const { sdk, direct, expected, output } = await sendWithBoth("sns", (sns) => sns.send(publish), answer);
+  expect(comparable(direct)).toEqual(comparable(sdk));
+  expect(output).toEqual(expected);
+  expect(output).toMatchObject({ Failed: [{ Id: "b", Code: "Throttled" }] });
 });
 
 it("A command of lib-dynamodb goes through the SDK's middleware to the transport's signer and HTTP handler", async () => {

@@ -1,7 +1,8 @@
 import type { DynamoDBClient } from "@aws-sdk/client-dynamodb";
+import type { SNSClient } from "@aws-sdk/client-sns";
 import type { SQSClient } from "@aws-sdk/client-sqs";
 import { AwsSdkSigV4Signer } from "@aws-sdk/core/httpAuthSchemes";
-import { AwsJson1_0Protocol } from "@aws-sdk/core/protocols";
+import { AwsJson1_0Protocol, AwsQueryProtocol } from "@aws-sdk/core/protocols";
 import { getEndpointFromInstructions } from "@smithy/core/endpoints";
 import { getRetryAfterHint, isThrottlingError, isTransientError } from "@smithy/core/retry";
 import { operation } from "@smithy/core/schema";
@@ -43,10 +44,14 @@ export interface Transport {
  * Credentials, endpoints, serialization, errors, clock skew and retries are the client's own.
  * docs/decisions/0008-calls-to-aws-without-the-middleware-stack.md says what is left out, and why.
  */
-export function directTransport({ config }: DynamoDBClient | SQSClient, signingName: "dynamodb" | "sqs"): Transport {
+export function directTransport(
+  { config }: DynamoDBClient | SQSClient | SNSClient,
+  signingName: "dynamodb" | "sqs" | "sns",
+): Transport {
   const { base64Decoder, base64Encoder, utf8Decoder, utf8Encoder, streamCollector } = config;
   const protocol: unknown = config.protocol;
-  if (!(protocol instanceof AwsJson1_0Protocol)) throw new Error(`The client of ${signingName} has another protocol`);
+  if (!(protocol instanceof AwsJson1_0Protocol || protocol instanceof AwsQueryProtocol))
+    throw new Error(`The client of ${signingName} has another protocol`);
   const serde = { base64Decoder, base64Encoder, utf8Decoder, utf8Encoder, streamCollector };
   const scheme = new AwsSdkSigV4Signer();
 

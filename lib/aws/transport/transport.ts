@@ -1,4 +1,5 @@
 import type { DynamoDBClient } from "@aws-sdk/client-dynamodb";
+import type { SNSClient } from "@aws-sdk/client-sns";
 import type { SQSClient } from "@aws-sdk/client-sqs";
 import { directTransport, type Transport } from "./directTransport.ts";
 import { createHttpHandler, type HttpTimeouts } from "./httpHandler.ts";
@@ -11,8 +12,8 @@ import { createSigner } from "./signer.ts";
  * @throws Error if AWS_TRANSPORT is neither `direct` nor `sdk`
  */
 export function createTransport(
-  client: DynamoDBClient | SQSClient,
-  signingName: "dynamodb" | "sqs",
+  client: DynamoDBClient | SQSClient | SNSClient,
+  signingName: "dynamodb" | "sqs" | "sns",
   timeouts: HttpTimeouts,
 ): Transport {
   const setting = process.env.AWS_TRANSPORT || "direct";
