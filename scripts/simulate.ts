@@ -17,7 +17,7 @@ Runs the ledger's real functions against models of SQS and DynamoDB, under a vir
   npm run simulate -- --mutants                 finds a seed that catches each mutant, writes docs/reference/mutants.md`;
 
 const SEEDS_A_JOB = 25;
-const MUTANT_SEEDS_MAX = 500;
+const MUTANT_SEEDS_MAX = 1000;
 
 const values = readArguments({
   usage: USAGE,

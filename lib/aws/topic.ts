@@ -1,15 +1,9 @@
 import { hash } from "node:crypto";
-import { PublishBatchCommand, type PublishBatchRequestEntry, SNSClient } from "@aws-sdk/client-sns";
+import { PublishBatchCommand, type PublishBatchRequestEntry } from "@aws-sdk/client-sns";
 import type { EventPublisher, LedgerEvent } from "../ledger/ports.ts";
 import { setting } from "../runtime/config.ts";
-import { TIMEOUTS } from "./clients.ts";
 import { withTransientErrors } from "./errors.ts";
-import { sdkHandlerOptions } from "./transport/httpHandler.ts";
-import { createTransport } from "./transport/transport.ts";
-
-/** As in clients.ts. The client is here, so that only the functions that publish contain it. */
-const client = new SNSClient({ maxAttempts: 2, requestHandler: sdkHandlerOptions(TIMEOUTS) });
-const sns = createTransport(client, "sns", TIMEOUTS);
+import { sns } from "./sns.ts";
 
 /** SNS takes 256 KiB a request. */
 const REQUEST_BYTES_MAX = 256 * 1024;

@@ -82,14 +82,14 @@ const ENTRY = [
   'export { redrive } from "./lib/ledger/redrive.ts";',
 ].join("\n");
 
-/** Replaces lib/aws/clients.ts: the simulation of the current invocation answers every call. */
+/** Replaces lib/aws/clients.ts and sns.ts: the simulation of the current invocation answers every call. */
 const send = (command: object) => {
   const invocation = currentInvocation.getStore();
   if (!invocation) throw new Error("Only a function can call a service");
   return invocation.simulation.send(invocation, command);
 };
-const clients = { dynamo: { send }, dynamoDocuments: { send }, sqs: { send } };
-class Client {
+const clients = { dynamo: { send }, dynamoDocuments: { send }, sqs: { send }, sns: { send } };
+class SQSClient {
   readonly send = send;
 }
 
@@ -98,10 +98,9 @@ function randomBytes(size: number): Buffer {
   return Buffer.from(Array.from({ length: size }, () => currentInvocation.getStore()?.random.int(0, 255) ?? 0));
 }
 
-/** What is replaced in packages. The operator's queues and the topic have clients of their own. */
+/** What is replaced in packages. The operator's queues have a client of their own. */
 const REPLACED: Readonly<Record<string, object>> = {
-  "@aws-sdk/client-sns": { SNSClient: Client },
-  "@aws-sdk/client-sqs": { SQSClient: Client },
+  "@aws-sdk/client-sqs": { SQSClient },
   "node:crypto": { randomBytes },
 };
 
@@ -190,7 +189,7 @@ const sharing: Plugin = {
   name: "shared packages",
   setup({ onResolve, onLoad }) {
     onResolve({ filter: /^[^./]/ }, ({ path }) => ({ path, namespace: "shared", sideEffects: false }));
-    onResolve({ filter: /\/clients\.ts$/ }, () => ({ path: "clients", namespace: "shared", sideEffects: false }));
+    onResolve({ filter: /\/(clients|sns)\.ts$/ }, () => ({ path: "clients", namespace: "shared", sideEffects: false }));
     onLoad({ filter: /.*/, namespace: "shared" }, async ({ path }) => {
       const loaded = await load(path);
       packages.set(path, loaded);

@@ -66,7 +66,7 @@ export const MOVEMENT_MUTANTS: readonly Mutant[] = [
   ]),
   mutant("a failed send of a credit fails the sender's record", COMMIT, [
     "for (const [{ commands }, error] of unsent) observer.unsent(commands, error);",
-    "for (const error of unsent.values()) throw error;",
+    "for (const error of unsent.values()) throw new Error(String(error));",
   ]),
   mutant("a credit is sent before it is stored", COMMIT, [
     "const result = await store.commit(commits);",

@@ -1,0 +1,9 @@
+import { SNSClient } from "@aws-sdk/client-sns";
+import { TIMEOUTS } from "./clients.ts";
+import { sdkHandlerOptions } from "./transport/httpHandler.ts";
+import { createTransport } from "./transport/transport.ts";
+
+const client = new SNSClient({ maxAttempts: 2, requestHandler: sdkHandlerOptions(TIMEOUTS) });
+
+/** Apart from clients.ts, so that only the functions that publish contain it. */
+export const sns = createTransport(client, "sns", TIMEOUTS);
