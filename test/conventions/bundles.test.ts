@@ -19,7 +19,7 @@ import { httpEvent, sqsEvent, streamEvent } from "../../testkit/events.ts";
 import { collect } from "../../testkit/stack.ts";
 import { commandWith } from "../../testkit/storeContract.ts";
 
-const BYTES_MAX = 390_000;
+const BYTES_MAX = 400_000;
 
 /**
  * Modules that no function needs: credential providers other than the environment, languages other than English, and

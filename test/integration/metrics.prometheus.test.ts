@@ -1,10 +1,13 @@
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { cpSync, readFileSync, writeFileSync } from "node:fs";
+import { createServer } from "node:http";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { describe, expect, onTestFinished, test } from "vitest";
 import * as z from "zod";
+import { ADMIN_SCOPE } from "../../lib/http/authenticate.ts";
+import { listen } from "../../localstack/tcp.ts";
 import { Client, newUser, problemIn, transactionIn } from "../../testkit/client.ts";
 import { readPanels } from "../../testkit/dashboard.ts";
 import { folderForTest, stackForTest } from "../../testkit/perTest.ts";
@@ -68,6 +71,12 @@ describe.skipIf(!installed)("a real Prometheus (needs Debian's prometheus and pr
     const query = async (expr: string) => (await queryAll(expr))[0];
     await expect.poll(() => query('up{job="antler"}'), { timeout: 20_000, interval: 200 }).toBe("1");
 
+    const receiver = createServer((_, response) => response.end());
+    onTestFinished(() => void receiver.close());
+    const endpoint = JSON.stringify({ url: `http://127.0.0.1:${await listen(receiver)}/` });
+    const operator = new Client(stack.apiUrl, newUser(), ADMIN_SCOPE);
+    const headers = { "content-type": "application/json" };
+    expect((await operator.request("POST", "/v1/webhooks", endpoint, headers)).status).toBe(201);
     const alice = new Client(stack.apiUrl, newUser());
     for (let second = 1; second <= 6; second++) {
       transactionIn(await alice.deposit("USD", "2.00", { wait: 10 }), 201);

@@ -8,7 +8,7 @@ export class FaultSource {
   readonly #seed: number;
   readonly #suppressed: ReadonlySet<string>;
   readonly #crashAt: ReadonlySet<number>;
-  #awaits = 0;
+  readonly #awaits: string[] = [];
   #stopped = false;
 
   constructor(seed: number, faults: Faults) {
@@ -18,8 +18,8 @@ export class FaultSource {
     this.#crashAt = new Set(faults.crashAt);
   }
 
-  /** How many awaits the functions reached while faults were enabled. */
-  get awaits(): number {
+  /** The awaits that the functions reached while faults were enabled, by the names of their places. */
+  get awaits(): readonly string[] {
     return this.#awaits;
   }
 
@@ -35,7 +35,7 @@ export class FaultSource {
   /** Whether a function crashes at the await that it has reached. */
   crashesAt(place: string): boolean {
     if (this.#stopped) return false;
-    const counted = this.#crashAt.has(++this.#awaits);
+    const counted = this.#crashAt.has(this.#awaits.push(place));
     if (counted) this.injected.push(`crash ${place}`);
     return counted || this.shouldInject("crash", place);
   }

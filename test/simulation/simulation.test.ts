@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { REGRESSIONS } from "./regressions.ts";
 import { Workers } from "./workers.ts";
 
-const SEEDS = 300;
+const SEEDS = 200;
 const SEEDS_A_JOB = 50;
 
 let workers: Workers;

@@ -94,7 +94,7 @@ export interface Outcome {
   readonly violation: Violation | undefined;
   readonly steps: number;
   /** Awaits of the functions: the places where one can crash. */
-  readonly awaits: number;
+  readonly awaits: readonly string[];
   /** Equal for equal plans. */
   readonly digest: number;
   readonly injected: readonly string[];

@@ -29,8 +29,8 @@ export interface JobResult {
   readonly steps: number;
   readonly decided: number;
   readonly faults: number;
-  /** Awaits of the last run. */
-  readonly awaits: number;
+  /** Awaits of the last run, by the names of their places. */
+  readonly awaits: readonly string[];
   readonly digests: readonly number[];
   readonly broken:
     | {
@@ -45,16 +45,17 @@ export interface JobResult {
 let unchangedLedger: Promise<Runner> | undefined;
 
 async function perform(job: Job): Promise<JobResult> {
-  const sums = { runs: 0, steps: 0, decided: 0, faults: 0, awaits: 0 };
+  const sums = { runs: 0, steps: 0, decided: 0, faults: 0 };
+  let awaits: readonly string[] = [];
   const digests: number[] = [];
   let broken: JobResult["broken"];
-  for await (const { plan, run } of histories(job, () => sums.awaits)) {
+  for await (const { plan, run } of histories(job, () => awaits)) {
     const outcome = await run(plan);
     sums.runs++;
     sums.steps += outcome.steps;
     sums.decided += outcome.decided;
     sums.faults += outcome.injected.length;
-    sums.awaits = outcome.awaits;
+    awaits = outcome.awaits;
     digests.push(outcome.digest);
     if (outcome.violation) {
       broken = {
@@ -66,10 +67,10 @@ async function perform(job: Job): Promise<JobResult> {
       break;
     }
   }
-  return { ...sums, digests, broken };
+  return { ...sums, awaits, digests, broken };
 }
 
-async function* histories(job: Job, awaits: () => number) {
+async function* histories(job: Job, awaits: () => readonly string[]) {
   switch (job.kind) {
     case "seeds": {
       const run = await unchanged();
@@ -95,9 +96,11 @@ async function* histories(job: Job, awaits: () => number) {
       const run = await unchanged();
       yield { plan: smallHistory([job.first]), run };
       // A crash changes the awaits after it, so the second one is counted anew.
-      const last = awaits();
-      for (let second = job.first + 1; second <= last; second++) {
-        yield { plan: smallHistory([job.first, second]), run };
+      const places = awaits();
+      const isPublisher = (index: number) => places[index - 1]?.startsWith("publish");
+      for (let second = job.first + 1; second <= places.length; second++) {
+        // The publisher shares nothing with the functions before it but what is stored.
+        if (isPublisher(second) === isPublisher(job.first)) yield { plan: smallHistory([job.first, second]), run };
       }
     }
   }
