@@ -1,8 +1,13 @@
 import { randomUUID } from "node:crypto";
 import { once } from "node:events";
+import { createServer } from "node:http";
+import { text } from "node:stream/consumers";
 import { setTimeout } from "node:timers/promises";
+import * as z from "zod";
 import type { CommandType } from "../lib/domain/command.ts";
+import { ADMIN_SCOPE } from "../lib/http/authenticate.ts";
 import type { TransactionView } from "../lib/http/schemas.ts";
+import { listen } from "../localstack/tcp.ts";
 import { Random } from "../test/simulation/random.ts";
 import { Client } from "./client.ts";
 import { localEventQueue, receiveEvents } from "./eventQueue.ts";
@@ -13,7 +18,7 @@ import { freeStackPorts, launch, run, type Stack, startStack } from "./stack.ts"
 
 /**
  * What gets the kill -9: the stack's own process, which holds the queues and the topic; its database; its API, which also
- * holds the consumer and the publisher; or a stack that is starting.
+ * holds the consumer, the publisher and the deliverer; or a stack that is starting.
  */
 const VICTIMS = ["stack", "database", "api", "start"] as const;
 type Victim = (typeof VICTIMS)[number];
@@ -22,6 +27,8 @@ const USERS = 20;
 /** A message that was in flight is delivered again when its visibility timeout of 60 s ends, and a credit sent again as late. */
 const DECIDED_WITHIN_MS = 200_000;
 const SWEEP_EVERY_MS = 5000;
+/** A delivery that was in flight is repeated when its visibility timeout of 180 s ends. */
+const DELIVERED_WITHIN_MS = 240_000;
 
 export interface KillReport {
   readonly kills: Readonly<Record<Victim, number>>;
@@ -37,6 +44,9 @@ export interface KillReport {
   /** Events that a queue got from the topic, and how many of them are repeats. */
   readonly events: number;
   readonly repeatedEvents: number;
+  /** Deliveries to a webhook endpoint, and how many of them are repeats; none without {@link Options.deliveries}. */
+  readonly deliveries: number;
+  readonly repeatedDeliveries: number;
   /** Responses to commands by status; 0 counts the broken connections. */
   readonly responses: ReadonlyMap<number, number>;
 }
@@ -46,6 +56,8 @@ interface Options {
   readonly seed: number;
   /** The one DATA_DIR of all rounds. */
   readonly folder: string;
+  /** Whether a webhook endpoint must get every event. In the end this can take three minutes more. */
+  readonly deliveries?: boolean;
   readonly log?: (line: string) => void;
 }
 
@@ -53,16 +65,22 @@ interface Options {
  * Repeats on the same data: start the stack, send commands of all movements, kill -9. A user sends one command at a time, and a
  * command that got no response is sent again under its key before the next one. An operator sends batches for several users, and
  * repeats a batch until all of it is accepted. So each wallet's history must have the commands of each sender in order, once. A
- * queue gets all events from the first decision on.
+ * queue gets all events from the first decision on, and so does a webhook endpoint.
  *
  * The seed determines the victims, the moments of the kills, and the commands, as far as these do not depend on what others
  * have sent meanwhile.
  *
  * @throws Error when a command or money was lost or doubled, a command reordered or decided wrongly, a transfer did not end, a hold
- * is still open, a repeated batch is not final, a decision was not published or before an earlier one of its user, or a response
- * was neither a success nor 503
+ * is still open, a repeated batch is not final, a decision was not published or before an earlier one of its user, an event was
+ * not delivered, or a response was neither a success nor 503
  */
-export async function killRounds({ rounds, seed, folder, log = () => {} }: Options): Promise<KillReport> {
+export async function killRounds({
+  rounds,
+  seed,
+  folder,
+  deliveries = false,
+  log = () => {},
+}: Options): Promise<KillReport> {
   const random = new Random(seed, "kills");
   const marker = randomUUID();
   const environment = { ...(await freeStackPorts()), DATA_DIR: folder, ANTLER_TEST: marker };
@@ -75,6 +93,7 @@ export async function killRounds({ rounds, seed, folder, log = () => {} }: Optio
   const operator = userOf("operator");
   const load = new KillLoad(users, fullUser, operator);
   const queue = localEventQueue(environment);
+  const receiver = await startReceiver();
   const kills: Record<Victim, number> = { stack: 0, database: 0, api: 0, start: 0 };
 
   for (let round = 1; round <= rounds; round++) {
@@ -91,6 +110,7 @@ export async function killRounds({ rounds, seed, folder, log = () => {} }: Optio
     const stack = await startStack(environment);
     if (round === 1) {
       await queue.open(`kill-rounds-${marker}.fifo`);
+      if (deliveries) await createEndpoint(stack.apiUrl, operator.name, receiver.url);
       await load.open(stack.apiUrl);
     }
     const killed = new AbortController();
@@ -151,12 +171,64 @@ export async function killRounds({ rounds, seed, folder, log = () => {} }: Optio
     const { retried, replayed, responses } = load.counts;
     const byType = { posted: countByType(posted), rejected: countByType(rejected) };
     const published = { events: events.length, repeatedEvents: events.length - all.length };
-    return { kills, commands: load.commandCount(), retried, replayed, ...byType, ...published, responses };
+    const expected = deliveries ? all.map(({ userId, sequence }) => `${userId}/${sequence}`) : [];
+    const delivered = await receiver.receiveAll(expected);
+    return {
+      kills,
+      commands: load.commandCount(),
+      retried,
+      replayed,
+      ...byType,
+      ...published,
+      ...delivered,
+      responses,
+    };
   } finally {
+    receiver.close();
     await queue.close();
     await stack.stop();
     await untilNoProcessWith(`ANTLER_TEST=${marker}`);
   }
+}
+
+/** A webhook receiver that accepts everything. */
+async function startReceiver() {
+  const counts = new Map<string, number>();
+  const server = createServer(async (request, response) => {
+    const { id } = eventId.parse(JSON.parse(await text(request)));
+    counts.set(id, (counts.get(id) ?? 0) + 1);
+    response.end();
+  });
+  const url = `http://127.0.0.1:${await listen(server)}/`;
+  return {
+    url,
+    /**
+     * @param expected ids of events
+     * @throws Error if one of them does not arrive in time
+     */
+    async receiveAll(expected: readonly string[]) {
+      const deadline = Date.now() + DELIVERED_WITHIN_MS;
+      for (;;) {
+        const missing = expected.filter((id) => !counts.has(id));
+        if (missing.length === 0) break;
+        if (Date.now() > deadline)
+          throw new Error(`${missing.length} events were not delivered, such as ${missing[0]}`);
+        await setTimeout(500);
+      }
+      const total = [...counts.values()].reduce((sum, count) => sum + count, 0);
+      return { deliveries: total, repeatedDeliveries: total - counts.size };
+    },
+    close: () => server.close(),
+  };
+}
+
+const eventId = z.object({ id: z.string() });
+
+async function createEndpoint(apiUrl: string, operator: string, url: string): Promise<void> {
+  const headers = { "content-type": "application/json" };
+  const client = new Client(apiUrl, operator, ADMIN_SCOPE);
+  const { status } = await client.request("POST", "/v1/webhooks", JSON.stringify({ url }), headers);
+  if (status !== 201) throw new Error(`The webhook endpoint was not created: ${status}`);
 }
 
 async function readWallet(client: Client): Promise<WalletRecord> {
