@@ -1,10 +1,10 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { expect, test } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
 import { folderForTest } from "../testkit/perTest.ts";
-import { lockFolder } from "./folder.ts";
+import { lockFolder, temporaryFolderOf } from "./folder.ts";
 
 const HOLDER = `
   import { lockFolder } from ${JSON.stringify(new URL("folder.ts", import.meta.url).href)};
@@ -35,3 +35,24 @@ test("when a folder can't be created, the error has the system's reason", () => 
   expect(() => lockFolder(file, "DATA_DIR", "")).toThrow(/^DATA_DIR: can't be used \(ENOTDIR: .+\)$/);
   expect(() => lockFolder(join(file, "folder"), "DATA_DIR", "")).toThrow(/^DATA_DIR: can't be used \(ENOTDIR: .+\)$/);
 });
+
+test.runIf(existsSync("/dev/shm"))(
+  "a stack's temporary folder is empty, and those of stacks that were killed are removed",
+  () => {
+    // No process has an id this high.
+    const [dead, running] = ["/dev/shm/antler-99999999", `/dev/shm/antler-${process.ppid}`];
+    for (const each of [dead, running]) mkdirSync(each, { recursive: true });
+    onTestFinished(() => rmSync(running, { recursive: true }));
+    const home = folderForTest();
+    const { folder, remove } = temporaryFolderOf(home);
+    writeFileSync(join(folder, "file"), "");
+    const again = temporaryFolderOf(home);
+    expect([existsSync(dead), existsSync(running), existsSync(join(again.folder, "file"))]).toEqual([
+      false,
+      true,
+      false,
+    ]);
+    remove();
+    expect(existsSync(folder)).toBe(false);
+  },
+);

@@ -1,5 +1,4 @@
-import { createHash } from "node:crypto";
-import { closeSync, existsSync, mkdirSync, openSync, rmSync, statfsSync } from "node:fs";
+import { closeSync, existsSync, mkdirSync, openSync, readdirSync, rmSync, statfsSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { SettingError } from "./settings.ts";
@@ -44,13 +43,26 @@ const MEMORY_BYTES_MIN = 1024 ** 3;
  */
 export function temporaryFolderOf(home: string): { readonly folder: string; readonly remove: () => void } {
   const { bavail = 0, bsize = 0 } = existsSync(MEMORY) ? statfsSync(MEMORY) : {};
-  const name = `antler-${createHash("sha256").update(home).digest("hex").slice(0, 16)}`;
-  const folder = bavail * bsize >= MEMORY_BYTES_MIN ? join(MEMORY, name) : join(home, "data");
+  const isInMemory = bavail * bsize >= MEMORY_BYTES_MIN;
+  const folder = isInMemory ? join(MEMORY, `antler-${process.pid}`) : join(home, "data");
   const remove = () => rmSync(folder, { recursive: true, force: true });
-  // A stack that was killed has left it.
+  // Stacks that were killed have left theirs.
+  if (isInMemory) removeThoseOfDeadProcesses();
   remove();
-  createFolder(folder);
+  mkdirSync(folder, { mode: 0o700 });
   return { folder, remove };
+}
+
+function removeThoseOfDeadProcesses(): void {
+  for (const name of readdirSync(MEMORY)) {
+    const pid = /^antler-(\d+)$/.exec(name)?.[1];
+    if (!pid || existsSync(`/proc/${pid}`)) continue;
+    try {
+      rmSync(join(MEMORY, name), { recursive: true });
+    } catch {
+      // Another user's.
+    }
+  }
 }
 
 /** As `mkdirSync` with `recursive`, which never returns where the system reports ENOENT, such as in /proc. */
