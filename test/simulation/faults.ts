@@ -9,6 +9,8 @@ export class FaultSource {
   readonly #suppressed: ReadonlySet<string>;
   readonly #crashAt: ReadonlySet<number>;
   readonly #awaits: string[] = [];
+  /** Invocations without faults, by label. */
+  readonly #faultFree = new Set<string>();
   #stopped = false;
 
   constructor(seed: number, faults: Faults) {
@@ -23,9 +25,16 @@ export class FaultSource {
     return this.#awaits;
   }
 
+  /** Injects no faults into an invocation, so that work which many of them have interrupted comes to an end. */
+  exempt(label: string): void {
+    this.#faultFree.add(label);
+  }
+
   shouldInject(kind: FaultKind, place: string): boolean {
     const rate = this.faults.rates[kind] ?? 0;
     if (rate === 0 || this.#stopped) return false;
+    const [label = ""] = place.split(/[ /]/);
+    if (this.#faultFree.has(label)) return false;
     const name = `${kind} ${place}`;
     if (!new Random(this.#seed, name).chance(rate) || this.#suppressed.has(name)) return false;
     this.injected.push(name);

@@ -30,6 +30,8 @@ interface Shard {
 const SHARDS = 2;
 const POLL_MS = 10;
 const DUPLICATE_DELAY_MS_MAX = 20_000;
+/** So many invocations in a row can fail by faults. */
+const FAILURES_MAX = 10;
 const PAUSE_FIRST_MS = 100;
 const PAUSE_MAX_MS = 60_000;
 /** The publisher waits at least this long for the index. */
@@ -87,6 +89,8 @@ export class Publishers {
     const { scheduler, faults, plan, oracle, invoke } = this.#environment;
     const batch = shard.records.slice(0, this.#random.int(1, plan.settings.batchMax));
     const label = `publish${++this.#batches}`;
+    // A write with a hundred events is published as a whole.
+    if (shard.failures >= FAILURES_MAX) faults.exempt(label);
     // Lambda can invoke a function twice with the same records.
     if (faults.shouldInject("duplicate", label)) {
       const delayMs = this.#random.next() * DUPLICATE_DELAY_MS_MAX;
