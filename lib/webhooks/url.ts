@@ -14,7 +14,7 @@ const GLOBAL_UNICAST = ipaddr.parseCIDR("2000::/3");
 const NAT64 = ipaddr.parseCIDR("64:ff9b::/96");
 
 /**
- * Checks a URL without resolving its host: whoever connects must check the addresses with {@link isAllowedAddress}.
+ * Checks a URL without resolving its host: the connection must check the addresses with {@link isAllowedAddress}.
  *
  * @returns the URL in its normal form, or why it is not allowed
  */

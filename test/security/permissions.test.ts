@@ -248,7 +248,7 @@ describe("who may send a batch", () => {
     return commands(event, lambdaContext);
   };
 
-  test("only an operator, whoever's wallets it is for", async () => {
+  test("only an operator, for any user's wallet", async () => {
     for (const [name, caller] of Object.entries<Caller>(CALLERS)) {
       const { statusCode, body = "" } = await batch(caller);
       expect([name, statusCode]).toEqual([name, caller.scope === "wallets:admin" ? 200 : 403]);

@@ -100,7 +100,7 @@ export const BATCH_MUTANTS: readonly Mutant[] = [
     "new Set(found.filter(isDecided).flatMap(({ id, userId }) => users.flat().filter(({ command }) => command.id === id && command.userId === userId).map(({ contentHash }) => contentHash)))",
   ]),
   mutant("redelivered commands count as decided", CONSUME, ["found.filter(isDecided)", "found"]),
-  mutant("the dead letters of one record are duplicates", QUEUE, [
+  mutant("the dead-letter messages of one record are duplicates", QUEUE, [
     "sha256(JSON.stringify([recordId, body]))",
     "sha256(JSON.stringify([recordId]))",
   ]),
