@@ -132,6 +132,15 @@ describe("a batch that is repeated", () => {
     expect(ports.wallets.get("alice")).toMatchObject({ sequence: 2, available: new Map([["USD", 200n]]) });
   });
 
+  it("fails every command of a key whose first put failed, so that none takes the place of the first", async () => {
+    const first = of("alice");
+    const other = { ...first, request: { type: "deposit", ...usd("2.00") } } satisfies Submission;
+    ports.fail("putPending", "before");
+    expect(await submitted([first, other])).toEqual(["TransientError", "TransientError"]);
+    expect(stored(first)).toBeUndefined();
+    expect(await submitted([first, other])).toEqual(["accepted", "idempotency_key_reused"]);
+  });
+
   it("has the same key of two users apart", async () => {
     const batch = ["alice", "bob"].map((userId) => of(userId, { idempotencyKey: "same" }));
     expect(await submitted(batch)).toEqual(["accepted", "accepted"]);

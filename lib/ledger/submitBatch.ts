@@ -19,11 +19,13 @@ export async function submitBatch(
 ): Promise<ReadonlyMap<Submission, SubmissionResult>> {
   const times = creationTimes(submissions, ports.clock.now());
   const results = new Map<Submission, SubmissionResult>();
-  // Where a key occurs twice, the first one is accepted.
+  // Where a key occurs twice, the first one is accepted; after an error it may have been.
   await inParallel(Map.groupBy(submissions, submissionId).values(), async (sameKey) => {
+    let error: Error | undefined;
     for (const submission of sameKey) {
-      const accepted = accept(submission, times.get(submission) ?? "", ports);
-      results.set(submission, await accepted.catch(toError));
+      const result = error ?? (await accept(submission, times.get(submission) ?? "", ports).catch(toError));
+      if (result instanceof Error) error = result;
+      results.set(submission, result);
     }
   });
 
