@@ -1,5 +1,6 @@
 import { SendMessageBatchCommand, SendMessageCommand } from "@aws-sdk/client-sqs";
 import { sha256 } from "../domain/sha256.ts";
+import { chunksOf } from "../ledger/chunksOf.ts";
 import { deduplicationIdOf, encodeMessage, type Message, userIdOf } from "../ledger/message.ts";
 import type { CommandQueue, DeadLetterReason, QueueRecord } from "../ledger/ports.ts";
 import { TransientError } from "../ledger/ports.ts";
@@ -17,10 +18,7 @@ async function send(message: Message): Promise<void> {
 }
 
 async function sendAll(messages: readonly Message[]): Promise<ReadonlyMap<Message, TransientError>> {
-  const batches = Array.from({ length: Math.ceil(messages.length / QUEUE_BATCH_MAX) }, (_, index) =>
-    messages.slice(index * QUEUE_BATCH_MAX, (index + 1) * QUEUE_BATCH_MAX),
-  );
-  const unsent = await Promise.all(batches.map(sendBatch));
+  const unsent = await Promise.all(chunksOf(messages, QUEUE_BATCH_MAX).map(sendBatch));
   return new Map(unsent.flat());
 }
 

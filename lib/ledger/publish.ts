@@ -1,4 +1,5 @@
 import type { DecidedTransaction } from "../domain/transaction.ts";
+import { chunksOf } from "./chunksOf.ts";
 import { inParallel } from "./inParallel.ts";
 import { untilProved } from "./past.ts";
 import {
@@ -184,10 +185,9 @@ async function publishInRounds(users: readonly User[], deadlineMs: number, ports
     const active = users.filter(({ pending }) => pending.length > 0);
     if (active.length === 0) return;
     const isLate = ports.clock.now().getTime() >= deadlineMs;
-    const calls = Array.from({ length: Math.ceil(active.length / EVENTS_MAX) }, (_, index) =>
-      active.slice(index * EVENTS_MAX, (index + 1) * EVENTS_MAX),
+    await inParallel(chunksOf(active, EVENTS_MAX), async (some) =>
+      isLate ? stop(some, noTimeLeft()) : publishNext(some, ports),
     );
-    await inParallel(calls, async (some) => (isLate ? stop(some, noTimeLeft()) : publishNext(some, ports)));
   }
 }
 

@@ -2,8 +2,7 @@ import { createHash } from "node:crypto";
 import type { Change, Item } from "./dynamo/model.ts";
 import { derivedIdOf, idOf, referenceOf, sha256 } from "./ids.ts";
 import { ENDPOINTS, EVENT_SOURCE, type Movement } from "./plan.ts";
-import type { Notification } from "./sns/model.ts";
-import type { QueuedMessage } from "./sqs/model.ts";
+import type { QueuedMessage, Sent } from "./sqs/model.ts";
 
 /** The invariants, by the name in reports. */
 export type Invariant =
@@ -741,7 +740,7 @@ export class Oracle {
   }
 
   /** A subscriber of the topic received an event. */
-  published({ groupId, deduplicationId, body, attributes }: Notification): void {
+  published({ groupId, deduplicationId, body, attributes }: Sent): void {
     const event: PublishedEvent = JSON.parse(body);
     const [userId = "", sequence] = String(event.id).split("/");
     const decided = this.history(userId)[Number(sequence) - 1];

@@ -24,7 +24,7 @@ import type { Invocation } from "./invocation.ts";
 import { WEBHOOKS_URL } from "./plan.ts";
 import type { Random } from "./random.ts";
 import type { Scheduler } from "./scheduler.ts";
-import type { Notification, TopicModel } from "./sns/model.ts";
+import type { TopicModel } from "./sns/model.ts";
 import type { QueuedMessage, Sent, SqsModel } from "./sqs/model.ts";
 
 /** As in lib/aws/clients.ts. */
@@ -217,7 +217,7 @@ export class Services {
     if (read) return { label, userIds: [], writes: true, transacts: false, batches: false, act: read };
     if (command instanceof SendMessageCommand) {
       const { QueueUrl = "", MessageGroupId = "" } = command.input;
-      const act = () => ({ MessageId: sqs.send(QueueUrl, toSent(command.input)) });
+      const act = () => ({ MessageId: sqs.send(QueueUrl, toSent(command.input, command.input.MessageBody)) });
       return { label, userIds: [MessageGroupId], writes: true, transacts: false, batches: false, act };
     }
     if (command instanceof SendMessageBatchCommand) {
@@ -225,14 +225,14 @@ export class Services {
       const isDelivery = QueueUrl === WEBHOOKS_URL;
       const act = actEach(Entries, (entry) => {
         if (isDelivery) this.#environment.delivered(entry.MessageBody ?? "");
-        else sqs.send(QueueUrl, toSent(entry));
+        else sqs.send(QueueUrl, toSent(entry, entry.MessageBody));
       });
       const userIds = isDelivery ? [] : Entries.map(({ MessageGroupId = "" }) => MessageGroupId);
       return { label, userIds, writes: true, transacts: false, batches: true, act };
     }
     if (command instanceof PublishBatchCommand) {
       const { PublishBatchRequestEntries: entries = [] } = command.input;
-      const act = actEach(entries, (entry) => this.#environment.topic.publish(toNotification(entry)));
+      const act = actEach(entries, (entry) => this.#environment.topic.publish(toSent(entry, entry.Message)));
       const userIds = entries.map(({ MessageGroupId = "" }) => MessageGroupId);
       return { label, userIds, writes: true, transacts: false, batches: true, act };
     }
@@ -275,24 +275,17 @@ function actEach<Entry extends { readonly Id?: string | undefined }>(
   };
 }
 
-function toNotification(entry: PublishBatchRequestEntry): Notification {
-  const { MessageGroupId = "", MessageDeduplicationId = "", Message = "", MessageAttributes = {} } = entry;
+/** A message for a queue or for a topic. */
+function toSent(
+  entry: SendMessageBatchRequestEntry | SendMessageCommandInput | PublishBatchRequestEntry,
+  body: string | undefined,
+): Sent {
+  const { MessageGroupId = "", MessageDeduplicationId = "", MessageAttributes = {} } = entry;
   const attributes = Object.entries(MessageAttributes).map(([name, { StringValue = "" }]) => [name, StringValue]);
   return {
     groupId: MessageGroupId,
     deduplicationId: MessageDeduplicationId,
-    body: Message,
-    attributes: Object.fromEntries(attributes),
-  };
-}
-
-function toSent(entry: SendMessageBatchRequestEntry | SendMessageCommandInput): Sent {
-  const { MessageGroupId = "", MessageDeduplicationId = "", MessageBody = "", MessageAttributes = {} } = entry;
-  const attributes = Object.entries(MessageAttributes).map(([key, { StringValue = "" }]) => [key, StringValue]);
-  return {
-    groupId: MessageGroupId,
-    deduplicationId: MessageDeduplicationId,
-    body: MessageBody,
+    body: body ?? "",
     attributes: Object.fromEntries(attributes),
   };
 }
