@@ -78,7 +78,7 @@ export function streamEvent(changes: readonly WalletChange[]): DynamoDBStreamEve
     decidedAt: { S: decidedAt },
   });
   return {
-    Records: changes.map(({ recordId, userId, before, after }) => ({
+    Records: changes.map(({ recordId, userId, before, after, ids }) => ({
       eventID: `event of ${recordId}`,
       eventName: before ? ("MODIFY" as const) : ("INSERT" as const),
       eventSource: "aws:dynamodb",
@@ -86,7 +86,7 @@ export function streamEvent(changes: readonly WalletChange[]): DynamoDBStreamEve
         SequenceNumber: recordId,
         Keys: { userId: { S: userId } },
         ...(before && { OldImage: image(before, userId) }),
-        NewImage: image(after, userId),
+        NewImage: { ...image(after, userId), decidedIds: { L: ids.map((id) => ({ S: id })) } },
         StreamViewType: "NEW_AND_OLD_IMAGES" as const,
       },
     })),

@@ -183,13 +183,15 @@ interface ConditionalWrite {
   interpretFailure(stored: StoredItem | undefined): ConditionFailure;
 }
 
+/** The ids of the write's decisions are for the readers of the table's stream; see lib/aws/walletStream.ts. */
 function walletWrite(commit: Commit): ConditionalWrite {
-  const { userId, before, wallet, requiredAvailableMinor, requiredHeldMinor } = commit;
+  const { userId, before, wallet, requiredAvailableMinor, requiredHeldMinor, decided } = commit;
   const required = [
     ...[...requiredAvailableMinor].map(([currency, minor]) => ({ balances: "available", currency, minor })),
     ...[...requiredHeldMinor].map(([currency, minor]) => ({ balances: "held", currency, minor })),
   ];
-  const update = updateOf(toWalletAttributes(wallet), []);
+  const decidedIds = { L: decided.map(({ command }) => text(command.id)) };
+  const update = updateOf({ ...toWalletAttributes(wallet), decidedIds }, []);
   const item = {
     Update: {
       TableName: setting("WALLETS_TABLE"),

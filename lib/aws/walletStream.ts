@@ -15,7 +15,7 @@ const streamRecord = z.object({
 });
 
 /** The position of the last decision, in the image of a wallet. */
-const walletPosition = z.pipe(
+const position = z.pipe(
   z.object({ sequence: z.object({ N: z.string() }), decidedAt: z.object({ S: z.string() }) }),
   z.transform(({ sequence, decidedAt }, context) => {
     const position = parsePosition(positionText({ decidedAt: decidedAt.S, sequence: Number(sequence.N) }));
@@ -23,6 +23,12 @@ const walletPosition = z.pipe(
     context.issues.push({ code: "custom", message: "its last decision has no valid position", input: sequence });
     return z.NEVER;
   }),
+);
+
+/** The ids of the transactions that the last write decided, in the image of a wallet. */
+const decidedIds = z.pipe(
+  z.object({ decidedIds: z.object({ L: z.array(z.object({ S: z.string() })) }) }),
+  z.transform(({ decidedIds }) => decidedIds.L.map(({ S }) => S)),
 );
 
 /**
@@ -44,10 +50,20 @@ function walletChange({
   NewImage,
 }: z.output<typeof streamRecord>["dynamodb"]): WalletChange | UnreadableChange {
   const userId = Keys.userId.S;
-  const before = z.safeParse(z.optional(walletPosition), OldImage);
-  const after = z.safeParse(walletPosition, NewImage);
-  if (before.success && after.success) return { recordId, userId, before: before.data, after: after.data };
-  const [issue] = (before.error ?? after.error)?.issues ?? [];
-  const problem = [issue?.path.join("."), issue?.message].filter((part) => part).join(": ");
-  return { recordId, userId, unreadable: new UnreadableItem(userId, "wallet", problem) };
+  const before = z.safeParse(z.optional(position), OldImage);
+  const after = z.safeParse(position, NewImage);
+  const ids = z.safeParse(decidedIds, NewImage);
+  if (!(before.success && after.success && ids.success)) {
+    const [issue] = (before.error ?? after.error ?? ids.error)?.issues ?? [];
+    return unreadable([issue?.path.join("."), issue?.message].filter((part) => part).join(": "));
+  }
+  const change = { recordId, userId, before: before.data, after: after.data, ids: ids.data };
+  const decisions = after.data.sequence - (before.data?.sequence ?? 0);
+  return decisions === 0 || decisions === ids.data.length
+    ? change
+    : unreadable(`it names ${ids.data.length} of ${decisions} decisions`);
+
+  function unreadable(problem: string): UnreadableChange {
+    return { recordId, userId, unreadable: new UnreadableItem(userId, "wallet", problem) };
+  }
 }

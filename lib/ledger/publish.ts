@@ -1,26 +1,31 @@
-import type { DecidedTransaction } from "../domain/transaction.ts";
+import { type DecidedTransaction, isDecided, type Transaction } from "../domain/transaction.ts";
 import { chunksOf } from "./chunksOf.ts";
 import { inParallel } from "./inParallel.ts";
-import { untilProved } from "./past.ts";
 import {
   type Clock,
   type EventPublisher,
-  HISTORY_LIMIT_MAX,
   type LedgerEvent,
   type LedgerStore,
+  type TransactionKey,
   TransientError,
   UnreadableItem,
 } from "./ports.ts";
-import { type Position, positionText } from "./position.ts";
+import type { Position } from "./position.ts";
+
+/** Successive decisions of a user. */
+export interface DecisionRange {
+  readonly userId: string;
+  /** The last decision before them; `undefined` if the user's first is among them. */
+  readonly before: Position | undefined;
+  /** The last of them. */
+  readonly after: Position;
+}
 
 /** A write of a user's wallet, as a record of the table's stream says it. */
-export interface WalletChange {
+export interface WalletChange extends DecisionRange {
   readonly recordId: string;
-  readonly userId: string;
-  /** The last decision before the write; `undefined` for the user's first. */
-  readonly before: Position | undefined;
-  /** The last decision of the write. */
-  readonly after: Position;
+  /** Ids of the transactions that the write decided, in order. */
+  readonly ids: readonly string[];
 }
 
 /** A write of a wallet whose images in the stream the ledger did not write. */
@@ -40,18 +45,27 @@ export interface UnpublishedRange {
 }
 
 /** Observes the publisher. Must not throw. */
-export interface PublishObserver {
-  /** The decision's event is published. */
-  published(transaction: DecidedTransaction): void;
+export interface PublishObserver extends EventObserver {
   /** The stream delivers the user's records again, unless the error is an UnreadableItem. */
   failed(userId: string, recordIds: readonly string[], error: unknown): void;
 }
 
-export interface PublishPorts {
-  readonly store: Pick<LedgerStore, "readHistory">;
+/** Must not throw. */
+interface EventObserver {
+  /** The decision's event is published. */
+  published(transaction: DecidedTransaction): void;
+}
+
+/** What publishes decisions, wherever they were read. */
+export interface EventPorts {
   /** Each event is published when all of them have it. */
   readonly publishers: readonly EventPublisher[];
   readonly eventOf: (transaction: DecidedTransaction) => LedgerEvent;
+  readonly observer: EventObserver;
+}
+
+export interface PublishPorts extends EventPorts {
+  readonly store: Pick<LedgerStore, "findTransactions">;
   readonly failures: {
     /** Reports to an operator what the stream does not deliver again. */
     send(range: UnpublishedRange): Promise<void>;
@@ -60,21 +74,39 @@ export interface PublishPorts {
   readonly observer: PublishObserver;
 }
 
+/** The most transactions of one read: what DynamoDB reads at once. */
+const KEYS_MAX = 100;
 /** The most events of one call of a publisher: what SNS takes. */
 const EVENTS_MAX = 10;
 /** No read or call of a publisher starts later than this after the delivery, so that the function ends before its timeout. */
 const BUDGET_MS = 20_000;
 
-interface User {
-  readonly userId: string;
-  /** Those that decided something, in order. */
-  readonly changes: readonly (WalletChange | UnreadableChange)[];
-  /** The decisions of the first changes that are not published yet, oldest first. */
+/** Decisions of a user, as far as they are not published yet. */
+interface Unpublished {
+  /** Oldest first. */
   readonly pending: DecidedTransaction[];
   /** Sequence number of the last published decision. */
   publishedSequence: number;
   /** Why the later decisions can't be published now. */
   error: unknown;
+}
+
+interface User extends Unpublished {
+  readonly userId: string;
+  /** Those that decided something, in order. */
+  readonly changes: readonly (WalletChange | UnreadableChange)[];
+}
+
+/**
+ * Publishes decisions of one user, in order, up to the first failure.
+ *
+ * @param decisions oldest first
+ * @throws TransientError when one of them may not be published; what the publishers throw
+ */
+export async function publishDecisions(decisions: readonly DecidedTransaction[], ports: EventPorts): Promise<void> {
+  const unpublished: Unpublished = { pending: [...decisions], publishedSequence: 0, error: undefined };
+  await publishInRounds([unpublished], () => false, ports);
+  if (unpublished.error !== undefined) throw unpublished.error;
 }
 
 /**
@@ -90,16 +122,11 @@ export async function publish(
   ports: PublishPorts,
 ): Promise<string[]> {
   const deadlineMs = ports.clock.now().getTime() + BUDGET_MS;
-  const users: User[] = [];
-  await inParallel(
-    Map.groupBy(changes.filter(decidesSomething), ({ userId }) => userId),
-    async ([userId, own]) => {
-      const user: User = { userId, changes: own, pending: [], publishedSequence: 0, error: undefined };
-      users.push(user);
-      await read(user, deadlineMs, ports);
-    },
+  const users: User[] = [...Map.groupBy(changes.filter(decidesSomething), ({ userId }) => userId)].map(
+    ([userId, own]) => ({ userId, changes: own, pending: [], publishedSequence: 0, error: undefined }),
   );
-  await publishInRounds(users, deadlineMs, ports);
+  await read(users, deadlineMs, ports);
+  await publishInRounds(users, () => ports.clock.now().getTime() >= deadlineMs, ports);
   const failures = users.flatMap((user) => {
     const index = user.changes.findIndex(
       (each) => "unreadable" in each || each.after.sequence > user.publishedSequence,
@@ -142,57 +169,72 @@ function decidesSomething(change: WalletChange | UnreadableChange): boolean {
   return "unreadable" in change || change.after.sequence > (change.before?.sequence ?? 0);
 }
 
-/** Reads the decisions of the user's changes, up to the first change that cannot be read. */
-async function read(user: User, deadlineMs: number, { store, clock }: PublishPorts): Promise<void> {
+/**
+ * Reads the decisions of the users' changes, of each user up to the first change that cannot be read. All are read together,
+ * unless one of the items is unreadable.
+ */
+async function read(users: readonly User[], deadlineMs: number, { store, clock }: PublishPorts): Promise<void> {
+  let together: ReadonlyMap<string, Transaction> | undefined;
   try {
-    for (const change of user.changes) {
-      if ("unreadable" in change) throw change.unreadable;
-      if (clock.now().getTime() >= deadlineMs) throw noTimeLeft();
-      user.pending.push(...(await untilProved(clock, () => readDecisions(change, store))));
-    }
+    together = await find(users.flatMap(({ changes }) => changes));
   } catch (error) {
-    user.error = error;
+    if (!(error instanceof UnreadableItem)) return stop(users, error);
   }
-}
-
-/** @returns undefined if the index of the history lacks one of the decisions */
-async function readDecisions(
-  { userId, before, after }: WalletChange,
-  store: PublishPorts["store"],
-): Promise<readonly DecidedTransaction[] | undefined> {
-  const decided: DecidedTransaction[] = [];
-  let last = before;
-  for (let missing = missingAfter(last); missing > 0; missing = missingAfter(last)) {
-    const limit = Math.min(missing, HISTORY_LIMIT_MAX);
-    const { transactions } = await store.readHistory(userId, { limit, order: "oldest first", after: last });
-    if (transactions.length === 0) return undefined;
-    for (const transaction of transactions) {
-      if (transaction.decision.sequence !== (last?.sequence ?? 0) + 1) return undefined;
-      last = transaction.decision;
-      decided.push(transaction);
+  await inParallel(users, async (user) => {
+    try {
+      for (const change of user.changes) {
+        if ("unreadable" in change) throw change.unreadable;
+        user.pending.push(...decisionsOf(change, together ?? (await find([change]))));
+      }
+    } catch (error) {
+      user.error = error;
     }
-  }
-  return last && positionText(last) === positionText(after) ? decided : undefined;
+  });
 
-  function missingAfter(position: Position | undefined): number {
-    return after.sequence - (position?.sequence ?? 0);
+  /** By id. */
+  async function find(
+    changes: readonly (WalletChange | UnreadableChange)[],
+  ): Promise<ReadonlyMap<string, Transaction>> {
+    const found = new Map<string, Transaction>();
+    for (const keys of chunksOf(changes.flatMap(keysOf), KEYS_MAX)) {
+      if (clock.now().getTime() >= deadlineMs) throw noTimeLeft();
+      for (const transaction of await store.findTransactions(keys)) found.set(transaction.id, transaction);
+    }
+    return found;
   }
 }
 
-/** In a round, every user's next event is published. */
-async function publishInRounds(users: readonly User[], deadlineMs: number, ports: PublishPorts): Promise<void> {
+function keysOf(change: WalletChange | UnreadableChange): readonly TransactionKey[] {
+  return "unreadable" in change ? [] : change.ids.map((id) => ({ userId: change.userId, id }));
+}
+
+/** @throws TransientError when a transaction is not as the write left it: DynamoDB shows the items of a write one by one */
+function decisionsOf({ ids, before }: WalletChange, stored: ReadonlyMap<string, Transaction>): DecidedTransaction[] {
+  return ids.map((id, index) => {
+    const transaction = stored.get(id);
+    const sequence = (before?.sequence ?? 0) + 1 + index;
+    if (transaction && isDecided(transaction) && transaction.decision.sequence === sequence) return transaction;
+    throw new TransientError(`The decision ${sequence} is not in the table`);
+  });
+}
+
+/** Publishes the decisions of several users. In a round, every user's next event is published. */
+async function publishInRounds(users: readonly Unpublished[], isLate: () => boolean, ports: EventPorts): Promise<void> {
   for (;;) {
     const active = users.filter(({ pending }) => pending.length > 0);
     if (active.length === 0) return;
-    const isLate = ports.clock.now().getTime() >= deadlineMs;
+    const isOver = isLate();
     await inParallel(chunksOf(active, EVENTS_MAX), async (some) =>
-      isLate ? stop(some, noTimeLeft()) : publishNext(some, ports),
+      isOver ? stop(some, noTimeLeft()) : publishNext(some, ports),
     );
   }
 }
 
 /** Publishes the next event of some users. */
-async function publishNext(users: readonly User[], { publishers, eventOf, observer }: PublishPorts): Promise<void> {
+async function publishNext(
+  users: readonly Unpublished[],
+  { publishers, eventOf, observer }: EventPorts,
+): Promise<void> {
   try {
     const next = users.flatMap((user) =>
       user.pending.slice(0, 1).map((transaction) => ({ user, transaction, event: eventOf(transaction) })),
@@ -230,7 +272,7 @@ async function publishTo(publishers: readonly EventPublisher[], events: readonly
   );
 }
 
-function stop(users: readonly User[], error: unknown): void {
+function stop(users: readonly Unpublished[], error: unknown): void {
   for (const user of users) {
     user.pending.length = 0;
     user.error = error;

@@ -1,18 +1,20 @@
 import type { Wallet } from "../domain/state.ts";
+import type { DecidedTransaction } from "../domain/transaction.ts";
 import { inParallel } from "./inParallel.ts";
 import { untilProved } from "./past.ts";
-import { HISTORY_LIMIT_MAX, type LedgerStore, TransientError, UnreadableItem } from "./ports.ts";
+import { type Clock, HISTORY_LIMIT_MAX, type LedgerStore, TransientError, UnreadableItem } from "./ports.ts";
 import type { Position } from "./position.ts";
 import {
-  type PublishPorts,
-  publish,
+  type DecisionRange,
+  type EventPorts,
+  publishDecisions,
   type UnpublishedRange,
   type UnreadableChange,
-  type WalletChange,
 } from "./publish.ts";
 
-export interface RepublishPorts extends Omit<PublishPorts, "failures" | "observer"> {
+export interface RepublishPorts extends Omit<EventPorts, "observer"> {
   readonly store: Pick<LedgerStore, "readHistory" | "readWallet">;
+  readonly clock: Clock;
 }
 
 export interface Republished {
@@ -47,7 +49,7 @@ export interface PublishFailureQueue<Received extends PublishFailure = PublishFa
    *
    * @returns undefined if the stream does not have them any more
    */
-  changesOf(message: Received): Promise<readonly (WalletChange | UnreadableChange)[] | undefined>;
+  changesOf(message: Received): Promise<readonly (DecisionRange | UnreadableChange)[] | undefined>;
 }
 
 /**
@@ -101,7 +103,7 @@ export async function republishSince(
 export interface Attempt<Received extends PublishFailure> {
   readonly message: Received;
   /** What it says is not published; absent if that can't be found out any more. */
-  readonly changes: readonly (WalletChange | UnreadableChange)[] | undefined;
+  readonly changes: readonly (DecisionRange | UnreadableChange)[] | undefined;
   readonly republished: Republished | undefined;
 }
 
@@ -135,7 +137,7 @@ export async function republishFailures<Received extends PublishFailure>(
   }
 
   async function changesOf(message: Received) {
-    const { content, messageId } = message;
+    const { content } = message;
     if (!content) return undefined;
     if ("batch" in content) return queue.changesOf(message);
     const { userId, from } = content;
@@ -143,7 +145,7 @@ export async function republishFailures<Received extends PublishFailure>(
     const after = wallet && endOf(wallet);
     if (!from || !after) return undefined;
     const before = from > 1 ? await findPosition(userId, from - 1, ports) : undefined;
-    return [{ recordId: messageId, userId, before, after }];
+    return [{ userId, before, after }];
   }
 }
 
@@ -168,25 +170,18 @@ interface Run {
   attempt(userId: string, work: () => Promise<void>): Promise<void>;
   /** Publishes the decisions after a position, up to another. */
   publishFrom(userId: string, before: Position | undefined, end: Position): Promise<void>;
-  publishChanges(changes: readonly (WalletChange | UnreadableChange)[]): Promise<void>;
+  publishChanges(changes: readonly (DecisionRange | UnreadableChange)[]): Promise<void>;
 }
 
-/** Publishes as the function does, in parts that each end within its time budget. */
+/** Publishes in pages of the history, and counts the events, and the users of whom not all are published. */
 async function counting(ports: RepublishPorts, work: (run: Run) => Promise<unknown>): Promise<Republished> {
   const users = new Set<string>();
   const failures = new Map<string, unknown>();
   let events = 0;
-  const publication: PublishPorts = {
-    ...ports,
-    failures: { send: () => Promise.reject(new Error("An operator sees it now")) },
-    observer: {
-      published({ userId }) {
-        events++;
-        users.add(userId);
-      },
-      failed(userId, _recordIds, error) {
-        if (!failures.has(userId)) failures.set(userId, error);
-      },
+  const observer: EventPorts["observer"] = {
+    published({ userId }) {
+      events++;
+      users.add(userId);
     },
   };
   const run: Run = {
@@ -199,14 +194,14 @@ async function counting(ports: RepublishPorts, work: (run: Run) => Promise<unkno
     },
     async publishFrom(userId, before, end) {
       let done = before;
-      for (let left = missing(done, end); left > 0 && !failures.has(userId); left = missing(done, end)) {
+      for (let left = missing(done, end); left > 0; left = missing(done, end)) {
         const query = { limit: Math.min(left, HISTORY_LIMIT_MAX), order: "oldest first", after: done } as const;
-        const after = await untilProved(ports.clock, async () => {
+        const decisions = await untilProved(ports.clock, async () => {
           const { transactions } = await ports.store.readHistory(userId, query);
-          return transactions.at(-1)?.decision;
+          return isNext(transactions, done) ? transactions : undefined;
         });
-        await publish([{ recordId: userId, userId, before: done, after }], publication);
-        done = after;
+        await publishDecisions(decisions, { ...ports, observer });
+        done = decisions.at(-1)?.decision;
       }
     },
     async publishChanges(changes) {
@@ -223,4 +218,10 @@ async function counting(ports: RepublishPorts, work: (run: Run) => Promise<unkno
 
 function missing(done: Position | undefined, end: Position): number {
   return end.sequence - (done?.sequence ?? 0);
+}
+
+/** Whether some decisions follow each other, and the last one before them; the index of the history can lack some. */
+function isNext(decisions: readonly DecidedTransaction[], before: Position | undefined): boolean {
+  const first = (before?.sequence ?? 0) + 1;
+  return decisions.length > 0 && decisions.every(({ decision }, index) => decision.sequence === first + index);
 }

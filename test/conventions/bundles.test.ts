@@ -164,7 +164,7 @@ describe("the bundle of a function", { timeout: 30_000 }, () => {
 
   test("of publish starts, and fails its records while AWS fails", async () => {
     const after = { decidedAt: "2026-11-23T09:30:00.000Z", sequence: 1 };
-    const event = streamEvent([{ recordId: "record", userId: "alice", before: undefined, after }]);
+    const event = streamEvent([{ recordId: "record", userId: "alice", before: undefined, after, ids: ["tx_1"] }]);
     const { result } = await call("publish", event);
     expect(result).toEqual({ batchItemFailures: [{ itemIdentifier: "record" }] });
     expectSignedCalls();

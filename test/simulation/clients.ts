@@ -448,7 +448,7 @@ export class Clients {
   async #readBack(movement: Movement, id: string, label: string): Promise<void> {
     const { oracle } = this.#simulation;
     const { userId } = movement;
-    const statusBefore = oracle.statusOf(userId, id);
+    const statusBefore = oracle.appliedHistory(userId).find((decided) => decided.id === id)?.status;
     const { callerId } = movement;
     const token = callerId === undefined ? {} : { token: { subject: callerId } };
     const response = await this.#call(`${label}.get`, { route: "transaction", userId, id, ...token });
@@ -459,14 +459,14 @@ export class Clients {
     }
     if (response.status !== 200) return this.#unexpected(label, response);
     this.#checkView(userId, response.body, movement, label);
-    if (statusBefore !== "pending" && response.body.status === "pending") {
+    if (statusBefore !== undefined && response.body.status === "pending") {
       oracle.fail("strongly consistent", `${label}: ${id} was ${statusBefore} and is read as pending`);
     }
   }
 
   async #readBalances(userId: string, label: string): Promise<void> {
     const { oracle } = this.#simulation;
-    const sequenceBefore = oracle.walletVersions(userId).at(-1)?.sequence ?? 0;
+    const sequenceBefore = oracle.appliedHistory(userId).length;
     const response = await this.#call(label, { route: "balances", userId });
     if (!response || this.#isExcused(response, label)) return;
     if (response.status !== 200 || response.body.userId !== userId) return this.#unexpected(label, response);
@@ -512,7 +512,7 @@ export class Clients {
         ? decidedMs + random.pick([-1, 0, 1])
         : nowMs - random.pick([0, 500, 1500, 3000, 29_000, 31_000]);
       const at = new Date(atMs).toISOString();
-      const known = oracle.asOf(userId, at)?.sequence ?? 0;
+      const known = oracle.appliedHistory(userId).filter(({ decidedAt }) => decidedAt <= at).length;
       const response = await this.#call(`${label}.${read}`, { route: "balances", userId, query: { at } });
       if (!response || this.#isExcused(response, label, true)) continue;
       if (response.status === 422 && this.#isInFuture(at)) continue;
@@ -558,13 +558,12 @@ export class Clients {
     const past = new Date(nowMs - random.pick([0, 31_000])).toISOString();
     const [from, to] = [random.pick([past, ...times]), random.pick([past, ...times])].toSorted();
     const period = { ...(random.chance(0.6) && { from }), to: to ?? past };
-    const idsInPeriod = () =>
-      oracle
-        .history(userId)
+    const idsInPeriod = (history: readonly Decided[]) =>
+      history
         .filter(({ postings }) => postings.some(isLine))
         .filter(({ decidedAt }) => decidedAt >= (period.from ?? "") && decidedAt < period.to)
         .map(({ id }) => id);
-    const known = idsInPeriod();
+    const known = idsInPeriod(oracle.appliedHistory(userId));
     const limit = String(random.int(1, 5));
     const lines: Body[] = [];
     let isFinal = true;
@@ -587,7 +586,7 @@ export class Clients {
       cursor = body.nextCursor === null ? undefined : String(body.nextCursor);
     }
     const ids = lines.map(({ id }) => String(id));
-    const wanted = isFinal ? idsInPeriod() : known;
+    const wanted = isFinal ? idsInPeriod(oracle.history(userId)) : known;
     const isRight = isFinal ? ids.join() === wanted.join() : wanted.every((id) => ids.includes(id));
     if (!isRight) oracle.fail("reproducible", `${label}: the statement has ${ids.length} lines of ${wanted.length}`);
     if (!isFinal) return;
@@ -924,7 +923,7 @@ export class Clients {
       sentAtMs: scheduler.nowMs,
       referredBefore: id === undefined ? undefined : oracle.item(userId, id),
       storedBefore: storedId !== undefined && oracle.item(userId, storedId) !== undefined,
-      receiverSequenceBefore: oracle.history(String(to ?? "")).length,
+      receiverSequenceBefore: oracle.appliedHistory(String(to ?? "")).length,
     };
   }
 

@@ -284,6 +284,7 @@ describe.each(["dynoxide", "dynamodb-local"] as const)("the model of DynamoDB be
     nowMs: () => 0,
     later: (run) => run(),
     staleMs: () => 0,
+    applyMs: () => 0,
     pageItemsMax: () => Number.POSITIVE_INFINITY,
     onWrite: () => {},
   });

@@ -2,6 +2,7 @@ import { type Mutant, mutant } from "./mutant.ts";
 
 const PUBLISH = "lib/ledger/publish.ts";
 const STREAM = "lib/aws/walletStream.ts";
+const STORE = "lib/aws/store.ts";
 const TOPIC = "lib/aws/topic.ts";
 const EVENT = "lib/http/cloudEvent.ts";
 const DELIVERIES = "lib/aws/deliveries.ts";
@@ -10,21 +11,17 @@ const WEBHOOKS = "lib/webhooks/publish.ts";
 /** Of the events and their deliveries. */
 export const EVENT_MUTANTS: readonly Mutant[] = [
   mutant("a write's last decision alone is published", STREAM, [
-    "return { recordId, userId, before: before.data, after: after.data };",
-    "return { recordId, userId, before: { ...after.data, sequence: after.data.sequence - 1 }, after: after.data };",
+    "const change = { recordId, userId, before: before.data, after: after.data, ids: ids.data };",
+    "const change = { recordId, userId, before: { ...after.data, sequence: after.data.sequence - 1 }, after: after.data, ids: ids.data.slice(-1) };",
+  ]),
+  mutant("a write names its decisions in another order", STORE, [
+    "decided.map(({ command }) => text(command.id))",
+    "decided.map(({ command }) => text(command.id)).reverse()",
   ]),
   mutant("a wallet's first write is not published", STREAM, ['eventName === "REMOVE"', 'eventName !== "MODIFY"']),
-  mutant("decisions that the index lacks are skipped", PUBLISH, [
-    "if (transactions.length === 0) return undefined;",
-    "if (transactions.length === 0) return decided;",
-  ]),
-  mutant("a gap in the history is published", PUBLISH, [
-    "if (transaction.decision.sequence !== (last?.sequence ?? 0) + 1) return undefined;",
-    "",
-  ]),
-  mutant("the rest of a long write is not published", PUBLISH, [
-    "for (let missing = missingAfter(last); missing > 0; missing = missingAfter(last)) {",
-    "for (let missing = missingAfter(last); missing > 0; missing = 0) {",
+  mutant("decisions that the table does not show yet are skipped", PUBLISH, [
+    "return ids.map((id, index) => {",
+    "return ids.filter((id) => stored.get(id)?.decision).map((id, index) => {",
   ]),
   mutant("a failure of the publisher counts as published", PUBLISH, [
     "return isReported ? [] : recordIds;",
@@ -41,10 +38,6 @@ export const EVENT_MUTANTS: readonly Mutant[] = [
   mutant("all events of a user are published at once", PUBLISH, [
     "user.pending.slice(0, 1).map(",
     "user.pending.toReversed().slice(0, 10).map(",
-  ]),
-  mutant("one user's unread history stops all users", PUBLISH, [
-    "user.error = error;\n  }\n}\n\n/** @returns undefined",
-    "throw error;\n  }\n}\n\n/** @returns undefined",
   ]),
   mutant("the response does not wait for the topic", PUBLISH, [
     "await Promise.allSettled(publishers.map((publisher) => publisher.publish(events)));",

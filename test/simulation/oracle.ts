@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import type { Change, Item } from "./dynamo/model.ts";
+import { APPLY_MS_MAX, type Change, type Item } from "./dynamo/model.ts";
 import { derivedIdOf, idOf, referenceOf, sha256 } from "./ids.ts";
 import { ENDPOINTS, EVENT_SOURCE, type Movement } from "./plan.ts";
 import type { QueuedMessage, Sent } from "./sqs/model.ts";
@@ -188,6 +188,8 @@ export class Oracle {
   /** Transactions whose decision the store rejects as an invalid write. */
   readonly invalidWriteIds = new Set<string>();
   readonly #nowMs: () => number;
+  /** By the decision's hash. */
+  readonly #appliedAtMs = new Map<string, number>();
   readonly #onStored: (movement: Movement) => void;
   readonly #commands = new Map<string, CommandRecord>();
   readonly #byId = new Map<string, CommandRecord>();
@@ -276,6 +278,11 @@ export class Oracle {
 
   history(userId: string): readonly Decided[] {
     return this.#histories.get(userId) ?? [];
+  }
+
+  /** The decisions that every read shows. */
+  appliedHistory(userId: string): readonly Decided[] {
+    return this.history(userId).filter(({ hash }) => (this.#appliedAtMs.get(hash) ?? 0) <= this.#nowMs());
   }
 
   /** The user's newest decision at or before a moment. */
@@ -455,6 +462,7 @@ export class Oracle {
     for (const item of inOrder) {
       const outcome = this.#checkOutcome(userId, item, this.history(userId).at(-1));
       decided.push(outcome);
+      this.#appliedAtMs.set(outcome.hash, this.#nowMs() + APPLY_MS_MAX);
       this.#histories.set(userId, [...this.history(userId), outcome]);
     }
     const last = this.history(userId).at(-1);

@@ -1,5 +1,5 @@
 import type { DynamoDBBatchResponse, DynamoDBStreamEvent } from "aws-lambda";
-import type { Change } from "./dynamo/model.ts";
+import { APPLY_MS_MAX, type Change } from "./dynamo/model.ts";
 import type { FaultSource } from "./faults.ts";
 import type { Invoked } from "./invocation.ts";
 import type { Oracle } from "./oracle.ts";
@@ -23,6 +23,8 @@ interface Shard {
   /** Those that no invocation has finished. */
   records: StreamRecord[];
   isActive: boolean;
+  /** When all items of the newest write are visible. */
+  appliedAtMs: number;
   /** Invocations in a row that did not finish a record. */
   failures: number;
 }
@@ -34,8 +36,6 @@ const DUPLICATE_DELAY_MS_MAX = 20_000;
 const FAILURES_MAX = 10;
 const PAUSE_FIRST_MS = 100;
 const PAUSE_MAX_MS = 60_000;
-/** The publisher waits at least this long for the index. */
-const INDEX_WAIT_MS = 700;
 
 /** The stream of the wallets table and its event source mapping: each shard's records go to the publisher in order. */
 export class Publishers {
@@ -52,6 +52,7 @@ export class Publishers {
       name: `shard${index}`,
       records: [],
       isActive: false,
+      appliedAtMs: 0,
       failures: 0,
     }));
   }
@@ -61,6 +62,7 @@ export class Publishers {
     const userId = after.userId?.S ?? "";
     const shard = this.#shards[new Random(0, userId).int(0, SHARDS - 1)];
     if (!shard) return;
+    shard.appliedAtMs = this.#environment.scheduler.nowMs + APPLY_MS_MAX;
     const SequenceNumber = String(++this.#records).padStart(21, "0");
     shard.records.push({
       eventName: before ? "MODIFY" : "INSERT",
@@ -96,9 +98,10 @@ export class Publishers {
       const delayMs = this.#random.next() * DUPLICATE_DELAY_MS_MAX;
       scheduler.after(delayMs, () => void invoke(`${label}b`, { Records: batch }));
     }
+    const isApplied = scheduler.nowMs >= shard.appliedAtMs;
     const invoked = await invoke(label, { Records: batch });
     if (invoked.kind === "failed") oracle.fail("users isolated", `${label} fails as a whole: ${String(invoked.error)}`);
-    const finished = invoked.kind === "answered" ? this.#finished(label, batch, invoked) : 0;
+    const finished = invoked.kind === "answered" ? this.#finished(label, batch, invoked, isApplied) : 0;
     // A lost checkpoint delivers what is finished again.
     if (!faults.shouldInject("lostDelete", label)) shard.records = shard.records.slice(finished);
     shard.failures = finished > 0 ? 0 : shard.failures + 1;
@@ -112,15 +115,16 @@ export class Publishers {
     label: string,
     batch: readonly StreamRecord[],
     { value, invocation }: Extract<Invoked<DynamoDBBatchResponse>, { kind: "answered" }>,
+    isApplied: boolean,
   ): number {
-    const { oracle, plan } = this.#environment;
+    const { oracle } = this.#environment;
     const ids = new Set(value.batchItemFailures.map(({ itemIdentifier }) => itemIdentifier));
     const failed = batch.filter(({ dynamodb }) => ids.has(dynamodb?.SequenceNumber ?? ""));
     if (failed.length < ids.size) oracle.fail("published", `${label} reports a record that it was not given`);
     for (const { dynamodb } of failed) {
       const userId = dynamodb?.Keys?.userId?.S;
       const isExplained =
-        plan.faults.lagMs > INDEX_WAIT_MS ||
+        !isApplied ||
         invocation.slowed ||
         invocation.faultedUsers.has(userId) ||
         invocation.faultedUsers.has(undefined);

@@ -17,7 +17,7 @@ import {
   type SendMessageCommandInput,
 } from "@aws-sdk/client-sqs";
 import { dynamoDocuments } from "../../lib/aws/clients.ts";
-import { type DynamoModel, type Item, serviceError } from "./dynamo/model.ts";
+import { APPLY_MS_MAX, type DynamoModel, type Item, serviceError } from "./dynamo/model.ts";
 import { type Disturbance, prepare } from "./dynamo/prepare.ts";
 import type { FaultSource } from "./faults.ts";
 import type { Invocation } from "./invocation.ts";
@@ -117,7 +117,7 @@ export class Services {
     const { scheduler, faults, latencyMs } = this.#environment;
     const { random } = invocation;
     const arrivesMs = random.latencyMs(latencyMs);
-    const returnsMs = random.latencyMs(latencyMs);
+    const returnsMs = random.latencyMs(latencyMs) + (call.transacts ? APPLY_MS_MAX : 0);
     const markFaulted = (costsMs: number) => this.#markFaulted(invocation, call, costsMs);
     const fail = (error: Error, afterMs: number) => {
       markFaulted(afterMs);

@@ -1,6 +1,6 @@
 import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2, Context, SQSBatchResponse } from "aws-lambda";
 import { Consumers } from "./consumers.ts";
-import { DynamoModel } from "./dynamo/model.ts";
+import { APPLY_MS_MAX, DynamoModel } from "./dynamo/model.ts";
 import { useClock } from "./environment.ts";
 import { FaultSource } from "./faults.ts";
 import { forge } from "./forgeries.ts";
@@ -420,6 +420,7 @@ export class Simulation implements Host {
         nowMs: () => scheduler.nowMs,
         later: (run) => scheduler.after(random.next() * plan.faults.lagMs, run),
         staleMs: () => random.next() * plan.faults.lagMs,
+        applyMs: () => random.next() * APPLY_MS_MAX,
         pageItemsMax: () => random.int(1, plan.settings.pageItemsMax),
         onWrite: (changes) => {
           const ledgerChanges = changes.filter(({ table }) => table === "wallets" || table === "transactions");

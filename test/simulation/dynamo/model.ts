@@ -44,6 +44,11 @@ export interface DynamoEnvironment {
   later(run: () => void): void;
   /** Age of the next eventually consistent read, in milliseconds. */
   staleMs(): number;
+  /**
+   * How long plain reads see an item as it was before a transaction, at most {@link APPLY_MS_MAX}: DynamoDB applies a
+   * transaction item by item.
+   */
+  applyMs(): number;
   /** Maximum number of items of the next page: DynamoDB limits pages by size. */
   pageItemsMax(): number;
   /** Called within every atomic write, after it. */
@@ -51,7 +56,8 @@ export interface DynamoEnvironment {
 }
 
 interface Version {
-  readonly atMs: number;
+  /** From when on plain reads see it. */
+  visibleAtMs: number;
   readonly item: Item;
 }
 
@@ -69,6 +75,8 @@ interface IndexEntry {
   readonly item: Item | undefined;
 }
 
+/** A transaction is applied to all of its items within this time, and before the response. */
+export const APPLY_MS_MAX = 20;
 const VERSIONS_KEPT = 6;
 const TRANSACTION_ITEMS_MAX = 100;
 const TOKEN_LIFE_MS = 10 * 60_000;
@@ -129,7 +137,7 @@ export class DynamoModel {
   get(input: GetItemCommandInput): { Item?: Item } {
     const table = this.#table(input.TableName);
     const key = keyOf(table.definition.key, input.Key ?? {});
-    const item = input.ConsistentRead ? latest(table, key) : this.#stale(table, key);
+    const item = this.#visible(table, key, input.ConsistentRead ? 0 : this.#environment.staleMs());
     return item ? { Item: item } : {};
   }
 
@@ -186,7 +194,7 @@ export class DynamoModel {
       ),
     );
     if (reasons.some(({ Code }) => Code !== "None")) throw cancelled(reasons);
-    this.#write(checked);
+    this.#write(checked, () => this.#environment.applyMs());
     if (token !== undefined) this.#tokens.set(token, { atMs: this.#environment.nowMs(), request });
     return {};
   }
@@ -265,11 +273,12 @@ export class DynamoModel {
       readonly before: Item | undefined;
       readonly after: Item;
     }[],
+    applyMs = () => 0,
   ): void {
-    const atMs = this.#environment.nowMs();
     for (const { table, key, after } of writes) {
       const versions = table.items.get(key) ?? [];
-      versions.push({ atMs, item: after });
+      const version: Version = { visibleAtMs: this.#environment.nowMs() + applyMs(), item: after };
+      versions.push(version);
       if (versions.length > VERSIONS_KEPT) versions.shift();
       table.items.set(key, versions);
       for (const { name, key: indexKey } of table.definition.indexes ?? []) {
@@ -277,6 +286,7 @@ export class DynamoModel {
         const entry = { write: ++this.#writes, item: isIn ? after : undefined };
         const index = table.indexes.get(name);
         this.#environment.later(() => {
+          version.visibleAtMs = Math.min(version.visibleAtMs, this.#environment.nowMs());
           if ((index?.get(key)?.write ?? 0) < entry.write) index?.set(key, entry);
         });
       }
@@ -313,9 +323,9 @@ export class DynamoModel {
     });
   }
 
-  #stale(table: Table, key: string): Item | undefined {
-    const asOfMs = this.#environment.nowMs() - this.#environment.staleMs();
-    return table.items.get(key)?.findLast(({ atMs }) => atMs <= asOfMs)?.item;
+  #visible(table: Table, key: string, ageMs: number): Item | undefined {
+    const asOfMs = this.#environment.nowMs() - ageMs;
+    return table.items.get(key)?.findLast(({ visibleAtMs }) => visibleAtMs <= asOfMs)?.item;
   }
 }
 
