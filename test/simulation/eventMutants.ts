@@ -21,7 +21,7 @@ export const EVENT_MUTANTS: readonly Mutant[] = [
   mutant("a wallet's first write is not published", STREAM, ['eventName === "REMOVE"', 'eventName !== "MODIFY"']),
   mutant("decisions that the table does not show yet are skipped", PUBLISH, [
     "return ids.map((id, index) => {",
-    "return ids.filter((id) => stored.get(id)?.decision).map((id, index) => {",
+    "return ids.flatMap((id) => stored.get(id) ?? []).filter(isDecided);\n  ids.map((id, index) => {",
   ]),
   mutant("a failure of the publisher counts as published", PUBLISH, [
     "return isReported ? [] : recordIds;",
