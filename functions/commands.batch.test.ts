@@ -318,7 +318,7 @@ describe("a command that is refused", () => {
 describe("a failure of AWS", () => {
   it("in one user's put is a 503 in the results of this user; the others are accepted, and the repetition completes", async () => {
     const commands = [command(), command({ userId: "bob" }), command(), command({ userId: "bob" })];
-    memory.fail("putPending", "before", { userId: "bob" });
+    memory.fail("putAllPending", "before", { userId: "bob" });
     const results = await resultsOf(...commands);
     expect(results).toEqual(["202 deposit", "503 unavailable", "202 deposit", "503 unavailable"]);
     expect(memory.sent.map(userIdOf)).toEqual(["alice"]);
@@ -335,7 +335,7 @@ describe("a failure of AWS", () => {
   });
 
   it("in one put that is a bug is a 500 without its cause in the result", async () => {
-    memory.fail("putPending", "before", { userId: "bob", error: new TypeError("secret detail") });
+    memory.fail("putAllPending", "before", { userId: "bob", error: new TypeError("secret detail") });
     const { body } = await post({ commands: [command(), command({ userId: "bob" })] });
     expect(body.results).toMatchObject([{ status: 202 }, { status: 500, problem: { code: "internal_error" } }]);
     expect(JSON.stringify(body)).not.toContain("secret");

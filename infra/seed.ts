@@ -1,6 +1,6 @@
 import { ConditionalCheckFailedException } from "@aws-sdk/client-dynamodb";
 import { PutCommand } from "@aws-sdk/lib-dynamodb";
-import { dynamoDocuments } from "../lib/aws/clients.ts";
+import { dynamoDocuments } from "../lib/aws/documents.ts";
 import currencies from "./currencies.json" with { type: "json" };
 
 /**

@@ -10,7 +10,8 @@ import {
 import { CreateTopicCommand, SNSClient } from "@aws-sdk/client-sns";
 import { CreateQueueCommand, GetQueueAttributesCommand } from "@aws-sdk/client-sqs";
 import type { Resource } from "../infra/serverless.ts";
-import { dynamoDocuments, sqs } from "../lib/aws/clients.ts";
+import { sqs } from "../lib/aws/clients.ts";
+import { dynamoDocuments } from "../lib/aws/documents.ts";
 
 /** The values of `!Ref` and `!GetAtt`, by logical id. */
 export type PhysicalIds = Map<string, { readonly ref: string; readonly attributes: Readonly<Record<string, string>> }>;

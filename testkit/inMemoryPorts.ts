@@ -29,6 +29,7 @@ import {
 import { type Position, positionText } from "../lib/ledger/position.ts";
 import type { Submission } from "../lib/ledger/submit.ts";
 import { dueAfter } from "../lib/ledger/sweep.ts";
+import { toError } from "../lib/ledger/toError.ts";
 
 /**
  * The ledger's ports in memory, for unit tests: a store with the conditions of lib/aws/store.ts, a clock that a test
@@ -37,6 +38,7 @@ import { dueAfter } from "../lib/ledger/sweep.ts";
 
 type Operation =
   | "putPending"
+  | "putAllPending"
   | "findTransaction"
   | "readWallet"
   | "readWallets"
@@ -185,15 +187,32 @@ export function inMemoryPorts() {
     ...transaction.decision.postings.map((posting) => posting.currency),
   ];
 
+  function putPending(transaction: Transaction, dueAt?: string): Transaction | undefined {
+    const key = keyOf(transaction.userId, transaction.id);
+    const existing = transactions.get(key);
+    if (!existing) transactions.set(key, transaction);
+    if (!existing && dueAt !== undefined) due.set(key, dueAt);
+    return existing;
+  }
+
   const store: LedgerStore = {
-    putPending: (transaction, dueAt) =>
-      during("putPending", transaction.userId, () => {
-        const key = keyOf(transaction.userId, transaction.id);
-        const existing = transactions.get(key);
-        if (!existing) transactions.set(key, transaction);
-        if (!existing && dueAt !== undefined) due.set(key, dueAt);
-        return existing;
-      }),
+    putPending: (transaction, dueAt) => during("putPending", transaction.userId, () => putPending(transaction, dueAt)),
+    putAllPending: async (pending) => {
+      const failed = new Map<string, Transaction | Error>();
+      for (const [userId, own] of Map.groupBy(pending, ({ userId }) => userId)) {
+        try {
+          await during("putAllPending", userId, () => {
+            for (const transaction of own) {
+              const existing = putPending(transaction);
+              if (existing) failed.set(transaction.id, existing);
+            }
+          });
+        } catch (error) {
+          for (const { id } of own) failed.set(id, toError(error));
+        }
+      }
+      return failed;
+    },
     findTransaction: (userId, id) => during("findTransaction", userId, () => transactions.get(keyOf(userId, id))),
     findTransactions: (keys) =>
       during(

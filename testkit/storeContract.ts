@@ -118,6 +118,32 @@ export function describeStoreContract(store: LedgerStore, due: DueIndex): void {
       expect(await store.findTransaction("keeper", first.id)).toEqual(first);
     });
 
+    test("keeps each transaction of many whose id is new, and returns those that have the other ids", async () => {
+      const taken = await accepted("many", "deposit", 100n);
+      const details = { ...NO_DETAILS, reference: "order 1", metadata: { "it's": '"quoted"', empty: "" } };
+      const added = [
+        ...Array.from({ length: 60 }, () => pendingTransaction("many", "withdrawal", 200n)),
+        pending(commandWith({ userId: "many's", detailsHash: detailsHashOf(details) }), details),
+        transactionOf(
+          commandWith({ userId: "many", type: "hold", amountMinor: MINOR_UNITS_MAX, expiresAt: EXPIRES_AT }),
+        ),
+        transactionOf(commandWith({ userId: "many", type: "capture", refersTo: taken.id, final: true })),
+      ];
+      const second = { ...taken, amountMinor: 999n, contentHash: "other" };
+      const results = await store.putAllPending([...added.slice(0, 30), second, ...added.slice(30)]);
+      expect(results.get(taken.id)).toEqual(taken);
+      // After a call whose answer was lost, its repetition finds what it has put.
+      for (const each of added) expect([undefined, each]).toContainEqual(results.get(each.id));
+      const found = await store.findTransactions([taken, ...added]);
+      expect(new Map(found.map((each) => [each.id, each]))).toEqual(
+        new Map([taken, ...added].map((each) => [each.id, each])),
+      );
+    });
+
+    test("puts none of no transactions", async () => {
+      expect(await store.putAllPending([])).toEqual(new Map());
+    });
+
     test("writes a fold whole: the wallet and every transaction, to 36 digits", async () => {
       const most = MINOR_UNITS_MAX - 1n;
       const commands = [

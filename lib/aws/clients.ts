@@ -1,7 +1,5 @@
 import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import { SQSClient } from "@aws-sdk/client-sqs";
-import { DynamoDBDocumentClient } from "@aws-sdk/lib-dynamodb";
-import { toInteger } from "./items.ts";
 import { sdkHandlerOptions } from "./transport/httpHandler.ts";
 import { createTransport } from "./transport/transport.ts";
 
@@ -12,17 +10,9 @@ import { createTransport } from "./transport/transport.ts";
 export const TIMEOUTS = { connectMs: 1000, requestMs: 1500 };
 const bounds = { maxAttempts: 2, requestHandler: sdkHandlerOptions(TIMEOUTS) };
 
-const dynamoClient = new DynamoDBClient(bounds);
+export const dynamoClient = new DynamoDBClient(bounds);
 
 /** Sends the commands of client-dynamodb. */
 export const dynamo = createTransport(dynamoClient, "dynamodb", TIMEOUTS);
-
-/** Sends the commands of lib-dynamodb through the SDK's middleware: scans, queries and tools. */
-export const dynamoDocuments = DynamoDBDocumentClient.from(dynamoClient, {
-  unmarshallOptions: { wrapNumbers: toInteger },
-});
-// Building the user agent for every call, and a logger without output, take a fifth of a call's CPU time.
-dynamoDocuments.middlewareStack.remove("getUserAgentMiddleware");
-dynamoDocuments.middlewareStack.remove("loggerMiddleware");
 
 export const sqs = createTransport(new SQSClient(bounds), "sqs", TIMEOUTS);

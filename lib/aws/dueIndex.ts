@@ -4,7 +4,7 @@ import type { DueIndex } from "../ledger/ports.ts";
 import { setting } from "../runtime/config.ts";
 import { dynamo } from "./clients.ts";
 import { withTransientErrors } from "./errors.ts";
-import { DUE_SHARDS, text } from "./items.ts";
+import { DUE_SHARDS, number, text } from "./items.ts";
 import { query } from "./scan.ts";
 
 const keyItem = z.object({ userId: z.string(), id: z.string() });
@@ -17,7 +17,7 @@ export const dynamoDueIndex: DueIndex = {
         TableName: setting("TRANSACTIONS_TABLE"),
         IndexName: "due",
         KeyConditionExpression: "dueShard = :shard AND dueAt < :time",
-        ExpressionAttributeValues: { ":shard": shard, ":time": time },
+        ExpressionAttributeValues: { ":shard": number(shard), ":time": text(time) },
       });
       for await (const item of items) yield keyItem.parse(item);
     }

@@ -14,7 +14,7 @@ import {
   type EndpointStore,
 } from "../webhooks/endpoint.ts";
 import { cached } from "./cache.ts";
-import { dynamoDocuments } from "./clients.ts";
+import { dynamoDocuments } from "./documents.ts";
 import { withTransientErrors } from "./errors.ts";
 import { scan } from "./scan.ts";
 

@@ -1,4 +1,5 @@
 import type { AttributeValue } from "@aws-sdk/client-dynamodb";
+import { unmarshall } from "@aws-sdk/util-dynamodb";
 import { en } from "zod/locales";
 import * as z from "zod/mini";
 import { COMMAND_TYPES, type Command, refersToOf } from "../domain/command.ts";
@@ -24,12 +25,17 @@ import { parsePosition, positionText } from "../ledger/position.ts";
 // The problem of an unreadable item has zod's message, and zod/mini starts without any.
 z.config(en());
 
-/** The tables' items as the document client returns them: whole numbers are bigint. */
+/** Whole numbers of an item are bigint. */
 const count = z.pipe(z.bigint(), z.transform(Number));
 
 /** Exact above 2^53 too. A number that is not whole stays text, so that the item's schema rejects it by its field. */
 export function toInteger(number: string): bigint | string {
   return /^-?[0-9]+$/.test(number) ? BigInt(number) : number;
+}
+
+/** An item in the form in which it is read here. */
+export function toNative(item: Readonly<Record<string, AttributeValue>>) {
+  return unmarshall(item, { wrapNumbers: toInteger });
 }
 
 export const currencyItem = z.object({

@@ -1,10 +1,10 @@
-import type { QueryCommandInput, ScanCommandInput } from "@aws-sdk/lib-dynamodb";
+import type { QueryCommandInput, ScanCommandInput } from "@aws-sdk/client-dynamodb";
 import { type DecidedTransaction, isDecided, type Transaction } from "../domain/transaction.ts";
 import { isLinked } from "../ledger/links.ts";
 import { UnreadableItem } from "../ledger/ports.ts";
 import type { LedgerReader } from "../ledger/verify.ts";
 import { setting } from "../runtime/config.ts";
-import { toStatus, toTransaction, toWallet } from "./items.ts";
+import { text, toStatus, toTransaction, toWallet } from "./items.ts";
 import { query, scan } from "./scan.ts";
 import { dynamoStore } from "./store.ts";
 
@@ -53,7 +53,7 @@ export async function* pendingTransactions(createdBefore: string): AsyncGenerato
     TableName: setting("TRANSACTIONS_TABLE"),
     FilterExpression: "#status = :pending",
     ExpressionAttributeNames: { "#status": "status" },
-    ExpressionAttributeValues: { ":pending": "pending" },
+    ExpressionAttributeValues: { ":pending": text("pending") },
     ConsistentRead: true,
   };
   for await (const item of scan(input)) {
@@ -75,6 +75,6 @@ function ofUser(userId: string): QueryCommandInput {
   return {
     TableName: setting("TRANSACTIONS_TABLE"),
     KeyConditionExpression: "userId = :userId",
-    ExpressionAttributeValues: { ":userId": userId },
+    ExpressionAttributeValues: { ":userId": text(userId) },
   };
 }

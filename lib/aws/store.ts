@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from "node:util";
 import {
   type AttributeValue,
+  BatchExecuteStatementCommand,
   BatchGetItemCommand,
   ConditionalCheckFailedException,
   GetItemCommand,
@@ -10,7 +11,6 @@ import {
   type TransactWriteItem,
   TransactWriteItemsCommand,
 } from "@aws-sdk/client-dynamodb";
-import { unmarshall } from "@aws-sdk/util-dynamodb";
 import { initialRemainder } from "../domain/decide.ts";
 import type { Credit } from "../domain/movements/credit.ts";
 import type { Wallet } from "../domain/state.ts";
@@ -22,6 +22,8 @@ import {
   type Remainder,
   type Transaction,
 } from "../domain/transaction.ts";
+import { chunksOf } from "../ledger/chunksOf.ts";
+import { inParallel } from "../ledger/inParallel.ts";
 import {
   type Commit,
   type CommitResult,
@@ -36,6 +38,7 @@ import {
 } from "../ledger/ports.ts";
 import { parsePosition, positionText } from "../ledger/position.ts";
 import { dueAfter } from "../ledger/sweep.ts";
+import { toError } from "../ledger/toError.ts";
 import { setting } from "../runtime/config.ts";
 import { dynamo } from "./clients.ts";
 import { isTransient, withTransientErrors } from "./errors.ts";
@@ -44,7 +47,7 @@ import {
   number,
   text,
   toDecisionAttributes,
-  toInteger,
+  toNative,
   toPendingItem,
   toRemainderAttributes,
   toTransaction,
@@ -58,6 +61,7 @@ import {
  */
 export const dynamoStore: LedgerStore = {
   putPending,
+  putAllPending,
   findTransaction,
   findTransactions,
   readWallet,
@@ -87,6 +91,49 @@ async function putPending(transaction: Transaction, dueAt?: string): Promise<Tra
     if (!(error instanceof ConditionalCheckFailedException && error.Item)) throw error;
     return toTransaction(toNative(error.Item));
   }
+}
+
+/** DynamoDB takes at most this many statements at once. */
+const STATEMENTS_MAX = 25;
+
+/** An insert is a put with the condition that the item is new, for the same write unit; many of them are one call. */
+async function putAllPending(transactions: readonly Transaction[]): Promise<ReadonlyMap<string, Transaction | Error>> {
+  const failed = new Map<string, Transaction | Error>();
+  const taken: TransactionKey[] = [];
+  await inParallel(chunksOf(transactions, STATEMENTS_MAX), async (chunk) => {
+    try {
+      const { Responses = [] } = await withTransientErrors("Put transactions", () =>
+        dynamo.send(new BatchExecuteStatementCommand({ Statements: chunk.map(insertOf) })),
+      );
+      for (const [index, { userId, id }] of chunk.entries()) {
+        const { Code, Message } = Responses[index]?.Error ?? {};
+        if (Code === "DuplicateItem") taken.push({ userId, id });
+        else if (Code !== undefined) failed.set(id, toStatementError(Code, Message));
+      }
+    } catch (error) {
+      for (const { id } of chunk) failed.set(id, toError(error));
+    }
+  });
+  try {
+    for (const existing of await findTransactions(taken)) failed.set(existing.id, existing);
+  } catch (error) {
+    for (const { id } of taken) failed.set(id, toError(error));
+  }
+  return failed;
+}
+
+function toStatementError(code: string, message: string | undefined): Error {
+  const text = `Put a transaction: ${code} ${message}`;
+  return isTransient(code) ? new TransientError(text) : new Error(text);
+}
+
+function insertOf(transaction: Transaction) {
+  const entries = Object.entries(toPendingItem(transaction));
+  const members = entries.map(([name]) => `'${name}': ?`).join(", ");
+  return {
+    Statement: `INSERT INTO "${setting("TRANSACTIONS_TABLE")}" VALUE {${members}}`,
+    Parameters: entries.map(([, value]) => value),
+  };
 }
 
 async function findTransaction(userId: string, id: string): Promise<Transaction | undefined> {
@@ -165,11 +212,6 @@ async function commit(commits: readonly Commit[]): Promise<CommitResult> {
 }
 
 type StoredItem = Readonly<Record<string, AttributeValue>>;
-
-/** The form in which lib/aws/items.ts reads an item. */
-function toNative(item: StoredItem) {
-  return unmarshall(item, { wrapNumbers: toInteger });
-}
 
 /** What a failed condition says about the decisions. */
 type ConditionFailure =

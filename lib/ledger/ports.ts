@@ -46,6 +46,12 @@ export interface LedgerStore {
    * @returns the stored transaction that has the id, if there is one
    */
   putPending(transaction: Transaction, dueAt?: string): Promise<Transaction | undefined>;
+  /**
+   * Stores pending transactions with different ids, each unless its id is taken and whatever becomes of the others.
+   *
+   * @returns by id: the stored transaction that has it, or the error of one that may not be stored
+   */
+  putAllPending(transactions: readonly Transaction[]): Promise<ReadonlyMap<string, Transaction | Error>>;
   /** Strongly consistent. */
   findTransaction(userId: string, id: string): Promise<Transaction | undefined>;
   /** Those that exist, in no order. Each is strongly consistent. */

@@ -106,23 +106,36 @@ export interface SubmitPorts {
  * @throws TransientError when the command may not have reached the queue
  */
 export async function submit(submission: Submission, ports: SubmitPorts): Promise<Submitted> {
-  const submitted = await accept(submission, ports.clock.now().toISOString(), ports);
+  const { candidate, refusal, existing } = await prepare(submission, ports.clock.now().toISOString(), ports);
+  if (!candidate) return { accepted: false, ...refusal };
+  const submitted = answer(submission, candidate, existing ?? (await ports.store.putPending(candidate)));
   if (submitted.accepted && !submitted.transaction.decision) {
     await ports.queue.send({ commands: [commandOf(submitted.transaction)], requestId: submission.requestId });
   }
   return submitted;
 }
 
+/** A submission that is checked, and not stored. */
+export type Prepared =
+  | { readonly candidate?: undefined; readonly refusal: Refusal; readonly existing?: undefined }
+  | {
+      /** What is to be stored. */
+      readonly candidate: Transaction;
+      readonly refusal?: undefined;
+      /** The transaction that is stored under the key, of a submission that is not accepted as a new command. */
+      readonly existing?: Transaction | undefined;
+    };
+
 /**
- * Stores a command as pending, and does not send it.
+ * Checks a submission, and stores nothing.
  *
  * @param createdAt time of the acceptance, ISO 8601, UTC
- * @throws TransientError when the command may not be stored
+ * @throws TransientError when what it depends on can't be read
  */
-export async function accept(submission: Submission, createdAt: string, ports: SubmitPorts): Promise<Submitted> {
+export async function prepare(submission: Submission, createdAt: string, ports: SubmitPorts): Promise<Prepared> {
   const { userId, request, reference, metadata } = submission;
   const { content, refusal } = await check(userId, request, createdAt, ports);
-  if (!content) return { accepted: false, ...refusal };
+  if (!content) return { refusal };
 
   const hasDetails = reference !== undefined || metadata !== undefined;
   const salt = hasDetails ? randomBytes(SALT_BYTES).toString("base64url") : undefined;
@@ -135,14 +148,20 @@ export async function accept(submission: Submission, createdAt: string, ports: S
     detailsHash: hasDetails ? detailsHashOf(details) : NO_DETAILS_HASH,
   };
   const candidate = pendingTransaction({ ...base, ...content }, details);
+  if (!refusal) return { candidate };
   // What is not accepted now may have been accepted before, and then it is still answered.
-  const existing = refusal
-    ? await ports.store.findTransaction(userId, candidate.id)
-    : await ports.store.putPending(candidate);
-  if (!existing && refusal) return { accepted: false, ...refusal };
+  const existing = await ports.store.findTransaction(userId, candidate.id);
+  return existing ? { candidate, existing } : { refusal };
+}
 
+/**
+ * The answer to a submission whose transaction is stored.
+ *
+ * @param existing the transaction that had the key before
+ */
+export function answer(submission: Submission, candidate: Transaction, existing: Transaction | undefined): Submitted {
   const transaction = existing ?? candidate;
-  if (!isReplayOf(transaction, withDefaultsOf(transaction, candidate, request))) {
+  if (!isReplayOf(transaction, withDefaultsOf(transaction, candidate, submission.request))) {
     return { accepted: false, problem: "idempotency_key_reused", at: [] };
   }
   return { accepted: true, transaction, replayed: existing !== undefined };

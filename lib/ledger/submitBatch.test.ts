@@ -61,10 +61,16 @@ describe("a batch", () => {
     expect(batch.map((each) => stored(each)?.createdAt)).toEqual([0, 0, 1, 2, 1].map(timeAt));
   });
 
-  it("of 100 commands takes one put for each and one call of the queue", async () => {
+  it("of 100 commands takes one call of the store and one of the queue", async () => {
     const batch = Array.from({ length: 100 }, (_, index) => of(`user-${index % 3}`));
-    expect(await submitted(batch)).toEqual(Array(100).fill("accepted"));
-    expect(ports.calls.filter((call) => call.startsWith("putPending"))).toHaveLength(100);
+    const puts: number[] = [];
+    const putAllPending: LedgerStore["putAllPending"] = (transactions) => {
+      puts.push(transactions.length);
+      return ports.store.putAllPending(transactions);
+    };
+    const results = await submitBatch(batch, { ...ports, store: { ...ports.store, putAllPending } });
+    expect([...results.values()]).toEqual(Array(100).fill(expect.objectContaining({ accepted: true })));
+    expect(puts).toEqual([100]);
     expect(ports.sent.map(({ commands }) => commands.length)).toEqual([34, 33, 33]);
   });
 
@@ -135,7 +141,7 @@ describe("a batch that is repeated", () => {
   it("fails every command of a key whose first put failed, so that none takes the place of the first", async () => {
     const first = of("alice");
     const other = { ...first, request: { type: "deposit", ...usd("2.00") } } satisfies Submission;
-    ports.fail("putPending", "before");
+    ports.fail("putAllPending", "before");
     expect(await submitted([first, other])).toEqual(["TransientError", "TransientError"]);
     expect(stored(first)).toBeUndefined();
     expect(await submitted([first, other])).toEqual(["accepted", "idempotency_key_reused"]);
@@ -149,14 +155,13 @@ describe("a batch that is repeated", () => {
 
 /** The ports with a put that fails for one submission, before its effect or after it. */
 function failingPut(failing: Submission | undefined, at: "before" | "after", error: Error): SubmitPorts {
-  const putPending: LedgerStore["putPending"] = async (transaction) => {
-    const isFailing = failing && transaction.id === submissionId(failing);
-    if (isFailing && at === "before") throw error;
-    const existing = await ports.store.putPending(transaction);
-    if (isFailing) throw error;
-    return existing;
+  const id = failing && submissionId(failing);
+  const putAllPending: LedgerStore["putAllPending"] = async (transactions) => {
+    const put = transactions.filter((transaction) => at === "after" || transaction.id !== id);
+    const results = new Map(await ports.store.putAllPending(put));
+    return id && transactions.some((transaction) => transaction.id === id) ? results.set(id, error) : results;
   };
-  return { ...ports, store: { ...ports.store, putPending } };
+  return { ...ports, store: { ...ports.store, putAllPending } };
 }
 
 describe("a command whose put fails", () => {

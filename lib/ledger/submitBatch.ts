@@ -1,8 +1,17 @@
-import { commandOf } from "../domain/transaction.ts";
+import { commandOf, type Transaction } from "../domain/transaction.ts";
 import { inParallel } from "./inParallel.ts";
 import { messagesOf, type SentCommand } from "./message.ts";
 import { TransientError } from "./ports.ts";
-import { accept, type Submission, type SubmitPorts, type Submitted, submissionId } from "./submit.ts";
+import {
+  answer,
+  type Prepared,
+  prepare,
+  type Submission,
+  type SubmitPorts,
+  type Submitted,
+  submissionId,
+} from "./submit.ts";
+import { toError } from "./toError.ts";
 
 /** What became of a command of a batch; an error if it may not have reached the queue. */
 export type SubmissionResult = Submitted | Error;
@@ -19,15 +28,17 @@ export async function submitBatch(
 ): Promise<ReadonlyMap<Submission, SubmissionResult>> {
   const times = creationTimes(submissions, ports.clock.now());
   const results = new Map<Submission, SubmissionResult>();
+  const sameKeys = [...Map.groupBy(submissions, submissionId).values()];
   // Where a key occurs twice, the first one is accepted; after an error it may have been.
-  await inParallel(Map.groupBy(submissions, submissionId).values(), async (sameKey) => {
-    let error: Error | undefined;
-    for (const submission of sameKey) {
-      const result = error ?? (await accept(submission, times.get(submission) ?? "", ports).catch(toError));
-      if (result instanceof Error) error = result;
-      results.set(submission, result);
-    }
-  });
+  for (let round = 0; sameKeys.some(({ length }) => length > round); round++) {
+    const next = sameKeys.flatMap((sameKey) => {
+      const [submission, previous] = [sameKey[round], sameKey[round - 1]];
+      const earlier = previous && results.get(previous);
+      if (submission && earlier instanceof Error) results.set(submission, earlier);
+      return submission && !(earlier instanceof Error) ? [submission] : [];
+    });
+    for (const [submission, result] of await acceptAll(next, times, ports)) results.set(submission, result);
+  }
 
   const blockedUsers = new Set<string>();
   const pending = new Map<string, SentCommand>();
@@ -52,6 +63,31 @@ export async function submitBatch(
   return results;
 }
 
+/** Stores commands with different keys as pending, and does not send them. */
+async function acceptAll(
+  submissions: readonly Submission[],
+  times: ReadonlyMap<Submission, string>,
+  ports: SubmitPorts,
+): Promise<ReadonlyMap<Submission, SubmissionResult>> {
+  const results = new Map<Submission, SubmissionResult>();
+  const accepted = new Map<Submission, Extract<Prepared, { candidate: Transaction }>>();
+  await inParallel(submissions, async (submission) => {
+    try {
+      const prepared = await prepare(submission, times.get(submission) ?? "", ports);
+      if (prepared.candidate) accepted.set(submission, prepared);
+      else results.set(submission, { accepted: false, ...prepared.refusal });
+    } catch (error) {
+      results.set(submission, toError(error));
+    }
+  });
+  const candidates = [...accepted.values()].flatMap(({ candidate, existing }) => (existing ? [] : [candidate]));
+  const stored = await ports.store.putAllPending(candidates);
+  for (const [submission, { candidate, existing = stored.get(candidate.id) }] of accepted) {
+    results.set(submission, existing instanceof Error ? existing : answer(submission, candidate, existing));
+  }
+  return results;
+}
+
 /** Strictly increasing for each user, so that the order of the acceptance shows. ISO 8601, UTC. */
 function creationTimes(submissions: readonly Submission[], now: Date): ReadonlyMap<Submission, string> {
   const nextMs = new Map<string, number>();
@@ -66,8 +102,4 @@ function creationTimes(submissions: readonly Submission[], now: Date): ReadonlyM
 
 function isPending(result: SubmissionResult | undefined): result is Extract<Submitted, { accepted: true }> {
   return result !== undefined && !(result instanceof Error) && result.accepted && !result.transaction.decision;
-}
-
-function toError(error: unknown): Error {
-  return error instanceof Error ? error : new Error(String(error));
 }

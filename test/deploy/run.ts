@@ -8,7 +8,7 @@ import { setTimeout } from "node:timers/promises";
 import { DescribeTableCommand, ResourceNotFoundException } from "@aws-sdk/client-dynamodb";
 import { UpdateCommand } from "@aws-sdk/lib-dynamodb";
 import type { Resource } from "../../infra/serverless.ts";
-import { dynamoDocuments } from "../../lib/aws/clients.ts";
+import { dynamoDocuments } from "../../lib/aws/documents.ts";
 import { type EventView, eventSchema } from "../../lib/http/schemas.ts";
 import { serveKeySet } from "../../localstack/identityProvider.ts";
 import { startProgram } from "../../localstack/process.ts";

@@ -9,7 +9,7 @@ import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { UpdateCommand } from "@aws-sdk/lib-dynamodb";
 import { describe, expect, inject, onTestFinished, test } from "vitest";
-import { dynamoDocuments } from "../../lib/aws/clients.ts";
+import { dynamoDocuments } from "../../lib/aws/documents.ts";
 import { awsEnvironment, readSettings } from "../../localstack/settings.ts";
 import { Client, newUser, transactionIn } from "../../testkit/client.ts";
 import { localEventQueue, receiveEvents } from "../../testkit/eventQueue.ts";

@@ -2,7 +2,7 @@ import { PutCommand } from "@aws-sdk/lib-dynamodb";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { seedCurrencies } from "../../infra/seed.ts";
 import { ports } from "../../lib/aws/adapters.ts";
-import { dynamoDocuments } from "../../lib/aws/clients.ts";
+import { dynamoDocuments } from "../../lib/aws/documents.ts";
 import { dynamoDueIndex } from "../../lib/aws/dueIndex.ts";
 import { type DynamoEngine, type Engines, startEngines } from "../../testkit/engines.ts";
 import { describeStoreContract } from "../../testkit/storeContract.ts";

@@ -5,7 +5,7 @@ import { handler as commands } from "../../functions/commands.ts";
 import { handler as consume } from "../../functions/consume.ts";
 import { handler as health } from "../../functions/health.ts";
 import { ports } from "../../lib/aws/adapters.ts";
-import { dynamoDocuments } from "../../lib/aws/clients.ts";
+import { dynamoDocuments } from "../../lib/aws/documents.ts";
 import { transactionId } from "../../lib/ledger/idempotency.ts";
 import { encodeMessage } from "../../lib/ledger/message.ts";
 import { serveKeySet } from "../../localstack/identityProvider.ts";

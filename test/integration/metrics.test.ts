@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { UpdateCommand } from "@aws-sdk/lib-dynamodb";
 import { afterAll, describe, expect, test, vi } from "vitest";
-import { dynamoDocuments } from "../../lib/aws/clients.ts";
+import { dynamoDocuments } from "../../lib/aws/documents.ts";
 import { awsEnvironment, readSettings } from "../../localstack/settings.ts";
 import { Client, newUser, problemIn, tokenOf, transactionIn } from "../../testkit/client.ts";
 import { readMetrics } from "../../testkit/metrics.ts";

@@ -2,7 +2,7 @@ import { setTimeout } from "node:timers/promises";
 import { DeleteCommand, PutCommand } from "@aws-sdk/lib-dynamodb";
 import { afterAll, beforeEach, describe, expect, test } from "vitest";
 import { ports } from "../../lib/aws/adapters.ts";
-import { dynamoDocuments } from "../../lib/aws/clients.ts";
+import { dynamoDocuments } from "../../lib/aws/documents.ts";
 import { commandOf } from "../../lib/domain/transaction.ts";
 import { type Message, userIdOf } from "../../lib/ledger/message.ts";
 import { TransientError } from "../../lib/ledger/ports.ts";

@@ -5,7 +5,7 @@ import { setTimeout } from "node:timers/promises";
 import { DeleteCommand, PutCommand } from "@aws-sdk/lib-dynamodb";
 import type { DynamoDBStreamEvent } from "aws-lambda";
 import { afterAll, afterEach, beforeAll, describe, expect, onTestFinished, test, vi } from "vitest";
-import { dynamoDocuments } from "../../lib/aws/clients.ts";
+import { dynamoDocuments } from "../../lib/aws/documents.ts";
 import { setting } from "../../lib/runtime/config.ts";
 import { mapStream, type StreamSource } from "../../localstack/streamMapping.ts";
 import { newUser } from "../../testkit/client.ts";

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import {
+  BatchExecuteStatementCommand,
   BatchGetItemCommand,
   DynamoDBClient,
   GetItemCommand,
@@ -68,6 +69,19 @@ const DYNAMO: readonly [operation: string, send: Send, answer: object][] = [
     (dynamo) =>
       dynamo.send(new BatchGetItemCommand({ RequestItems: { wallets: { Keys: [{ userId: { S: TEXT } }, {}] } } })),
     { Responses: { wallets: [{ userId: { S: TEXT } }] }, UnprocessedKeys: { wallets: { Keys: [{}] } } },
+  ],
+  [
+    "BatchExecuteStatement",
+    (dynamo) =>
+      dynamo.send(
+        new BatchExecuteStatementCommand({
+          Statements: [
+            { Statement: `INSERT INTO "wallets" VALUE {'userId': ?}`, Parameters: [{ S: TEXT }] },
+            { Statement: `INSERT INTO "wallets" VALUE {'userId': ?}`, Parameters: [{ S: TEXT }] },
+          ],
+        }),
+      ),
+    { Responses: [{ TableName: "wallets" }, { Error: { Code: "DuplicateItem", Message: TEXT } }] },
   ],
   [
     "TransactWriteItems",

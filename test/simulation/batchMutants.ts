@@ -4,6 +4,7 @@ const BATCH = "lib/ledger/batch.ts";
 const CONSUME = "lib/ledger/consume.ts";
 const MESSAGE = "lib/ledger/message.ts";
 const SUBMIT_BATCH = "lib/ledger/submitBatch.ts";
+const STORE = "lib/aws/store.ts";
 const QUEUE = "lib/aws/queue.ts";
 const HTTP = "lib/http/batch.ts";
 
@@ -30,6 +31,30 @@ export const BATCH_MUTANTS: readonly Mutant[] = [
   mutant("a batch has a message for each command", MESSAGE, [
     "JSON.stringify([command.userId, requestId])",
     "JSON.stringify([command.id, requestId])",
+  ]),
+  mutant("a batch's commands that are not stored are sent", STORE, [
+    "else if (Code !== undefined) failed.set(id, toStatementError(Code, Message));",
+    "",
+  ]),
+  mutant("a batch whose store fails is sent", STORE, [
+    "for (const { id } of chunk) failed.set(id, toError(error));",
+    "",
+  ]),
+  mutant("a batch's taken keys count as new", STORE, [
+    'if (Code === "DuplicateItem") taken.push({ userId, id });',
+    'if (Code === "DuplicateItem") continue;',
+  ]),
+  mutant("a batch's taken keys that are not read count as new", STORE, [
+    "for (const { id } of taken) failed.set(id, toError(error));",
+    "",
+  ]),
+  mutant("a batch's first 25 commands are stored", STORE, [
+    "chunksOf(transactions, STATEMENTS_MAX)",
+    "chunksOf(transactions, STATEMENTS_MAX).slice(0, 1)",
+  ]),
+  mutant("a batch's second command of a key takes the place of the first", SUBMIT_BATCH, [
+    "const earlier = previous && results.get(previous);",
+    "const earlier = undefined;",
   ]),
   mutant("behind a command that fails, a batch's commands are sent", SUBMIT_BATCH, [
     "if (result instanceof Error) blockedUsers.add(userId);",

@@ -82,7 +82,7 @@ const ENTRY = [
   'export { redrive } from "./lib/ledger/redrive.ts";',
 ].join("\n");
 
-/** Replaces lib/aws/clients.ts and sns.ts: the simulation of the current invocation answers every call. */
+/** Replaces the clients in lib/aws: the simulation of the current invocation answers every call. */
 const send = (command: object) => {
   const invocation = currentInvocation.getStore();
   if (!invocation) throw new Error("Only a function can call a service");
@@ -189,7 +189,11 @@ const sharing: Plugin = {
   name: "shared packages",
   setup({ onResolve, onLoad }) {
     onResolve({ filter: /^[^./]/ }, ({ path }) => ({ path, namespace: "shared", sideEffects: false }));
-    onResolve({ filter: /\/(clients|sns)\.ts$/ }, () => ({ path: "clients", namespace: "shared", sideEffects: false }));
+    onResolve({ filter: /\/(clients|documents|sns)\.ts$/ }, () => ({
+      path: "clients",
+      namespace: "shared",
+      sideEffects: false,
+    }));
     onLoad({ filter: /.*/, namespace: "shared" }, async ({ path }) => {
       const loaded = await load(path);
       packages.set(path, loaded);

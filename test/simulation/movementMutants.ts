@@ -103,8 +103,8 @@ export const MOVEMENT_MUTANTS: readonly Mutant[] = [
     "return wallet ? undefined",
   ]),
   mutant("a replay is refused after the receiver was closed", SUBMIT, [
-    "const existing = refusal\n    ? await ports.store.findTransaction(userId, candidate.id)",
-    "const existing = refusal\n    ? undefined",
+    "return existing ? { candidate, existing } : { refusal };",
+    "return { refusal };",
   ]),
   mutant("a replay may have another receiver", "lib/ledger/idempotency.ts", [
     "reference ?? null, pairs, own])",

@@ -462,19 +462,19 @@ export const MUTANTS: readonly Mutant[] = [
   // Accepting
   mutant("the response does not wait for the queue", SUBMIT, ["await ports.queue.send(", "void ports.queue.send("]),
   mutant("the command is sent before it is stored", SUBMIT, [
-    "const existing = refusal",
-    'if (!refusal) await ports.queue.send({ commands: [commandOf(candidate)], requestId: "" });\n  const existing = refusal',
+    "const submitted = answer(",
+    'if (!existing) await ports.queue.send({ commands: [commandOf(candidate)], requestId: "" });\n  const submitted = answer(',
   ]),
   mutant("the response does not wait for the store", SUBMIT, [
-    ": await ports.store.putPending(candidate);",
-    ": void ports.store.putPending(candidate).catch(() => {});",
+    "existing ?? (await ports.store.putPending(candidate))",
+    "existing ?? void ports.store.putPending(candidate).catch(() => {})",
   ]),
   mutant("a pending transaction is not sent again", SUBMIT, [
     "submitted.accepted && !submitted.transaction.decision",
     "submitted.accepted && !submitted.replayed",
   ]),
   mutant("the key's content is not compared", SUBMIT, [
-    "if (!isReplayOf(transaction, withDefaultsOf(transaction, candidate, request)))",
+    "if (!isReplayOf(transaction, withDefaultsOf(transaction, candidate, submission.request)))",
     "if (false)",
   ]),
   mutant("a disabled currency takes new commands", SUBMIT, [

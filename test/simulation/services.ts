@@ -1,4 +1,5 @@
 import {
+  BatchExecuteStatementCommand,
   BatchGetItemCommand,
   GetItemCommand,
   PutItemCommand,
@@ -16,8 +17,7 @@ import {
   SendMessageCommand,
   type SendMessageCommandInput,
 } from "@aws-sdk/client-sqs";
-import { dynamoDocuments } from "../../lib/aws/clients.ts";
-import { APPLY_MS_MAX, type DynamoModel, type Item, serviceError } from "./dynamo/model.ts";
+import { APPLY_MS_MAX, type DynamoModel, type Item, serviceError, toInsert } from "./dynamo/model.ts";
 import { type Disturbance, prepare } from "./dynamo/prepare.ts";
 import type { FaultSource } from "./faults.ts";
 import type { Invocation } from "./invocation.ts";
@@ -236,18 +236,14 @@ export class Services {
       const userIds = entries.map(({ MessageGroupId = "" }) => MessageGroupId);
       return { label, userIds, writes: true, transacts: false, batches: true, act };
     }
-    const request = prepare(
-      command,
-      dynamoDocuments.config.translateConfig?.unmarshallOptions ?? {},
-      `token-${++this.#tokens}`,
-    );
+    const request = prepare(command, `token-${++this.#tokens}`);
     const transacts = command instanceof TransactWriteItemsCommand;
     return {
       label,
       userIds: [...ownersOf(command)],
-      writes: transacts || command instanceof PutItemCommand || command instanceof UpdateItemCommand,
+      writes: transacts || WRITES.some((write) => command instanceof write),
       transacts,
-      batches: command instanceof BatchGetItemCommand,
+      batches: command instanceof BatchGetItemCommand || command instanceof BatchExecuteStatementCommand,
       act: (disturbance) => {
         const items = transacts ? (command.input.TransactItems ?? []).length : 0;
         // The ledger must not find out its own limit by an error.
@@ -261,6 +257,8 @@ export class Services {
     };
   }
 }
+
+const WRITES = [PutItemCommand, UpdateItemCommand, BatchExecuteStatementCommand];
 
 /** A call with several entries, of which some can fail. */
 function actEach<Entry extends { readonly Id?: string | undefined }>(
@@ -307,6 +305,9 @@ function ownersOf(command: object): Set<string> {
 
 function keysOf(command: object): readonly (Item | undefined)[] {
   if (command instanceof PutItemCommand) return [command.input.Item];
+  if (command instanceof BatchExecuteStatementCommand) {
+    return (command.input.Statements ?? []).map((statement) => toInsert(statement).Item);
+  }
   if (command instanceof GetItemCommand || command instanceof UpdateItemCommand) return [command.input.Key];
   if (command instanceof BatchGetItemCommand) {
     return Object.values(command.input.RequestItems ?? {}).flatMap(({ Keys = [] }) => Keys);

@@ -1,6 +1,9 @@
 import {
   type AttributeValue,
+  type BatchExecuteStatementCommandInput,
   type BatchGetItemCommandInput,
+  type BatchStatementRequest,
+  type BatchStatementResponse,
   type CancellationReason,
   ConditionalCheckFailedException,
   DynamoDBServiceException,
@@ -78,6 +81,7 @@ interface IndexEntry {
 /** A transaction is applied to all of its items within this time, and before the response. */
 export const APPLY_MS_MAX = 20;
 const VERSIONS_KEPT = 6;
+const STATEMENTS_MAX = 25;
 const TRANSACTION_ITEMS_MAX = 100;
 const TOKEN_LIFE_MS = 10 * 60_000;
 const METADATA = { $metadata: { httpStatusCode: 400 } };
@@ -123,6 +127,38 @@ export class DynamoModel {
     }
     this.#write([{ table, key, before, after: item }]);
     return {};
+  }
+
+  /**
+   * Inserts items, each on its own.
+   *
+   * @param unprocessed true for a statement that the service does not execute this time
+   */
+  batchExecute(
+    { Statements = [] }: BatchExecuteStatementCommandInput,
+    unprocessed: () => boolean = () => false,
+  ): { Responses: BatchStatementResponse[] } {
+    if (Statements.length > STATEMENTS_MAX) {
+      throw validation("Member must have length less than or equal to 25");
+    }
+    const inserts = Statements.map(toInsert);
+    const Responses = inserts.map(({ TableName, Item }): BatchStatementResponse => {
+      const error = unprocessed() ? "ThrottlingError" : this.#insert(TableName, Item);
+      return { TableName, ...(error && { Error: { Code: error } }) };
+    });
+    return { Responses };
+  }
+
+  #insert(TableName: string, Item: Item): "DuplicateItem" | undefined {
+    const table = this.#table(TableName);
+    const { hash } = table.definition.key;
+    try {
+      this.put({ TableName, Item, ConditionExpression: `attribute_not_exists(${hash})` });
+      return undefined;
+    } catch (error) {
+      if (error instanceof ConditionalCheckFailedException) return "DuplicateItem";
+      throw error;
+    }
   }
 
   update(input: UpdateItemCommandInput): object {
@@ -327,6 +363,24 @@ export class DynamoModel {
     const asOfMs = this.#environment.nowMs() - ageMs;
     return table.items.get(key)?.findLast(({ visibleAtMs }) => visibleAtMs <= asOfMs)?.item;
   }
+}
+
+const INSERT = /^INSERT INTO "(?<table>[^"]+)" VALUE \{(?<members>.*)\}$/;
+
+/** What a statement inserts. */
+export function toInsert({ Statement = "", Parameters = [] }: BatchStatementRequest): {
+  TableName: string;
+  Item: Item;
+} {
+  const { table: TableName, members = "" } = INSERT.exec(Statement)?.groups ?? {};
+  if (TableName === undefined) throw new Error(`The model does not know the statement ${Statement}`);
+  const names = [...members.matchAll(/'(\w+)': \?/g)].map(([, name = ""]) => name);
+  if (names.length !== Parameters.length)
+    throw validation("Number of parameters in request and statement don't match.");
+  return {
+    TableName,
+    Item: Object.fromEntries(names.map((name, index) => [name, Parameters[index] ?? { NULL: true }])),
+  };
 }
 
 /** An error for which the SDK has no class. */

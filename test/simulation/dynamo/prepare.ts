@@ -1,17 +1,17 @@
 import {
+  BatchExecuteStatementCommand,
   BatchGetItemCommand,
   type CancellationReason,
   GetItemCommand,
   PutItemCommand,
   QueryCommand,
+  ScanCommand,
   TransactWriteItemsCommand,
   UpdateItemCommand,
 } from "@aws-sdk/client-dynamodb";
-import { QueryCommand as QueryDocuments, ScanCommand } from "@aws-sdk/lib-dynamodb";
-import { marshall, unmarshall, type unmarshallOptions } from "@aws-sdk/util-dynamodb";
-import type { DynamoModel, Item } from "./model.ts";
+import type { DynamoModel } from "./model.ts";
 
-/** Faults of a call: changed cancellation reasons, unprocessed keys. */
+/** Faults of a call: changed cancellation reasons, unprocessed keys or statements. */
 export interface Disturbance {
   readonly reasons?: (reasons: CancellationReason[]) => CancellationReason[];
   readonly unprocessed?: () => boolean;
@@ -21,11 +21,11 @@ export interface Disturbance {
 type Request = (model: DynamoModel, disturbance?: Disturbance) => object;
 
 /**
- * Prepares a command for the model. Those of the document client are translated with its options.
+ * Prepares a command for the model.
  *
  * @param token the idempotency token that the SDK adds to a transaction without one; equal for all attempts of one send
  */
-export function prepare(command: unknown, unmarshallOptions: unmarshallOptions, token: string): Request {
+export function prepare(command: unknown, token: string): Request {
   if (command instanceof PutItemCommand) return (model) => model.put(command.input);
   if (command instanceof UpdateItemCommand) return (model) => model.update(command.input);
   if (command instanceof QueryCommand) return (model) => model.query(command.input);
@@ -33,36 +33,14 @@ export function prepare(command: unknown, unmarshallOptions: unmarshallOptions, 
   if (command instanceof BatchGetItemCommand) {
     return (model, disturbance) => model.batchGet(command.input, disturbance?.unprocessed);
   }
+  if (command instanceof BatchExecuteStatementCommand) {
+    return (model, disturbance) => model.batchExecute(command.input, disturbance?.unprocessed);
+  }
   if (command instanceof TransactWriteItemsCommand) {
     const input = { ClientRequestToken: token, ...command.input };
     return (model, disturbance) => model.transactWrite(input, disturbance?.reasons);
   }
 
-  // The document client sets this option, in the given object, for its own use.
-  const fromWire = (item: Item) => unmarshall(item, { ...unmarshallOptions, convertWithoutMapWrapper: false });
-  const fromPage = ({ Items, LastEvaluatedKey }: { Items: Item[]; LastEvaluatedKey?: Item }) => ({
-    Items: Items.map(fromWire),
-    ...(LastEvaluatedKey && { LastEvaluatedKey: fromWire(LastEvaluatedKey) }),
-  });
-  if (command instanceof QueryDocuments) {
-    const {
-      ExpressionAttributeValues: values,
-      KeyConditions: _,
-      QueryFilter: __,
-      ExclusiveStartKey: start,
-      ...input
-    } = command.input;
-    const wired = {
-      ...input,
-      ...(values && { ExpressionAttributeValues: marshall(values) }),
-      ...(start && { ExclusiveStartKey: marshall(start) }),
-    };
-    return (model) => fromPage(model.query(wired));
-  }
-  if (command instanceof ScanCommand) {
-    const { TableName, ExclusiveStartKey: start } = command.input;
-    const wired = { TableName, ...(start && { ExclusiveStartKey: marshall(start) }) };
-    return (model) => fromPage(model.scan(wired));
-  }
+  if (command instanceof ScanCommand) return (model) => model.scan(command.input);
   throw new Error("The model does not know this command");
 }
