@@ -51,7 +51,7 @@ const WRITE_ITEMS = ["Table: pending put", "Table: decision", "Table: wallet", "
 function writeItem(target: string): (typeof WRITE_ITEMS)[number] {
   if (target.includes("/")) return "Index";
   if (target.endsWith(" wallets")) return "Table: wallet";
-  return target.startsWith("PutItem ") ? "Table: pending put" : "Table: decision";
+  return /^(PutItem|BatchExecuteStatement) /.test(target) ? "Table: pending put" : "Table: decision";
 }
 
 /** Billed time: AWS's assumed latencies, the functions' CPU time on a share of a core, and rounding up to milliseconds. */

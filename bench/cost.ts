@@ -1,7 +1,7 @@
 import { QUEUE_BATCH_MAX } from "../lib/aws/queue.ts";
+import { STATEMENTS_MAX } from "../lib/aws/store.ts";
 import { derivedId } from "../lib/domain/id.ts";
 import { BATCH_MAX } from "../lib/http/schemas.ts";
-import { AT_ONCE } from "../lib/ledger/inParallel.ts";
 import { readArguments } from "../scripts/command.ts";
 import { sum } from "../scripts/statistics.ts";
 import { formatNumber, table } from "../scripts/table.ts";
@@ -63,7 +63,13 @@ async function measureBatches(load: BatchLoad): Promise<Usage> {
   bench.engines.reset();
   const { accepted, consumed } = await passBatches(load, functions);
   const usage = usageSince(load.batches, load.batches * BATCH_MAX, [...accepted, ...consumed]);
-  return { ...usage, callsAtOnce: { PutItem: AT_ONCE, SendMessageBatch: Math.ceil(load.users / QUEUE_BATCH_MAX) } };
+  return {
+    ...usage,
+    callsAtOnce: {
+      BatchExecuteStatement: BATCH_MAX / STATEMENTS_MAX,
+      SendMessageBatch: Math.ceil(load.users / QUEUE_BATCH_MAX),
+    },
+  };
 }
 
 /** What the engines counted since the last reset, and the functions' invocations. */

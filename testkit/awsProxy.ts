@@ -87,6 +87,6 @@ function callOf(headers: IncomingHttpHeaders, body: Buffer): Pick<AwsCall, "serv
 
 /** The local engines check no signature, so the proxy may change a request. */
 function withConsumedCapacity(operation: string, body: Buffer): Buffer {
-  if (!/(Items?|Query|Scan)$/.test(operation)) return body;
+  if (!/(Items?|Query|Scan|Statement)$/.test(operation)) return body;
   return Buffer.from(body.toString().replace("{", '{"ReturnConsumedCapacity":"INDEXES",'));
 }

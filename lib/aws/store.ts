@@ -94,7 +94,7 @@ async function putPending(transaction: Transaction, dueAt?: string): Promise<Tra
 }
 
 /** DynamoDB takes at most this many statements at once. */
-const STATEMENTS_MAX = 25;
+export const STATEMENTS_MAX = 25;
 
 /** An insert is a put with the condition that the item is new, for the same write unit; many of them are one call. */
 async function putAllPending(transactions: readonly Transaction[]): Promise<ReadonlyMap<string, Transaction | Error>> {

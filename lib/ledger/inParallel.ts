@@ -1,4 +1,4 @@
-export const AT_ONCE = 8;
+const AT_ONCE = 8;
 
 /** Does the work for every item, {@link AT_ONCE} at a time. */
 export async function inParallel<T>(

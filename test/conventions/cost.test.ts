@@ -34,9 +34,9 @@ const functions = {
   consume: async (event: SQSEvent) => invocation(await consume(event)),
 };
 
-function writeUnits(put: number, decision: number, index: number, wallet: number) {
+function writeUnits(put: number, decision: number, index: number, wallet: number, putBy = "PutItem") {
   return {
-    "PutItem transactions": put,
+    [`${putBy} transactions`]: put,
     "TransactWriteItems transactions": decision,
     "TransactWriteItems transactions/history": index,
     "TransactWriteItems wallets": wallet,
@@ -101,20 +101,20 @@ describe("the AWS usage of commands", () => {
   test("a batch for 100 users takes 600 write units and 30 queue requests", async () => {
     await passBatches({ batches: 1, users: 100, batch: 10 }, functions);
     expect(ledger.reset()).toMatchObject({
-      dynamo: { PutItem: 100, BatchGetItem: 10, TransactWriteItems: 10 },
+      dynamo: { BatchExecuteStatement: 4, BatchGetItem: 10, TransactWriteItems: 10 },
       sqs: { SendMessageBatch: 10, ReceiveMessage: 10, DeleteMessageBatch: 10 },
       queueRequests: 30,
-      writeUnits: writeUnits(100, 200, 100, 200),
+      writeUnits: writeUnits(100, 200, 100, 200, "BatchExecuteStatement"),
     });
   });
 
-  test("a batch for one user takes 404 write units and one message, because one write holds 99 decisions", async () => {
+  test("a batch for one user takes 420 write units and one message: one write has 99 decisions, whose ids take 5 KB in the wallet", async () => {
     await passBatches({ batches: 1, users: 1, batch: 10 }, functions);
     expect(ledger.reset()).toMatchObject({
-      dynamo: { PutItem: 100, BatchGetItem: 2, TransactWriteItems: 2 },
+      dynamo: { BatchExecuteStatement: 4, BatchGetItem: 2, TransactWriteItems: 2 },
       sqs: { SendMessageBatch: 1, ReceiveMessage: 1, DeleteMessageBatch: 1 },
       queueRequests: 3,
-      writeUnits: writeUnits(100, 200, 100, 4),
+      writeUnits: writeUnits(100, 200, 100, 20, "BatchExecuteStatement"),
     });
   });
 
@@ -176,7 +176,7 @@ describe("the AWS usage of commands", () => {
     });
   });
 
-  test("publishing a write of ten decisions takes one query and ten requests to the topic, that of two users' decisions one", async () => {
+  test("publishing a write of ten decisions takes one read and ten requests to the topic, that of two users' decisions one each", async () => {
     const stream = await walletStream(ledger.environment.DYNAMODB_PORT, STAGE);
     const publishAfter = async (load: CommandLoad) => {
       await stream.next();
@@ -187,13 +187,13 @@ describe("the AWS usage of commands", () => {
       return ledger.reset();
     };
     const ofOne = await publishAfter({ commands: 10, batch: 10, users: 1 });
-    expect(ofOne).toMatchObject({ dynamo: { Query: 1 }, sqs: {}, sns: { PublishBatch: 10 }, writeUnits: {} });
+    expect(ofOne).toMatchObject({ dynamo: { BatchGetItem: 1 }, sqs: {}, sns: { PublishBatch: 10 }, writeUnits: {} });
     const ofTwo = await publishAfter({ commands: 2, batch: 2, users: 2 });
     expect(ofTwo).toMatchObject({
-      dynamo: { Query: 2 },
+      dynamo: { BatchGetItem: 1 },
       sqs: {},
       sns: { PublishBatch: 1 },
-      readUnits: { "Query transactions/history": 1 },
+      readUnits: { "BatchGetItem transactions": 2 },
     });
   });
 
