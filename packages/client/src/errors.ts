@@ -102,8 +102,8 @@ export class AntlerError extends Error {
   /** True if the API knew the idempotency key of the command from an earlier request. */
   readonly replayed: boolean;
 
-  constructor(code: ErrorCode, message: string, { cause, ...details }: ErrorDetails = {}) {
-    super(message, cause === undefined ? undefined : { cause });
+  constructor(code: ErrorCode, message: string, details: ErrorDetails = {}) {
+    super(message, details);
     this.code = code;
     this.status = details.status;
     this.requestId = details.requestId;

@@ -1,4 +1,4 @@
-import { check } from "./transport.ts";
+import { AntlerError } from "./errors.ts";
 
 /**
  * An amount as people of a locale write it. Exact for every amount, and with all its decimals.
@@ -14,8 +14,7 @@ import { check } from "./transport.ts";
  * ```
  */
 export function formatAmount(amount: string, currency: string, locale?: string): string {
-  check(isDecimal(amount), `${amount} is not a decimal string`);
-  if (!isDecimal(amount)) return amount;
+  if (!isDecimal(amount)) throw new AntlerError("invalid_argument", `${amount} is not a decimal string`);
   const decimals = amount.split(".")[1]?.length ?? 0;
   // Intl knows only codes of three letters. For others it places the code of no currency, which the code replaces.
   const isKnown = /^[A-Z]{3}$/i.test(currency);

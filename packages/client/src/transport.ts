@@ -51,8 +51,7 @@ const RETRY_AFTER_MAX_MS = 60_000;
 export function createTransport(options: ClientOptions): Send {
   const { token, fetch = globalThis.fetch, maxRetries = 4, timeoutMs = 30_000 } = options;
   check(/^https?:\/\/[^/]/.test(options.apiUrl), "apiUrl must be an http or https URL");
-  check(maxRetries >= 0, "maxRetries must be 0 or more");
-  check(timeoutMs > 0, "timeoutMs must be above 0");
+  check(maxRetries >= 0 && timeoutMs > 0, "maxRetries must be 0 or more, timeoutMs above 0");
   const apiUrl = options.apiUrl.replace(/\/+$/, "");
 
   async function exchange<Body>(call: Call, signal: Signal): Promise<Answer<Body>> {
@@ -63,7 +62,7 @@ export function createTransport(options: ClientOptions): Send {
       const response = await fetch(`${apiUrl}${path}${search && `?${search}`}`, {
         method,
         headers: {
-          ...(bearer !== undefined && { authorization: `Bearer ${bearer}` }),
+          ...(bearer && { authorization: `Bearer ${bearer}` }),
           ...(body && { "content-type": "application/json" }),
           ...headers,
         },
@@ -119,10 +118,10 @@ export function check(isValid: boolean, message: string): void {
 
 /** @returns the parsed JSON, the text of a CSV, or `undefined` for anything else */
 function bodyIn({ headers }: Pick<Answer<unknown>, "headers">, text: string) {
-  const [type = ""] = (headers.get("content-type") ?? "").split(";");
-  if (type === "text/csv") return text;
+  const type = headers.get("content-type") ?? "";
+  if (type.startsWith("text/csv")) return text;
   try {
-    return /^application\/(problem\+)?json$/.test(type) ? JSON.parse(text) : undefined;
+    return /^application\/(problem\+)?json\b/.test(type) ? JSON.parse(text) : undefined;
   } catch {
     return undefined;
   }
@@ -132,7 +131,7 @@ function bodyIn({ headers }: Pick<Answer<unknown>, "headers">, text: string) {
 function checked<Body>(answer: Answer<Body>): Answer<Body> {
   const { status, headers, body } = answer;
   const { code, detail, errors = [], transaction }: Partial<Problem> = Object(body);
-  if (status === 204 || (status >= 200 && status < 300 && body !== undefined) || transaction) return answer;
+  if (transaction || status === 204 || (status < 300 && body !== undefined)) return answer;
   const details = {
     status,
     requestId: headers.get("x-request-id") ?? undefined,
@@ -145,7 +144,7 @@ function checked<Body>(answer: Answer<Body>): Answer<Body> {
   }
   throw status === 429
     ? new AntlerError("too_many_requests", "The API throttles the requests", details)
-    : new AntlerError("unexpected_response", `The answer with status ${status} is not one of the API`, details);
+    : new AntlerError("unexpected_response", `The answer ${status} is not one of the API`, details);
 }
 
 function canRepeat({ retries }: Call, error: unknown): boolean {

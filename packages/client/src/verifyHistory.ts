@@ -61,11 +61,23 @@ interface Decision {
   readonly newStatus?: string;
 }
 
+/** An amount in minor units, with the number of its decimals. */
+interface Minor {
+  readonly exponent: number;
+  readonly amount: bigint;
+}
+
+/** A change of one currency, in minor units. */
+interface Change extends Minor {
+  readonly currency: string | null;
+  readonly held: bigint;
+}
+
 /** What later decisions can refer to. */
 interface Original {
   readonly type: string;
-  readonly postings: readonly Posting[];
-  readonly remaining: bigint;
+  readonly changes: readonly Change[];
+  remaining: bigint;
 }
 
 /** The wallet after some decisions. */
@@ -73,14 +85,7 @@ interface State {
   status: string;
   previous: Decision | undefined;
   readonly balances: Map<string, { readonly balance: bigint; readonly held: bigint }>;
-  readonly originals: Map<string, Original>;
-}
-
-interface Change {
-  readonly currency: string | null;
-  readonly decimals: number;
-  readonly amount: bigint;
-  readonly held: bigint;
+  readonly originals: Map<unknown, Original>;
 }
 
 type Wrong = readonly [code: HistoryErrorCode, detail: string];
@@ -102,7 +107,7 @@ type Wrong = readonly [code: HistoryErrorCode, detail: string];
 export async function verifyHistory(transactions: Iterable<unknown> | AsyncIterable<unknown>): Promise<HistoryResult> {
   const history: unknown[] = [];
   for await (const transaction of transactions) history.push(transaction);
-  history.sort((a, b) => Number(Object(a).sequence) - Number(Object(b).sequence));
+  history.sort((a, b) => Object(a).sequence - Object(b).sequence);
 
   const state: State = { status: "active", previous: undefined, balances: new Map(), originals: new Map() };
   for (const [index, transaction] of history.entries()) {
@@ -114,46 +119,53 @@ export async function verifyHistory(transactions: Iterable<unknown> | AsyncItera
 
 /** Adds the next decision to the state. @returns what is wrong with it, if anything */
 async function findWrong(decision: unknown, sequence: number, state: State): Promise<Wrong | undefined> {
-  const { previous } = state;
+  const { previous, balances, originals } = state;
   if (!isDecision(decision)) return ["UNREADABLE", "not a decided transaction of the API"];
   if (decision.sequence !== sequence) return ["GAP", `the next decision has sequence ${decision.sequence}`];
   if (decision.previousHash !== (previous?.hash ?? null)) {
-    return ["PREVIOUS_MISMATCH", "the decision does not continue the hash chain"];
+    return ["PREVIOUS_MISMATCH", "it does not continue the hash chain"];
   }
-  state.status = (decision.status === "posted" && decision.newStatus) || state.status;
-  for (const { currency, amount, held } of decision.postings) {
-    const before = state.balances.get(currency) ?? { balance: 0n, held: 0n };
-    state.balances.set(currency, { balance: before.balance + minorOf(amount), held: before.held + minorOf(held) });
+  const { status, newStatus, refersTo, postings } = decision;
+  state.status = (status === "posted" && newStatus) || state.status;
+  state.previous = decision;
+  let wrongBalance: Wrong | undefined;
+  for (const { currency, amount, held, balanceAfter, heldAfter } of postings) {
+    const before = balances.get(currency) ?? { balance: 0n, held: 0n };
+    const after = { balance: before.balance + unitsOf(amount), held: before.held + unitsOf(held) };
+    balances.set(currency, after);
+    if (unitsOf(balanceAfter) !== after.balance || unitsOf(heldAfter) !== after.held) {
+      wrongBalance = ["WRONG_BALANCE", "the balance is not the sum of the postings"];
+    } else if (after.held < 0n || after.balance < after.held) {
+      wrongBalance = ["WRONG_BALANCE", "the balance is below zero"];
+    }
   }
-  if (decision.hash !== (await hashOf(await contentOf(decision, state)))) {
+  const requested = requestedOf(decision);
+  if (decision.hash !== (await hashOf(await contentOf(decision, requested, state)))) {
     return ["HASH_MISMATCH", "the hash is not that of the content"];
   }
-  const wrong =
-    (await findWrongRule(decision, previous)) ?? findWrongPosting(decision, state) ?? findWrongBalance(decision, state);
-  applyToOriginals(decision, state.originals);
-  state.previous = decision;
+  const wrong = (await findBrokenRule(decision, requested, originals.get(refersTo), previous)) ?? wrongBalance;
+  if (status === "posted") applyToOriginals(decision, originals);
   return wrong;
 }
 
 /** Checks every member that the functions below use. */
 function isDecision(value: unknown): value is Decision {
   const of: Partial<Record<keyof Decision, unknown>> = Object(value);
-  const { postings, rejection, status, transfer, source, hold, buy } = of;
-  const texts = [of.userId, of.id, of.type, of.createdAt, of.decidedAt];
-  const amounts = [of.amount, of.requestedAmount].filter((amount) => (amount ?? null) !== null);
+  const { postings, rejection, status, transfer, buy } = of;
+  const amounts = [of.amount ?? "0", of.requestedAmount ?? "0", buy ? Object(buy).amount : "0"];
   return (
-    texts.every((text) => typeof text === "string") &&
+    [of.userId, of.id, of.type, of.createdAt, of.decidedAt].every((text) => typeof text === "string") &&
     Number.isSafeInteger(of.sequence) &&
-    [...amounts, ...(buy ? [Object(buy).amount] : [])].every(isAmount) &&
-    [transfer, source, hold, buy].every((member) => typeof (member ?? {}) === "object") &&
+    amounts.every(isAmount) &&
+    typeof (transfer ?? {}) === "object" &&
     (status === "posted" ? rejection === null : status === "rejected" && typeof Object(rejection).code === "string") &&
     Array.isArray(postings) &&
-    postings.every((posting) => {
-      const { amount, held, balanceAfter, heldAfter } = Object(posting);
-      return [amount, held, balanceAfter, heldAfter].every(
-        (each) => isAmount(each) && decimalsOf(each) === decimalsOf(amount),
-      );
-    })
+    postings.every((posting) =>
+      ["amount", "held", "balanceAfter", "heldAfter"].every((name) => {
+        const amount: unknown = Object(posting)[name];
+        return isAmount(amount) && exponentOf(amount) === exponentOf(posting.amount);
+      }),
+    )
   );
 }
 
@@ -162,77 +174,69 @@ function isAmount(value: unknown): value is string {
   return typeof value === "string" && /^(?!-[0.]+$)-?(0|[1-9][0-9]*)(\.[0-9]+)?$/.test(value);
 }
 
-/** @returns the exponent of the amount's currency */
-function decimalsOf(amount: string): number {
-  return amount.split(".")[1]?.length ?? 0;
-}
-
-function minorOf(amount: string): bigint {
+function unitsOf(amount: string): bigint {
   return BigInt(amount.replace(".", ""));
 }
 
+function minorOf(amount: string): Minor {
+  return { exponent: exponentOf(amount), amount: unitsOf(amount) };
+}
+
+/** @returns the number of decimals, which is the exponent of the currency */
+function exponentOf(amount: string): number {
+  return amount.split(".")[1]?.length ?? 0;
+}
+
+/** @returns the amount of the request, if it had one */
+function requestedOf({ type, amount, requestedAmount }: Decision): Minor | undefined {
+  // A capture and a reversal have a member for it, a release and an expiry take all that remains.
+  const isAmountRequested = requestedAmount === undefined && !/^(release|expiry)$/.test(type);
+  const requested = isAmountRequested ? amount : requestedAmount;
+  return requested ? minorOf(requested) : undefined;
+}
+
+const HASHED_AS_IT_IS = [
+  ...(["userId", "sequence", "previousHash", "id", "type", "actor", "createdAt", "decidedAt"] as const),
+  ...(["currency", "status", "detailsHash"] as const),
+];
+
 /** What the hash of a decision is computed from. */
-async function contentOf(decision: Decision, { status: walletStatus, balances }: State): Promise<object> {
-  const { userId, sequence, previousHash, id, type, actor, createdAt, decidedAt } = decision;
-  const { currency, status, rejection, postings, detailsHash } = decision;
+async function contentOf(decision: Decision, requested: Minor | undefined, state: State): Promise<object> {
+  const { transfer, source, hold, refersTo, final, buy, newStatus } = decision;
   return {
     version: 1,
-    ...{ userId, sequence, previousHash, id, type, actor, createdAt, decidedAt, currency },
-    ...(minorWithExponent(requestedAmountOf(decision)) ?? { exponent: null, amount: null }),
-    ...withoutNull(ownFieldsOf(decision)),
-    ...withoutNull({ emits: await emittedIdOf(decision) }),
-    status,
-    rejection: rejection?.code ?? null,
-    postings: postings.map(({ currency, amount, held, balanceAfter, heldAfter }) => ({
-      currency,
-      ...minorWithExponent(amount),
-      held: String(minorOf(held)),
-      balanceAfter: String(minorOf(balanceAfter)),
-      heldAfter: String(minorOf(heldAfter)),
+    ...Object.fromEntries(HASHED_AS_IT_IS.map((name) => [name, decision[name]])),
+    ...(requested ?? { exponent: null, amount: null }),
+    // The fields that only some types have.
+    ...withoutNull({
+      to: transfer?.to ?? hold?.to,
+      expiresAt: hold?.expiresAt,
+      source: source && withoutNull(source),
+      ...{ refersTo, final, newStatus },
+      bought: buy && { currency: buy.currency, ...minorOf(buy.amount) },
+      emits: await emittedIdOf(decision),
+    }),
+    rejection: decision.rejection?.code ?? null,
+    postings: decision.postings.map((posting) => ({
+      ...changeOf(posting),
+      balanceAfter: unitsOf(posting.balanceAfter),
+      heldAfter: unitsOf(posting.heldAfter),
     })),
-    walletStatus,
-    balances: [...balances]
-      .filter(([, { balance, held }]) => balance !== 0n || held !== 0n)
+    walletStatus: state.status,
+    balances: [...state.balances]
+      .filter(([, { balance, held }]) => balance || held)
       .sort(([a], [b]) => (a < b ? -1 : 1))
-      .map(([code, { balance, held }]) => ({ currency: code, available: String(balance - held), held: String(held) })),
-    detailsHash,
+      .map(([currency, { balance, held }]) => ({ currency, available: balance - held, held })),
   };
 }
 
-function minorWithExponent(amount: string | null) {
-  return amount === null ? undefined : { exponent: decimalsOf(amount), amount: String(minorOf(amount)) };
+function changeOf({ currency, amount, held }: Posting): Change {
+  return { currency, ...minorOf(amount), held: unitsOf(held) };
 }
 
-/** @returns the amount of the request, or null if it had none */
-function requestedAmountOf({ type, amount, requestedAmount = null }: Decision): string | null {
-  if (type === "capture" || type === "reversal") return requestedAmount;
-  return type === "release" || type === "expiry" ? null : amount;
-}
-
-/** @returns the fields that only the transaction's type has */
-function ownFieldsOf({ type, transfer, source, hold, refersTo, final, buy, newStatus }: Decision): object {
-  switch (type) {
-    case "transfer":
-      return { to: transfer?.to };
-    case "credit":
-      return { source: withoutNull({ ...source }), refersTo };
-    case "hold":
-      return { to: hold?.to, expiresAt: hold?.expiresAt };
-    case "capture":
-      return { refersTo, final, to: transfer?.to };
-    case "exchange":
-      return { bought: buy && { currency: buy.currency, ...minorWithExponent(buy.amount) } };
-    case "reversal":
-      return { refersTo, to: transfer?.to };
-    default:
-      return { refersTo, newStatus };
-  }
-}
-
-/** @returns the id of the credit that the decision causes in another wallet, or null if it causes none */
-async function emittedIdOf({ userId, id, type, status, transfer }: Decision): Promise<string | null> {
-  if (type === "credit") return status === "rejected" ? derivedId("return", userId, id) : null;
-  return transfer?.creditId ?? null;
+/** @returns the id of the credit that the decision causes in another wallet, if it causes one */
+async function emittedIdOf({ userId, id, type, status, transfer }: Decision): Promise<string | null | undefined> {
+  return type === "credit" && status === "rejected" ? derivedId("return", userId, id) : transfer?.creditId;
 }
 
 async function derivedId(...parts: readonly string[]): Promise<string> {
@@ -247,129 +251,102 @@ function withoutNull(object: object): object {
 async function hashOf(content: unknown): Promise<string> {
   const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(canonical(content)));
   const base64 = btoa(String.fromCharCode(...new Uint8Array(digest)));
-  return base64.replace(/\+/g, "-").replace(/\//g, "_").replace(/=+$/, "");
+  return base64.replace(/\+/g, "-").replace(/\//g, "_").replace("=", "");
 }
 
-/** RFC 8785: no white space, and the names in the order of their UTF-16 code units. */
+/** RFC 8785: no white space, and the names in the order of their UTF-16 code units. Minor units are strings. */
 function canonical(value: unknown): string {
-  if (Array.isArray(value)) return `[${value.map(canonical).join(",")}]`;
+  if (Array.isArray(value)) return `[${value.map(canonical)}]`;
+  if (typeof value === "bigint") return `"${value}"`;
   if (value === null || typeof value !== "object") return JSON.stringify(value);
   const members = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
-  return `{${members.map(([name, each]) => `${JSON.stringify(name)}:${canonical(each)}`).join(",")}}`;
+  return `{${members.map(([name, each]) => `${JSON.stringify(name)}:${canonical(each)}`)}}`;
 }
 
-async function findWrongRule(decision: Decision, previous: Decision = decision): Promise<Wrong | undefined> {
-  const { userId, id, createdAt, decidedAt, amount, transfer, postings } = decision;
-  if (userId !== previous.userId) return ["WRONG_DECISION", "the decision is another user's"];
+/** @returns which rule of the ledger the decision breaks, if any */
+async function findBrokenRule(
+  decision: Decision,
+  requested: Minor | undefined,
+  original: Original | undefined,
+  previous = decision,
+): Promise<Wrong | undefined> {
+  const { userId, id, type, createdAt, decidedAt, amount, transfer, postings, status, refersTo } = decision;
+  if (userId !== previous.userId) return ["WRONG_DECISION", "it is another user's"];
   if (decidedAt < createdAt || decidedAt < previous.decidedAt) {
-    return ["WRONG_DECISION", "the decision is earlier than its command or the previous decision"];
+    return ["WRONG_DECISION", "it is earlier than its command or the previous decision"];
   }
   if (transfer?.creditId && transfer.creditId !== (await derivedId("credit", userId, id))) {
-    return ["WRONG_DECISION", "the credit in the other wallet has another id than the ledger derives"];
+    return ["WRONG_DECISION", "its credit has another id than the ledger derives"];
   }
   const [posting] = postings;
-  const moved = posting && (minorOf(posting.amount) === 0n ? posting.held : posting.amount).replace("-", "");
-  return amount === (requestedAmountOf(decision) ?? moved ?? null)
-    ? undefined
-    : ["WRONG_DECISION", "the amount is neither the requested one nor what the postings moved"];
-}
-
-function findWrongPosting(decision: Decision, { originals }: State): Wrong | undefined {
-  const { type, status, postings, refersTo } = decision;
-  const original = originals.get(refersTo ?? "");
-  const requested = requestedAmountOf(decision);
-  if (status === "posted" && refersTo) {
-    const isOfHold = type === "capture" || type === "release" || type === "expiry";
+  const moved = posting && (unitsOf(posting.amount) ? posting.amount : posting.held).replace("-", "");
+  if (!requested && amount !== (moved ?? null)) return ["WRONG_DECISION", "the amount is not what the postings moved"];
+  const isPosted = status === "posted";
+  if (isPosted && refersTo) {
+    const isOfHold = /^(capture|release|expiry)$/.test(type);
     if (!original || (original.type === "hold") !== isOfHold) {
       return ["WRONG_DECISION", "it refers to no earlier transaction that allows it"];
     }
-    const takesMinor = requested === null ? 1n : minorOf(requested);
-    if (type !== "credit" && takesMinor > original.remaining) {
+    if (type !== "credit" && (requested?.amount ?? 1n) > original.remaining) {
       return ["WRONG_DECISION", "it takes more than remains of what it refers to"];
     }
   }
-  const expected = status === "posted" ? changesOf(decision, original) : [];
-  if (!expected) return ["WRONG_DECISION", "the movement is not complete, or its type is unknown"];
-  const isRight =
-    postings.length === expected.length &&
-    postings.every(({ currency, amount, held }, index) => {
-      const change = expected[index];
-      return (
-        currency === change?.currency &&
-        decimalsOf(amount) === change.decimals &&
-        minorOf(amount) === change.amount &&
-        minorOf(held) === change.held
-      );
-    });
-  return isRight ? undefined : ["WRONG_BALANCE", "the postings are not those of the movement"];
+  const expected = isPosted ? changesOf(decision, requested, original) : [];
+  if (!expected) return ["WRONG_DECISION", "the type of the movement is unknown"];
+  return canonical(postings.map(changeOf)) === canonical(expected)
+    ? undefined
+    : ["WRONG_BALANCE", "the postings are not those of the movement"];
 }
 
 /** @returns what a posted movement changes, or `undefined` for one that is not complete or has an unknown type */
-function changesOf(decision: Decision, original: Original | undefined): readonly Change[] | undefined {
-  const { type, currency, final, buy } = decision;
+function changesOf(
+  { type, currency, final, buy }: Decision,
+  requested: Minor | undefined,
+  original: Original | undefined,
+): readonly Change[] | undefined {
   if (type === "status_change") return [];
-  const requested = requestedAmountOf(decision);
-  const { remaining } = original ?? {};
-  const minor = requested === null ? remaining : minorOf(requested);
-  if (minor === undefined) return undefined;
-  const decimals = decimalsOf(requested ?? original?.postings[0]?.amount ?? "");
-  const change = (amount: bigint, held = 0n): readonly Change[] => [{ currency, decimals, amount, held }];
+  const { remaining, changes = [] } = original ?? {};
+  const taken = requested?.amount ?? remaining;
+  const exponent = requested?.exponent ?? changes[0]?.exponent;
+  if (taken === undefined || exponent === undefined) return undefined;
+  const change = (amount: bigint, held = 0n): Change => ({ currency, exponent, amount, held });
   switch (type) {
     case "deposit":
     case "credit":
-      return change(minor);
+      return [change(taken)];
     case "withdrawal":
     case "transfer":
-      return change(-minor);
+      return [change(-taken)];
     case "hold":
-      return change(0n, minor);
+      return [change(0n, taken)];
     case "capture":
-      return change(-minor, final && remaining !== undefined ? -remaining : -minor);
+      return [change(-taken, -((final && remaining) || taken))];
     case "release":
     case "expiry":
-      return change(0n, -minor);
+      return [change(0n, -taken)];
     case "exchange":
-      return (
-        buy && [
-          ...change(-minor),
-          { currency: buy.currency, decimals: decimalsOf(buy.amount), amount: minorOf(buy.amount), held: 0n },
-        ]
-      );
+      return buy && [change(-taken), { currency: buy.currency, ...minorOf(buy.amount), held: 0n }];
     case "reversal":
-      return original?.postings.map((posting) => {
-        const before = minorOf(posting.amount);
-        const part = before > 0n ? -minor : minor;
-        const amount = original.type === "exchange" ? -before : part;
-        return { currency: posting.currency, decimals: decimalsOf(posting.amount), amount, held: 0n };
+      return changes.map((each) => {
+        const amount = original?.type === "exchange" ? each.amount : each.amount > 0n ? taken : -taken;
+        return { ...each, amount: -amount, held: 0n };
       });
     default:
       return undefined;
   }
 }
 
-function findWrongBalance({ postings }: Decision, { balances }: State): Wrong | undefined {
-  for (const { currency, balanceAfter, heldAfter } of postings) {
-    const { balance, held } = balances.get(currency) ?? { balance: 0n, held: 0n };
-    if (minorOf(balanceAfter) !== balance || minorOf(heldAfter) !== held) {
-      return ["WRONG_BALANCE", "the balance is not the sum of the postings"];
-    }
-    if (held < 0n || balance < held) return ["WRONG_BALANCE", "the balance is below zero"];
-  }
-  return undefined;
-}
-
-function applyToOriginals(decision: Decision, originals: Map<string, Original>): void {
-  const { id, type, status, amount, source, transfer, refersTo, postings } = decision;
-  if (status !== "posted" || amount === null) return;
-  const original = originals.get(refersTo ?? "");
-  const [posting] = postings;
-  if (original && posting) {
-    const taken = type === "credit" ? minorOf(amount) : type === "reversal" ? -minorOf(amount) : minorOf(posting.held);
-    originals.set(refersTo ?? "", { ...original, remaining: original.remaining + taken });
-  }
+function applyToOriginals(decision: Decision, originals: Map<unknown, Original>): void {
+  const { id, type, amount, source, transfer, refersTo } = decision;
+  if (amount === null) return;
+  const original = originals.get(refersTo);
+  const changes = decision.postings.map(changeOf);
+  const remaining = unitsOf(amount);
+  const change = type === "credit" ? remaining : type === "reversal" ? -remaining : changes[0]?.held;
+  if (original && change) original.remaining += change;
   const canBeReferredTo =
-    ["deposit", "withdrawal", "hold", "exchange"].includes(type) ||
-    (type === "capture" && !transfer) ||
-    (type === "credit" && (source?.type === "transfer" || source?.type === "capture"));
-  if (canBeReferredTo) originals.set(id, { type, postings, remaining: minorOf(amount) });
+    /^(deposit|withdrawal|hold|exchange)$/.test(type) ||
+    (type === "capture" && !transfer?.to) ||
+    (type === "credit" && /^(transfer|capture)$/.test(source?.type ?? ""));
+  if (canBeReferredTo) originals.set(id, { type, changes, remaining });
 }

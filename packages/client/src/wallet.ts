@@ -152,13 +152,17 @@ const WAIT_MAX = 20;
 export function walletOf(userId: string, send: Send): Wallet {
   const path = `/v1/users/${pathSegment(userId)}`;
 
-  async function get<Body>(resource: string, { signal, ...query }: CallOptions & object = {}): Promise<Body> {
+  async function get<Body>(
+    resource: string,
+    { signal, ...query }: TransactionsQuery & BalancesQuery = {},
+  ): Promise<Body> {
     return (await send<Body>({ method: "GET", path: `${path}/${resource}`, query, signal })).body;
   }
 
   async function submit<Outcome>(resource: string, command: CommandOptions): Promise<Submitted<Outcome>> {
     const { idempotencyKey, wait = 0, signal, ...body } = command;
-    checkKey(idempotencyKey);
+    const isKey = typeof idempotencyKey === "string" && /^[\x20-\x2b\x2d-\x7e]{1,255}$/.test(idempotencyKey);
+    check(isKey, "idempotencyKey must be 1 to 255 printable ASCII characters without a comma");
     check(Number.isInteger(wait) && wait >= 0 && wait <= WAIT_MAX, `wait must be a whole number from 0 to ${WAIT_MAX}`);
     const answer = await send<Outcome & { readonly transaction?: Outcome }>({
       method: "POST",
@@ -175,7 +179,7 @@ export function walletOf(userId: string, send: Send): Wallet {
 
   function list<Item>(resource: string, query: ListQuery = {}): List<Item> {
     return listOf<Item, Page<Item>>(
-      (previous) => get(resource, { ...query, ...(previous && cursorAfter(previous)) }),
+      (previous) => get(resource, { ...query, cursor: previous?.nextCursor ?? query.cursor }),
       ({ data }) => data,
     );
   }
@@ -213,7 +217,8 @@ export function walletOf(userId: string, send: Send): Wallet {
     statement: (query) =>
       listOf<StatementLine, StatementPage>(
         // The later pages end where the first one does, also if that was the time of its request.
-        (previous) => get("statements", { ...query, ...(previous && { to: previous.to, ...cursorAfter(previous) }) }),
+        (previous) =>
+          get("statements", { ...query, to: previous?.to ?? query.to, cursor: previous?.nextCursor ?? query.cursor }),
         ({ lines }) => lines,
       ),
     async *statementCsv({ signal, ...first }) {
@@ -227,16 +232,4 @@ export function walletOf(userId: string, send: Send): Wallet {
       }
     },
   };
-}
-
-function cursorAfter({ nextCursor }: { readonly nextCursor: string | null }): ListQuery {
-  return { cursor: nextCursor ?? undefined };
-}
-
-/** @throws AntlerError `idempotency_key_required`, `idempotency_key_invalid` */
-function checkKey(key: unknown): asserts key is string {
-  if (!key) throw new AntlerError("idempotency_key_required", "A command needs an idempotencyKey");
-  if (typeof key === "string" && /^[\x20-\x2b\x2d-\x7e]{1,255}$/.test(key)) return;
-  const message = "The idempotencyKey must be 1 to 255 printable ASCII characters without a comma";
-  throw new AntlerError("idempotency_key_invalid", message);
 }

@@ -82,11 +82,21 @@ export function webhookEndpointsOf(send: Send): WebhookEndpoints {
     return (await send<Body>({ ...of, signal: options.signal })).body;
   }
 
+  /** A call without an idempotency key. */
+  function callOnce<Body>(
+    method: "POST" | "DELETE",
+    path: string,
+    options?: CallOptions,
+    body?: object,
+  ): Promise<Body> {
+    return call({ method, path, retries: "throttled", ...(body && { body }) }, options);
+  }
+
   const update: WebhookEndpoints["update"] = async (id, body, options) =>
     call({ method: "PATCH", path: pathOf(id), body }, options);
 
   return {
-    create: (body, options) => call({ method: "POST", path: collection, body, retries: "throttled" }, options),
+    create: (body, options) => callOnce("POST", collection, options, body),
     async list(options) {
       const { data } = await call<{ readonly data: readonly Endpoint[] }>({ method: "GET", path: collection }, options);
       return data;
@@ -95,10 +105,8 @@ export function webhookEndpointsOf(send: Send): WebhookEndpoints {
     update,
     disable: (id, options) => update(id, { status: "disabled" }, options),
     enable: (id, options) => update(id, { status: "enabled" }, options),
-    delete: async (id, options) => call({ method: "DELETE", path: pathOf(id), retries: "throttled" }, options),
-    rotateSecret: async (id, options) =>
-      call({ method: "POST", path: `${pathOf(id)}/secret-rotations`, retries: "throttled" }, options),
-    sendTestEvent: async (id, options) =>
-      call({ method: "POST", path: `${pathOf(id)}/test-events`, retries: "throttled" }, options),
+    delete: async (id, options) => callOnce("DELETE", pathOf(id), options),
+    rotateSecret: async (id, options) => callOnce("POST", `${pathOf(id)}/secret-rotations`, options),
+    sendTestEvent: async (id, options) => callOnce("POST", `${pathOf(id)}/test-events`, options),
   };
 }
