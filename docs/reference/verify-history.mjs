@@ -206,7 +206,7 @@ function findWrongRule(transaction, previous) {
   const [posting] = postings;
   const moved = posting && (minorUnitsOf(posting.amount) === 0n ? posting.held : posting.amount).replace("-", "");
   if (amount !== (requestedAmountOf(transaction) ?? moved ?? null)) {
-    return ["WRONG_DECISION", "the amount is not what the postings moved"];
+    return ["WRONG_DECISION", "the amount is neither the requested one nor what the postings moved"];
   }
   return undefined;
 }

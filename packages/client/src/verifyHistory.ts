@@ -139,11 +139,10 @@ async function findWrong(decision: unknown, sequence: number, state: State): Pro
       wrongBalance = ["WRONG_BALANCE", "the balance is below zero"];
     }
   }
-  const requested = requestedOf(decision);
-  if (decision.hash !== (await hashOf(await contentOf(decision, requested, state)))) {
+  if (decision.hash !== (await hashOf(await contentOf(decision, state)))) {
     return ["HASH_MISMATCH", "the hash is not that of the content"];
   }
-  const wrong = (await findBrokenRule(decision, requested, originals.get(refersTo), previous)) ?? wrongBalance;
+  const wrong = (await findBrokenRule(decision, originals.get(refersTo), previous)) ?? wrongBalance;
   if (status === "posted") applyToOriginals(decision, originals);
   return wrong;
 }
@@ -187,12 +186,9 @@ function exponentOf(amount: string): number {
   return amount.split(".")[1]?.length ?? 0;
 }
 
-/** @returns the amount of the request, if it had one */
-function requestedOf({ type, amount, requestedAmount }: Decision): Minor | undefined {
-  // A capture and a reversal have a member for it, a release and an expiry take all that remains.
-  const isAmountRequested = requestedAmount === undefined && !/^(release|expiry)$/.test(type);
-  const requested = isAmountRequested ? amount : requestedAmount;
-  return requested ? minorOf(requested) : undefined;
+/** @returns the amount of the request, if it had one. A capture and a reversal have a member for it. */
+function requestedOf({ type, amount, requestedAmount }: Decision): string | null | undefined {
+  return requestedAmount === undefined && !/^(release|expiry)$/.test(type) ? amount : requestedAmount;
 }
 
 const HASHED_AS_IT_IS = [
@@ -201,12 +197,13 @@ const HASHED_AS_IT_IS = [
 ];
 
 /** What the hash of a decision is computed from. */
-async function contentOf(decision: Decision, requested: Minor | undefined, state: State): Promise<object> {
+async function contentOf(decision: Decision, state: State): Promise<object> {
   const { transfer, source, hold, refersTo, final, buy, newStatus } = decision;
+  const requested = requestedOf(decision);
   return {
     version: 1,
     ...Object.fromEntries(HASHED_AS_IT_IS.map((name) => [name, decision[name]])),
-    ...(requested ?? { exponent: null, amount: null }),
+    ...(requested ? minorOf(requested) : { exponent: null, amount: null }),
     // The fields that only some types have.
     ...withoutNull({
       to: transfer?.to ?? hold?.to,
@@ -266,7 +263,6 @@ function canonical(value: unknown): string {
 /** @returns which rule of the ledger the decision breaks, if any */
 async function findBrokenRule(
   decision: Decision,
-  requested: Minor | undefined,
   original: Original | undefined,
   previous = decision,
 ): Promise<Wrong | undefined> {
@@ -278,20 +274,23 @@ async function findBrokenRule(
   if (transfer?.creditId && transfer.creditId !== (await derivedId("credit", userId, id))) {
     return ["WRONG_DECISION", "its credit has another id than the ledger derives"];
   }
+  const requested = requestedOf(decision);
   const [posting] = postings;
   const moved = posting && (unitsOf(posting.amount) ? posting.amount : posting.held).replace("-", "");
-  if (!requested && amount !== (moved ?? null)) return ["WRONG_DECISION", "the amount is not what the postings moved"];
+  if (amount !== (requested ?? moved ?? null)) {
+    return ["WRONG_DECISION", "the amount is neither the requested one nor what the postings moved"];
+  }
   const isPosted = status === "posted";
   if (isPosted && refersTo) {
     const isOfHold = /^(capture|release|expiry)$/.test(type);
     if (!original || (original.type === "hold") !== isOfHold) {
       return ["WRONG_DECISION", "it refers to no earlier transaction that allows it"];
     }
-    if (type !== "credit" && (requested?.amount ?? 1n) > original.remaining) {
+    if (type !== "credit" && (requested ? unitsOf(requested) : 1n) > original.remaining) {
       return ["WRONG_DECISION", "it takes more than remains of what it refers to"];
     }
   }
-  const expected = isPosted ? changesOf(decision, requested, original) : [];
+  const expected = isPosted ? changesOf(decision, original) : [];
   if (!expected) return ["WRONG_DECISION", "the type of the movement is unknown"];
   return canonical(postings.map(changeOf)) === canonical(expected)
     ? undefined
@@ -299,15 +298,12 @@ async function findBrokenRule(
 }
 
 /** @returns what a posted movement changes, or `undefined` for one that is not complete or has an unknown type */
-function changesOf(
-  { type, currency, final, buy }: Decision,
-  requested: Minor | undefined,
-  original: Original | undefined,
-): readonly Change[] | undefined {
+function changesOf(decision: Decision, original: Original | undefined): readonly Change[] | undefined {
+  const { type, currency, final, buy } = decision;
   if (type === "status_change") return [];
   const { remaining, changes = [] } = original ?? {};
-  const taken = requested?.amount ?? remaining;
-  const exponent = requested?.exponent ?? changes[0]?.exponent;
+  const requested = requestedOf(decision);
+  const { exponent, amount: taken } = requested ? minorOf(requested) : { ...changes[0], amount: remaining };
   if (taken === undefined || exponent === undefined) return undefined;
   const change = (amount: bigint, held = 0n): Change => ({ currency, exponent, amount, held });
   switch (type) {
