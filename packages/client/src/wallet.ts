@@ -57,7 +57,7 @@ export interface ListQuery extends CallOptions {
 
 export interface TransactionsQuery extends ListQuery {
   readonly type?: TransactionType | undefined;
-  /** Only transactions with a posting of this currency. */
+  /** Only transactions whose amount or posting is in this currency. */
   readonly currency?: string | undefined;
   readonly status?: Exclude<TransactionStatus, "pending"> | undefined;
   /** Only decisions of this time or later, ISO 8601. */
