@@ -57,6 +57,13 @@ describe("a request", () => {
     ]);
   });
 
+  it("for currencies and health has no token", async () => {
+    const fake = fakeFetch(jsonAnswer(200, { data: [] }));
+    const client = clientOf(fake);
+    expect([await client.currencies(), await client.health()]).toEqual([[], { data: [] }]);
+    expect(fake.requests.map(({ headers }) => headers.get("authorization"))).toEqual([null, null]);
+  });
+
   it("is not sent if there is no token to be had", async () => {
     const [fake, error] = [fakeFetch(ok()), new Error("Signed out")];
     const token = () => {
@@ -198,9 +205,8 @@ describe("an abort", () => {
     controller.abort(reason);
     await expect(reading).rejects.toBe(reason);
     expect(Date.now()).toBe(startMs);
-    await vi.runAllTimersAsync();
-    expect(fake.requests).toHaveLength(1);
     expect(vi.getTimerCount()).toBe(0);
+    expect(fake.requests).toHaveLength(1);
   });
 
   it("reaches fetch", async () => {
