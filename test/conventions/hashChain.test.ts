@@ -15,6 +15,8 @@ import { type TransactionView, transactionSchema } from "../../lib/http/schemas.
 import { transactionView } from "../../lib/http/views.ts";
 import { commandSchema } from "../../lib/ledger/commandSchema.ts";
 import { verifyHistory } from "../../packages/client/src/index.ts";
+import { inMemoryPorts } from "../../testkit/inMemoryPorts.ts";
+import { moveAll, movementsInMemory } from "../../testkit/movements.ts";
 
 /** docs/reference/hash-chain.md: its test vectors, its stand-alone verifier, the client's `verifyHistory`, and the ledger agree. */
 const REFERENCE = join(import.meta.dirname, "../../docs/reference");
@@ -180,6 +182,20 @@ describe.each([
     expect(await run("[]")).toMatchObject({ status: 0, stdout: "OK: 0 decisions, head null\n" });
   });
 
+  test("accepts the histories of five users with every movement, and a rejected change of the status", async () => {
+    const ports = inMemoryPorts();
+    const movements = movementsInMemory(ports);
+    await moveAll(movements);
+    await movements.move("alice", { type: "status_change", newStatus: "closed" });
+    await movements.move("alice", { type: "deposit", currency: "USD", amount: "1.00" });
+    const byUser = Map.groupBy([...ports.transactions.values()].filter(isDecided), ({ userId }) => userId);
+    expect(byUser.size).toBe(5);
+    for (const transactions of byUser.values()) {
+      const views = transactions.map((transaction) => transactionView(transaction, undefined));
+      expect(await run(JSON.stringify(views))).toMatchObject({ status: 0 });
+    }
+  });
+
   test.each([...edits])("finds another %s", async (_name, { index, path }) => {
     const edited = history.map((transaction, at) => (at === index ? editedAt(transaction, path) : transaction));
     expect(await run(JSON.stringify(edited))).toEqual(
@@ -266,7 +282,28 @@ describe.each([
       { decidedAt: "2026-11-27T10:00:00.000Z" },
       "WRONG_DECISION at sequence 23: it is earlier than its command or the previous decision",
     ],
+    [
+      "is earlier than its command",
+      23,
+      { createdAt: "2026-11-28T10:00:00.000Z" },
+      {},
+      "WRONG_DECISION at sequence 23: it is earlier than its command or the previous decision",
+    ],
     ["is another user's", 23, { userId: "bob" }, {}, "WRONG_DECISION at sequence 23: it is another user's"],
+    [
+      "has a held part after it that is not the sum",
+      5,
+      {},
+      { postings: [posting(0n, 2000n, 6950n, 1999n)] },
+      "WRONG_BALANCE at sequence 5: the balance is not the sum of the postings",
+    ],
+    [
+      "leaves the rest of a final capture held",
+      6,
+      { final: true },
+      {},
+      "WRONG_BALANCE at sequence 6: the postings are not those of the movement",
+    ],
     [
       "captures more than the hold has",
       6,
@@ -299,6 +336,20 @@ describe.each([
       "reverses a hold",
       17,
       { refersTo: history[7]?.id },
+      {},
+      "WRONG_DECISION at sequence 17: it refers to no earlier transaction that allows it",
+    ],
+    [
+      "reverses a capture for another user",
+      17,
+      { refersTo: history[5]?.id },
+      {},
+      "WRONG_DECISION at sequence 17: it refers to no earlier transaction that allows it",
+    ],
+    [
+      "reverses a returned transfer",
+      17,
+      { refersTo: history[11]?.id },
       {},
       "WRONG_DECISION at sequence 17: it refers to no earlier transaction that allows it",
     ],
