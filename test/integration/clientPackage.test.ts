@@ -1,4 +1,5 @@
 import { execFile } from "node:child_process";
+import { once } from "node:events";
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { tmpdir } from "node:os";
@@ -7,6 +8,7 @@ import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import * as z from "zod";
 import { listenForTest } from "../../testkit/perTest.ts";
+import { collect, launch } from "../../testkit/stack.ts";
 
 /** The client as `npm pack` makes it, installed without a network in an empty project. */
 const ROOT = join(import.meta.dirname, "../..");
@@ -86,6 +88,17 @@ const { rejection } = await wallet.deposit({ currency: "USD", amount: "1.00" });
 export const isEmpty = rejection?.code === "no_money";
 `;
 
+/** Compiles a program in the project, which has no types but the package's. */
+async function compiled(program: string, options: object): Promise<{ code: number | null; output: string }> {
+  const compilerOptions = { module: "nodenext", target: "es2022", types: [], strict: true, noEmit: true, ...options };
+  writeFileSync(join(project, "tsconfig.json"), JSON.stringify({ compilerOptions, files: ["program.ts"] }));
+  writeFileSync(join(project, "program.ts"), program);
+  const child = launch({}, [join(ROOT, "node_modules/.bin/tsc")], project);
+  const output = collect(child);
+  const [code] = await once(child, "close");
+  return { code, output: output() };
+}
+
 describe("the packed client", () => {
   test("has its code, its types, its README and its license, and nothing else", () => {
     const modules = files.filter((path) => path.endsWith(".js")).map((path) => path.replace(/\.js$/, ""));
@@ -121,27 +134,15 @@ describe("the packed client", () => {
     ["the types of browsers", { lib: ["es2022", "dom"] }],
     ["a bundler and the newest syntax", { lib: ["esnext", "dom"], module: "esnext", moduleResolution: "bundler" }],
   ])("has types that need nothing else, with %s", async (_with, options) => {
-    const compilerOptions = { module: "nodenext", target: "es2022", types: [], strict: true, noEmit: true, ...options };
-    const config = { compilerOptions: { ...compilerOptions, skipLibCheck: false }, files: ["program.ts"] };
-    writeFileSync(join(project, "tsconfig.json"), JSON.stringify(config));
-    writeFileSync(join(project, "program.ts"), TYPED_PROGRAM);
-    const { stdout } = await run(join(ROOT, "node_modules/.bin/tsc"), [], { cwd: project }).catch(({ stdout }) => ({
-      stdout,
-    }));
-    expect(stdout).toBe("");
+    expect(await compiled(TYPED_PROGRAM, { skipLibCheck: false, ...options })).toEqual({ code: 0, output: "" });
   });
 
   test("has types that refuse a command without a key, and an unknown code", async () => {
-    const config = { compilerOptions: { module: "nodenext", strict: true, noEmit: true }, files: ["program.ts"] };
-    writeFileSync(join(project, "tsconfig.json"), JSON.stringify(config));
-    writeFileSync(join(project, "program.ts"), WRONG_PROGRAM);
-    const { stdout }: { stdout: string } = await run(join(ROOT, "node_modules/.bin/tsc"), [], { cwd: project }).catch(
-      (error) => error,
-    );
-    expect(stdout.match(/^program.*(TS\d+)/gm)).toEqual([
+    const { output } = await compiled(WRONG_PROGRAM, { lib: ["es2022", "dom"] });
+    expect(output.match(/^program.*(TS\d+)/gm)).toEqual([
       "program.ts(4,44): error TS2345",
       "program.ts(5,24): error TS2367",
     ]);
-    expect(stdout).toContain("'idempotencyKey' is missing");
+    expect(output).toContain("'idempotencyKey' is missing");
   });
 });

@@ -47,8 +47,9 @@ export interface StatusChangeBody extends Details {
 /** How a command is sent. */
 export interface CommandOptions {
   /**
-   * Your own key for this command, 1 to 255 printable ASCII characters without a comma. One key of a user moves money at
-   * most once, and never expires. Keep it until you know the outcome, and send the command again with the same key.
+   * Your own key for this command, 1 to 255 printable ASCII characters without a comma and outer spaces. One key of a user
+   * moves money at most once, and never expires. Keep it until you know the outcome, and send the command again with the
+   * same key.
    */
   readonly idempotencyKey: string;
   /** Whole seconds to wait for the outcome, at most 20. Without it the transaction is returned while it is pending. */

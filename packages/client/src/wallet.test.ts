@@ -57,11 +57,17 @@ describe("a command", () => {
     expect(await wallet.hold({ ...USD, idempotencyKey: "key" })).toEqual({ id: "tx_1", replayed: true });
   });
 
-  it.each(["", "a,b", "é", "x".repeat(256), undefined, 5])("is not sent with the key %j", async (key) => {
+  it.each(["", "a,b", "é", " a", "a ", "x".repeat(256), undefined, 5])("is not sent with the key %j", async (key) => {
     const { wallet, requests } = walletWith(jsonAnswer(202, {}));
     const command = Object.assign({ ...USD, idempotencyKey: "" }, { idempotencyKey: key });
     await expect(wallet.deposit(command)).rejects.toMatchObject({ code: "invalid_argument" });
     expect(requests).toEqual([]);
+  });
+
+  it.each(["a", "a b", "!+-~", "x".repeat(255)])("is sent with the key %j", async (idempotencyKey) => {
+    const { wallet, requests } = walletWith(jsonAnswer(202, {}));
+    await wallet.deposit({ ...USD, idempotencyKey });
+    expect(requests[0]?.headers.get("idempotency-key")).toBe(idempotencyKey);
   });
 
   it.each([-1, 0.5, 21, Number.NaN])("is not sent with a wait of %d", async (wait) => {

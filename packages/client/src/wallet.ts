@@ -161,8 +161,9 @@ export function walletOf(userId: string, send: Send): Wallet {
 
   async function submit<Outcome>(resource: string, command: CommandOptions): Promise<Submitted<Outcome>> {
     const { idempotencyKey, wait = 0, signal, ...body } = command;
-    const isKey = typeof idempotencyKey === "string" && /^[\x20-\x2b\x2d-\x7e]{1,255}$/.test(idempotencyKey);
-    check(isKey, "idempotencyKey must be 1 to 255 printable ASCII characters without a comma");
+    // fetch removes spaces around a header, which would make another key of it.
+    const isKey = typeof idempotencyKey === "string" && /^(?! )[ -+\x2d-~]{1,255}(?<! )$/.test(idempotencyKey);
+    check(isKey, "idempotencyKey must be 1 to 255 printable ASCII characters without a comma and outer spaces");
     check(Number.isInteger(wait) && wait >= 0 && wait <= WAIT_MAX, `wait must be a whole number from 0 to ${WAIT_MAX}`);
     const answer = await send<Outcome & { readonly transaction?: Outcome }>({
       method: "POST",
