@@ -8,6 +8,7 @@ USER node
 
 COPY --chown=node:node package.json package-lock.json ./
 COPY --chown=node:node patches patches
+COPY --chown=node:node packages packages
 RUN npm ci --no-audit --no-fund && npm cache clean --force
 
 COPY --chown=node:node . .

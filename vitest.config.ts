@@ -10,7 +10,7 @@ export default defineConfig({
       {
         test: {
           name: "unit",
-          include: ["{lib,functions,localstack,scripts,testkit}/**/*.test.ts", "test/conventions/*.test.ts"],
+          include: ["{lib,functions,localstack,scripts,testkit,packages}/**/*.test.ts", "test/conventions/*.test.ts"],
         },
       },
       {

@@ -1,8 +1,10 @@
 import { execFile } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { pathToFileURL } from "node:url";
 import { promisify } from "node:util";
 import { newUser } from "./client.ts";
+import { folderForTest } from "./perTest.ts";
 
 const ROOT = join(import.meta.dirname, "..");
 const EXAMPLES_API_URL = "http://localhost:4000";
@@ -14,7 +16,7 @@ export interface Block {
   readonly text: string;
 }
 
-/** A `bash` block of a page. */
+/** A block of a page that can be run: `bash` or `ts`. */
 export interface Example {
   readonly commands: string;
   /** The block after it, if that shows the output. */
@@ -27,11 +29,11 @@ export function blocksIn(page: string): Block[] {
   return [...text.matchAll(/^```(\w+)\n(.*?)^```$/gms)].map(([, language = "", text = ""]) => ({ language, text }));
 }
 
-export function examplesIn(blocks: readonly Block[]): Example[] {
+export function examplesIn(blocks: readonly Block[], of: "bash" | "ts" = "bash"): Example[] {
   return blocks.flatMap(({ language, text }, index) => {
     const next = blocks[index + 1];
-    const shown = next?.language === "bash" ? undefined : next;
-    return language === "bash" ? [{ commands: text, shown }] : [];
+    const shown = next?.language === of ? undefined : next;
+    return language === of ? [{ commands: text, shown }] : [];
   });
 }
 
@@ -52,15 +54,50 @@ export async function runExamples(
   names: readonly string[],
   environment: Readonly<Record<string, string>> = {},
 ): Promise<unknown[]> {
-  const users = new Map(names.map((name) => [name, newUser(name)]));
-  const script = [...users].reduce(
-    (text, [name, user]) => text.replace(new RegExp(`\\b${name}\\b`, "g"), user),
-    examples
-      .map(({ commands }) => `${commands}\necho; echo "${SEPARATOR}"`)
-      .join("\n")
-      .replaceAll(EXAMPLES_API_URL, apiUrl),
-  );
-  const { stdout } = await promisify(execFile)("bash", ["-c", script], {
+  const users = freshUsers(names);
+  const script = scriptOf(examples, apiUrl, users, `echo; echo "${SEPARATOR}"`);
+  return runScript(["bash", "-c", script], examples, users, environment);
+}
+
+/** Runs examples that use the client, in order as one program, like {@link runExamples}. */
+export function runClientExamples(
+  examples: readonly Example[],
+  apiUrl: string,
+  users: ReadonlyMap<string, string>,
+  environment: Readonly<Record<string, string>>,
+): Promise<unknown[]> {
+  const file = join(folderForTest(), "examples.ts");
+  const client = pathToFileURL(join(ROOT, "packages/client/src/index.ts")).href;
+  const program = scriptOf(examples, apiUrl, users, `console.log("${SEPARATOR}");`);
+  writeFileSync(file, program.replaceAll('"@antler/client"', JSON.stringify(client)));
+  return runScript([process.execPath, file], examples, users, environment);
+}
+
+/** @returns a user that exists in no other test for each name */
+export function freshUsers(names: readonly string[]): ReadonlyMap<string, string> {
+  return new Map(names.map((name) => [name, newUser(name)]));
+}
+
+function scriptOf(
+  examples: readonly Example[],
+  apiUrl: string,
+  users: ReadonlyMap<string, string>,
+  printSeparator: string,
+): string {
+  const script = examples
+    .map(({ commands }) => `${commands}\n${printSeparator}`)
+    .join("\n")
+    .replaceAll(EXAMPLES_API_URL, apiUrl);
+  return [...users].reduce((text, [name, user]) => text.replace(new RegExp(`\\b${name}\\b`, "g"), user), script);
+}
+
+async function runScript(
+  [program, ...args]: readonly [string, ...string[]],
+  examples: readonly Example[],
+  users: ReadonlyMap<string, string>,
+  environment: Readonly<Record<string, string>>,
+): Promise<unknown[]> {
+  const { stdout } = await promisify(execFile)(program, args, {
     ...{ cwd: ROOT, encoding: "utf8" },
     env: { ...process.env, ...environment },
   });

@@ -34,7 +34,7 @@ function verify(transactions) {
     const { sequence, previousHash, hash } = transaction;
     if (sequence !== index + 1) throw new Error(`GAP at ${where}: the next decision has sequence ${sequence}`);
     if (previousHash !== (previous?.hash ?? null)) {
-      throw new Error(`PREVIOUS_MISMATCH at ${where}: the decision does not continue the hash chain`);
+      throw new Error(`PREVIOUS_MISMATCH at ${where}: it does not continue the hash chain`);
     }
     if (transaction.type === "status_change" && transaction.status === "posted") wallet.status = transaction.newStatus;
     applyPostings(transaction, wallet.balances);
@@ -196,12 +196,12 @@ function sha256(content) {
 
 function findWrongRule(transaction, previous) {
   const { userId, id, createdAt, decidedAt, amount, transfer, postings } = transaction;
-  if (userId !== (previous ?? transaction).userId) return ["WRONG_DECISION", "the decision is another user's"];
+  if (userId !== (previous ?? transaction).userId) return ["WRONG_DECISION", "it is another user's"];
   if (decidedAt < createdAt || decidedAt < (previous?.decidedAt ?? "")) {
-    return ["WRONG_DECISION", "the decision is earlier than its command or the previous decision"];
+    return ["WRONG_DECISION", "it is earlier than its command or the previous decision"];
   }
   if (transfer?.creditId && transfer.creditId !== derivedId("credit", userId, id)) {
-    return ["WRONG_DECISION", "the credit in the other wallet has another id than the ledger derives"];
+    return ["WRONG_DECISION", "its credit has another id than the ledger derives"];
   }
   const [posting] = postings;
   const moved = posting && (minorUnitsOf(posting.amount) === 0n ? posting.held : posting.amount).replace("-", "");

@@ -32,6 +32,9 @@ const FORBIDDEN_IMPORTS = [
   ["functions", "../localstack/engines.ts"],
   ["functions", "fauxqs"],
   ["functions", "../testkit/events.ts"],
+  ["packages/client/src", "zod"],
+  ["packages/client/src", "node:crypto"],
+  ["packages/client/src", "../../../lib/http/schemas.ts"],
   ["lib/domain", "../../testkit/events.ts"],
   ["lib/ledger", "../../testkit/inMemoryPorts.ts"],
   ["lib/aws", "../../testkit/engines.ts"],
@@ -50,6 +53,7 @@ const ALLOWED_IMPORTS = [
   ["lib/aws", "../webhooks/deliver.ts"],
   ["lib/aws", "@aws-sdk/client-sqs"],
   ["functions", "../lib/aws/adapters.ts"],
+  ["packages/client/src", "./errors.ts"],
 ] as const;
 
 const FORBIDDEN_USES = ["new Date()", "Math.random()", "Number(1n)", "process.env", 'fetch("")'] as const;

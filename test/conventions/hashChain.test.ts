@@ -14,8 +14,11 @@ import { type DecidedTransaction, type Decision, isDecided, pendingTransaction }
 import { type TransactionView, transactionSchema } from "../../lib/http/schemas.ts";
 import { transactionView } from "../../lib/http/views.ts";
 import { commandSchema } from "../../lib/ledger/commandSchema.ts";
+import { verifyHistory } from "../../packages/client/src/index.ts";
+import { inMemoryPorts } from "../../testkit/inMemoryPorts.ts";
+import { moveAll, movementsInMemory } from "../../testkit/movements.ts";
 
-/** docs/reference/hash-chain.md: its test vectors, its stand-alone verifier, and the ledger agree. */
+/** docs/reference/hash-chain.md: its test vectors, its stand-alone verifier, the client's `verifyHistory`, and the ledger agree. */
 const REFERENCE = join(import.meta.dirname, "../../docs/reference");
 const EXPONENTS: Readonly<Record<string, number>> = { USD: 2, JPY: 0 };
 
@@ -78,6 +81,14 @@ function runVerifier(input: string, ...args: string[]) {
   return { status, stdout, stderr };
 }
 
+/** The client's `verifyHistory`, with the output of the script. */
+async function runClient(input: string) {
+  const result = await verifyHistory(JSON.parse(input));
+  return result.isValid
+    ? { status: 0, stdout: `OK: ${result.decisions} decisions, head ${result.head}\n`, stderr: "" }
+    : { status: 1, stdout: "", stderr: `${result.code} at sequence ${result.sequence}: ${result.detail}\n` };
+}
+
 const isVerified = { status: 0, stdout: `OK: ${history.length} decisions, head ${head}\n`, stderr: "" };
 const isWrong = (message: unknown) => ({ status: 1, stdout: "", stderr: message });
 
@@ -128,43 +139,66 @@ describe("the stand-alone verifier", () => {
     expect(runVerifier("", file)).toEqual({ status: 2, stdout: "", stderr: expect.stringContaining("can't be read") });
     expect(runVerifier("")).toEqual({ status: 0, stdout: "OK: 0 decisions, head null\n", stderr: "" });
   });
+});
 
-  /** Every value in a transaction, as the path to it. */
-  function pathsIn(value: unknown, path: readonly string[] = []): string[][] {
-    if (value === null || typeof value !== "object" || Object.keys(value).length === 0) return [[...path]];
-    return Object.entries(value).flatMap(([name, each]) => pathsIn(each, [...path, name]));
-  }
+/** Every value in a transaction, as the path to it. */
+function pathsIn(value: unknown, path: readonly string[] = []): string[][] {
+  if (value === null || typeof value !== "object" || Object.keys(value).length === 0) return [[...path]];
+  return Object.entries(value).flatMap(([name, each]) => pathsIn(each, [...path, name]));
+}
 
-  function editedAt(value: unknown, [name, ...path]: readonly string[]): unknown {
-    if (name === undefined)
-      return typeof value === "number" ? value + 1 : typeof value === "string" ? `${value}0` : "0";
-    const copy: unknown = structuredClone(value);
-    return Object.assign(Object(copy), { [name]: editedAt(Object(value)[name], path) });
-  }
+function editedAt(value: unknown, [name, ...path]: readonly string[]): unknown {
+  if (name === undefined) return typeof value === "number" ? value + 1 : typeof value === "string" ? `${value}0` : "0";
+  const copy: unknown = structuredClone(value);
+  return Object.assign(Object(copy), { [name]: editedAt(Object(value)[name], path) });
+}
 
-  /** What later transactions change, and what the chain has only a hash of. */
-  const isCovered = ([name, inner]: readonly string[]) =>
-    !["reference", "metadata", "reversed"].includes(name ?? "") &&
-    !["rejection.detail", "transfer.status", "hold.remaining", "hold.status"].includes(`${name}.${inner}`);
+/** What later transactions change, and what the chain has only a hash of. */
+const isCovered = ([name, inner]: readonly string[]) =>
+  !["reference", "metadata", "reversed"].includes(name ?? "") &&
+  !["rejection.detail", "transfer.status", "hold.remaining", "hold.status"].includes(`${name}.${inner}`);
 
-  /** Fields that each type has in its own way. */
-  const isOwn = (name = "") => ["amount", "currency"].includes(name) || !(name in Object(history[19]));
+/** Fields that each type has in its own way. */
+const isOwn = (name = "") => ["amount", "currency"].includes(name) || !(name in Object(history[19]));
 
-  /** Each field once, and the types' own once for each type. */
-  const edits = new Map(
-    history.flatMap((transaction, index) =>
-      pathsIn(transaction)
-        .filter(isCovered)
-        .map((path) => {
-          const name = path.join(".");
-          return [isOwn(path[0]) ? `${transaction.type}.${name}` : name, { index, path }] as const;
-        }),
-    ),
-  );
+/** Each field once, and the types' own once for each type. */
+const edits = new Map(
+  history.flatMap((transaction, index) =>
+    pathsIn(transaction)
+      .filter(isCovered)
+      .map((path) => {
+        const name = path.join(".");
+        return [isOwn(path[0]) ? `${transaction.type}.${name}` : name, { index, path }] as const;
+      }),
+  ),
+);
 
-  test.each([...edits])("finds another %s", (_name, { index, path }) => {
+describe.each([
+  ["the stand-alone verifier", runVerifier],
+  ["verifyHistory of the client", runClient],
+])("%s", async (_name, run) => {
+  test("accepts the vectors in any order, and an empty history", async () => {
+    expect(await run(JSON.stringify(history.toReversed()))).toEqual(isVerified);
+    expect(await run("[]")).toMatchObject({ status: 0, stdout: "OK: 0 decisions, head null\n" });
+  });
+
+  test("accepts the histories of five users with every movement, and a rejected change of the status", async () => {
+    const ports = inMemoryPorts();
+    const movements = movementsInMemory(ports);
+    await moveAll(movements);
+    await movements.move("alice", { type: "status_change", newStatus: "closed" });
+    await movements.move("alice", { type: "deposit", currency: "USD", amount: "1.00" });
+    const byUser = Map.groupBy([...ports.transactions.values()].filter(isDecided), ({ userId }) => userId);
+    expect(byUser.size).toBe(5);
+    for (const transactions of byUser.values()) {
+      const views = transactions.map((transaction) => transactionView(transaction, undefined));
+      expect(await run(JSON.stringify(views))).toMatchObject({ status: 0 });
+    }
+  });
+
+  test.each([...edits])("finds another %s", async (_name, { index, path }) => {
     const edited = history.map((transaction, at) => (at === index ? editedAt(transaction, path) : transaction));
-    expect(runVerifier(JSON.stringify(edited))).toEqual(
+    expect(await run(JSON.stringify(edited))).toEqual(
       isWrong(
         expect.stringMatching(
           /^(UNREADABLE|GAP|PREVIOUS_MISMATCH|HASH_MISMATCH|WRONG_DECISION) at sequence \d+: .+\n$/,
@@ -183,11 +217,11 @@ describe("the stand-alone verifier", () => {
       "UNREADABLE",
     ],
     ["time", () => ({ decidedAt: "2026-11-27T10:00:01.531Z" }), "HASH_MISMATCH"],
-  ])("finds another %s", (_what, edit, message) => {
+  ])("finds another %s", async (_what, edit, message) => {
     const edited = history.map((transaction, at) =>
       at === 1 ? { ...transaction, ...edit(transaction) } : transaction,
     );
-    expect(runVerifier(JSON.stringify(edited))).toEqual(isWrong(expect.stringContaining(message)));
+    expect(await run(JSON.stringify(edited))).toEqual(isWrong(expect.stringContaining(message)));
   });
 
   const [first, second, third, ...others] = history;
@@ -199,8 +233,8 @@ describe("the stand-alone verifier", () => {
       [first, { ...third, sequence: 2 }, { ...second, sequence: 3 }, ...others],
       "PREVIOUS_MISMATCH at sequence 2",
     ],
-  ])("finds a decision that is %s", (_how, transactions, message) => {
-    expect(runVerifier(JSON.stringify(transactions)).stderr).toContain(message);
+  ])("finds a decision that is %s", async (_how, transactions, message) => {
+    expect((await run(JSON.stringify(transactions))).stderr).toContain(message);
   });
 
   const [decided, usd] = [decideAll(), { currency: "USD", exponent: 2 }];
@@ -246,9 +280,30 @@ describe("the stand-alone verifier", () => {
       23,
       { createdAt: "2026-11-27T10:00:00.000Z" },
       { decidedAt: "2026-11-27T10:00:00.000Z" },
-      "WRONG_DECISION at sequence 23: the decision is earlier than its command or the previous decision",
+      "WRONG_DECISION at sequence 23: it is earlier than its command or the previous decision",
     ],
-    ["is another user's", 23, { userId: "bob" }, {}, "WRONG_DECISION at sequence 23: the decision is another user's"],
+    [
+      "is earlier than its command",
+      23,
+      { createdAt: "2026-11-28T10:00:00.000Z" },
+      {},
+      "WRONG_DECISION at sequence 23: it is earlier than its command or the previous decision",
+    ],
+    ["is another user's", 23, { userId: "bob" }, {}, "WRONG_DECISION at sequence 23: it is another user's"],
+    [
+      "has a held part after it that is not the sum",
+      5,
+      {},
+      { postings: [posting(0n, 2000n, 6950n, 1999n)] },
+      "WRONG_BALANCE at sequence 5: the balance is not the sum of the postings",
+    ],
+    [
+      "leaves the rest of a final capture held",
+      6,
+      { final: true },
+      {},
+      "WRONG_BALANCE at sequence 6: the postings are not those of the movement",
+    ],
     [
       "captures more than the hold has",
       6,
@@ -284,23 +339,37 @@ describe("the stand-alone verifier", () => {
       {},
       "WRONG_DECISION at sequence 17: it refers to no earlier transaction that allows it",
     ],
-  ])("finds a decision with the right hash that %s", (_what, sequence, commandEdit, decisionEdit, message) => {
+    [
+      "reverses a capture for another user",
+      17,
+      { refersTo: history[5]?.id },
+      {},
+      "WRONG_DECISION at sequence 17: it refers to no earlier transaction that allows it",
+    ],
+    [
+      "reverses a returned transfer",
+      17,
+      { refersTo: history[11]?.id },
+      {},
+      "WRONG_DECISION at sequence 17: it refers to no earlier transaction that allows it",
+    ],
+  ])("finds a decision with the right hash that %s", async (_what, sequence, commandEdit, decisionEdit, message) => {
     const original = decided[sequence - 1];
     if (!original) throw new Error("There is no such vector");
     const decision = { ...original.decision, ...decisionEdit };
     const edited = Object.assign({}, original, commandEdit, { decision });
     const hash = hashOf(edited, decision, emittedBy(edited, decision)?.id);
     const last = transactionView(Object.assign(edited, { decision: { ...decision, hash } }), undefined);
-    expect(runVerifier(JSON.stringify([...history.slice(0, sequence - 1), last]))).toEqual(isWrong(`${message}\n`));
+    expect(await run(JSON.stringify([...history.slice(0, sequence - 1), last]))).toEqual(isWrong(`${message}\n`));
   });
 
-  test("finds a credit in the other wallet that has another id than the ledger derives", () => {
+  test("finds a credit in the other wallet that has another id than the ledger derives", async () => {
     const transfer = decided[10];
     if (!transfer) throw new Error("There is no transfer");
     const hash = hashOf(transfer, transfer.decision, unknown);
     const view = { ...history[10], transfer: { to: "bob", creditId: unknown, status: "in_transit" }, hash };
-    expect(runVerifier(JSON.stringify([...history.slice(0, 10), view]))).toEqual(
-      isWrong(expect.stringContaining("WRONG_DECISION at sequence 11: the credit in the other wallet has another id")),
+    expect(await run(JSON.stringify([...history.slice(0, 10), view]))).toEqual(
+      isWrong(expect.stringContaining("WRONG_DECISION at sequence 11: its credit has another id")),
     );
   });
 });

@@ -112,15 +112,18 @@ describe("package-lock.json", () => {
         z.string(),
         z.looseObject({
           integrity: z.string().optional(),
+          resolved: z.string().optional(),
           optionalDependencies: z.record(z.string(), z.string()).default({}),
         }),
       ),
     })
     .parse(JSON.parse(read("package-lock.json")));
 
-  test("names no registry, and has the checksum of every package but dynoxide's for other platforms", () => {
-    expect(read("package-lock.json")).not.toContain('"resolved"');
-    const unchecked = Object.keys(packages).filter((path) => path !== "" && packages[path]?.integrity === undefined);
+  test("names no registry, and has the checksum of every package but ours and dynoxide's for other platforms", () => {
+    const resolved = Object.entries(packages).flatMap(([path, { resolved }]) => (resolved ? [[path, resolved]] : []));
+    expect(resolved).toEqual([["node_modules/@antler/client", "packages/client"]]);
+    const ours = ["", "packages/client", "node_modules/@antler/client"];
+    const unchecked = Object.keys(packages).filter((path) => !ours.includes(path) && !packages[path]?.integrity);
     expect(unchecked).toEqual(
       ["darwin-arm64", "darwin-x64", "linux-arm64", "win32-x64"].map((name) => `node_modules/@dynoxide/${name}`),
     );

@@ -1,5 +1,6 @@
 import { expect, inject, test } from "vitest";
-import { blocksIn, examplesIn, runExamples, shownBy } from "../../testkit/examples.ts";
+import { tokenOf } from "../../testkit/client.ts";
+import { blocksIn, examplesIn, freshUsers, runClientExamples, runExamples, shownBy } from "../../testkit/examples.ts";
 
 const blocks = blocksIn("README.md");
 const examples = examplesIn(blocks);
@@ -24,4 +25,14 @@ test.skipIf(process.env.API_URL)("npm start prints the addresses and the first e
   expect(addresses).toContain("Antler is ready.");
   expect(output).toContain(addresses);
   expect(output.replace(/^ {2}/gm, "")).toContain(examples[0]?.commands);
+});
+
+test("the examples of the client's README, run in order by a fresh user, print what it shows", async () => {
+  const ofClient = examplesIn(blocksIn("packages/client/README.md"), "ts");
+  expect(ofClient).toHaveLength(9);
+  const users = freshUsers(["alice", "nobody"]);
+  const ANTLER_TOKEN = await tokenOf(users.get("alice") ?? "");
+  expect(
+    await runClientExamples(ofClient, inject("apiUrl"), users, { ANTLER_TOKEN, WEBHOOK_SECRET: "whsec_c2VjcmV0" }),
+  ).toEqual(shownBy(ofClient));
 });
