@@ -194,4 +194,4 @@ async function load(): Promise<boolean> {
 
 await command({ usage: USAGE }, async () => {
   process.exitCode = (await load()) ? 0 : 1;
-});
+}, true);

@@ -13,4 +13,4 @@ const definition = { usage: USAGE, options: { scope: z.string().optional() }, po
 await command(definition, async ({ user, scope }) => {
   const { JWT_ISSUER, JWT_AUDIENCE } = readSettings(process.env);
   console.log(await issueToken({ subject: user, scope, issuer: JWT_ISSUER, audience: JWT_AUDIENCE }));
-});
+}, true);

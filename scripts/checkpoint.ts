@@ -18,7 +18,7 @@ const definition = {
   positionals: { file: z.string().min(1, "must not be empty") },
 };
 
-await command(definition, async ({ file, stage }) => {
+export default await command(definition, async ({ file, stage }) => {
   useStage(stage);
   const checkpoint = await createCheckpoint(dynamoLedgerReader, new Date().toISOString()).catch(
     failed("The ledger can't be read"),
@@ -26,7 +26,7 @@ await command(definition, async ({ file, stage }) => {
   const output = createWriteStream(file, { flags: "wx" });
   await pipeline(Readable.from(checkpointText(checkpoint)), output).catch(failed(`${file} can't be written`));
   console.log(`checkpoint ${checkpoint.createdAt} wallets=${checkpoint.heads.size} root=${checkpoint.root}`);
-});
+}, import.meta.main);
 
 function failed(what: string): (error: unknown) => never {
   return (error) => {

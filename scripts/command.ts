@@ -1,4 +1,4 @@
-import { parseArgs } from "node:util";
+import { Command, CommanderError, Option } from "commander";
 import * as z from "zod";
 import { readSettings, SettingError } from "../localstack/settings.ts";
 import { printable } from "./printable.ts";
@@ -19,7 +19,10 @@ type Schemas = Readonly<Record<string, z.core.$ZodType>>;
 export interface Definition<Options extends Schemas, Positionals extends Schemas> {
   /** The usage line, and below it what the command does. */
   readonly usage: string;
-  /** By name. An option whose schema accepts `true` takes no value. */
+  /**
+   * By name. An option whose schema accepts `true` takes no value, and one whose schema accepts a list can be repeated. The
+   * help lists those whose schema has a `description`, with its `value` as the name of the value.
+   */
   readonly options?: Options;
   /** In order; the usage line has their names in capitals. */
   readonly positionals?: Positionals;
@@ -57,8 +60,8 @@ export function parseArguments<
 >({ options, positionals }: Definition<Options, Positionals>, args: readonly string[]) {
   const shape: Options & Positionals = Object.assign({}, options, positionals);
   const names = Object.keys(positionals ?? {});
-  const { values, positionals: texts } = split(options ?? {}, args);
-  if (values.help) return undefined;
+  const { values, positionals: texts, isHelp } = split(options ?? {}, args);
+  if (isHelp) return undefined;
   const unexpected = texts[names.length];
   if (unexpected !== undefined) throw new UsageError(`Unexpected argument '${printable(unexpected)}'`);
 
@@ -75,27 +78,99 @@ export function parseArguments<
   );
 }
 
+/** @throws UsageError */
 function split(schemas: Schemas, args: readonly string[]) {
-  const options = Object.entries(schemas).map(([name, schema]) => {
-    const type = z.safeParse(schema, true).success ? ("boolean" as const) : ("string" as const);
-    return [name, { type }] as const;
-  });
-  try {
-    return parseArgs({
-      args: [...args],
-      allowPositionals: true,
-      options: { ...Object.fromEntries(options), help: { type: "boolean", short: "h" } },
-    });
-  } catch (error) {
-    // The sentences after the first are general advice of Node's.
-    if (isAboutArguments(error)) throw new UsageError(printable(error.message.split(/\. |\.?\n/)[0] ?? ""));
-    throw error;
+  const command = new Command()
+    .exitOverride()
+    .configureOutput({ writeOut: () => {}, writeErr: () => {} })
+    .argument("[positionals...]");
+  const options = Object.entries(schemas).map(([name, schema]) => ({ name, option: optionOf(name, schema) }));
+  for (const { option } of options) command.addOption(option);
+
+  const end = args.indexOf("--");
+  for (const [index, arg] of args.slice(0, end < 0 ? undefined : end).entries()) {
+    // Commander would take another option as the value.
+    const option = options.find(({ name, option }) => option.required && arg === `--${name}`)?.option;
+    if (option && /^-./.test(args[index + 1] ?? "")) throw new UsageError(`Option '${option.flags}' argument missing`);
   }
+  try {
+    command.parse(args, { from: "user" });
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    if (error.code === "commander.helpDisplayed") return { values: {}, positionals: [], isHelp: true };
+    const sentence = error.message.replace(/^error: /, "").replace("\n", " ");
+    throw new UsageError(printable(sentence.charAt(0).toUpperCase() + sentence.slice(1)));
+  }
+  const given: Record<string, unknown> = command.opts();
+  const values = Object.fromEntries(options.map(({ name, option }) => [name, given[option.attributeName()]]));
+  return { values, positionals: command.args, isHelp: false };
 }
 
-/** Whether `parseArgs` threw it. */
-function isAboutArguments(error: unknown): error is Error {
-  return error instanceof Error && "code" in error && String(error.code).startsWith("ERR_PARSE_ARGS_");
+function optionOf(name: string, schema: z.core.$ZodType): Option {
+  const option = new Option(accepts(schema, true) ? `--${name}` : `--${name} <value>`);
+  return accepts(schema, []) ? option.argParser((value, list: string[] = []) => [...list, value]) : option;
+}
+
+function accepts(schema: z.core.$ZodType, value: unknown): boolean {
+  return z.safeParse(schema, value).success;
+}
+
+/** What `--help` prints: the usage, and the options that are described. */
+export function helpOf({ usage, options = {} }: Definition<Schemas, Schemas>): string {
+  const described = Object.entries(options).flatMap(([name, schema]) => {
+    const { description, value } = z.globalRegistry.get(schema) ?? {};
+    const flags = typeof value === "string" ? `--${name} ${value}` : `--${name}`;
+    return description === undefined ? [] : [{ flags, description }];
+  });
+  if (described.length === 0) return usage;
+  const width = Math.max(...described.map(({ flags }) => flags.length));
+  return [usage, "", "Options:", ...described.map((each) => `  ${each.flags.padEnd(width)}  ${each.description}`)].join("\n");
+}
+
+/** A command: how it is called, and what it does. */
+export interface Tool {
+  readonly definition: Definition<Schemas, Schemas>;
+  /**
+   * Runs it, and reports a failure in one line: with exit code 2 for an invalid argument or setting, otherwise 1.
+   *
+   * @param usage if it is called in another way than the definition says
+   */
+  run(args: readonly string[], usage?: string): Promise<void>;
+}
+
+type Main<Options extends Schemas, Positionals extends Schemas> = (
+  values: z.output<z.ZodObject<Options & Positionals>>,
+) => Promise<void>;
+
+export function defineTool<
+  Options extends Schemas = Record<never, never>,
+  Positionals extends Schemas = Record<never, never>,
+>(definition: Definition<Options, Positionals>, main: Main<Options, Positionals>): Tool {
+  return {
+    definition,
+    async run(args, usage = definition.usage) {
+      try {
+        const values = read({ ...definition, usage }, args);
+        if (values) await main(values);
+      } catch (error) {
+        report(error, usage);
+      }
+    },
+  };
+}
+
+/** As {@link defineTool}. If `isMain`, it also runs the command with the arguments of this process. */
+export async function command<
+  Options extends Schemas = Record<never, never>,
+  Positionals extends Schemas = Record<never, never>,
+>(
+  definition: Definition<Options, Positionals>,
+  main: Main<Options, Positionals>,
+  isMain: boolean,
+): Promise<Tool> {
+  const tool = defineTool(definition, main);
+  if (isMain) await tool.run(process.argv.slice(2));
+  return tool;
 }
 
 /**
@@ -108,36 +183,30 @@ export function readArguments<
   Positionals extends Schemas = Record<never, never>,
 >(definition: Definition<Options, Positionals>) {
   try {
-    const values = parseArguments(definition, process.argv.slice(2));
-    if (values && definition.usesLocalSettings) readSettings(process.env);
-    if (values) {
-      process.on("uncaughtException", (error) => {
-        console.error(isClear(error) ? printable(oneLine(error)) : error);
-        process.exit(1);
-      });
-      return values;
-    }
-    console.log(definition.usage);
+    const values = read(definition, process.argv.slice(2));
+    if (values) return values;
   } catch (error) {
     report(error, definition.usage);
   }
   process.exit();
 }
 
-/** Runs a command, and reports a failure in one line: with exit code 2 for an invalid argument or setting, otherwise 1. */
-export async function command<
-  Options extends Schemas = Record<never, never>,
-  Positionals extends Schemas = Record<never, never>,
->(
+/** @returns undefined after it has printed the help */
+function read<Options extends Schemas, Positionals extends Schemas>(
   definition: Definition<Options, Positionals>,
-  main: (values: z.output<z.ZodObject<Options & Positionals>>) => Promise<void>,
-): Promise<void> {
-  const values = readArguments(definition);
-  try {
-    await main(values);
-  } catch (error) {
-    report(error, definition.usage);
+  args: readonly string[],
+) {
+  const values = parseArguments(definition, args);
+  if (!values) {
+    console.log(helpOf(definition));
+    return undefined;
   }
+  if (definition.usesLocalSettings) readSettings(process.env);
+  process.on("uncaughtException", (error) => {
+    console.error(isClear(error) ? printable(oneLine(error)) : error);
+    process.exit(1);
+  });
+  return values;
 }
 
 function report(error: unknown, usage: string): void {

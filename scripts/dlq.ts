@@ -32,7 +32,7 @@ const definition = {
   },
 };
 
-await command(definition, async ({ action, id, user, stage }) => {
+export default await command(definition, async ({ action, id, user, stage }) => {
   if (action !== "show" && id !== undefined) throw new UsageError(`Unexpected argument '${printable(id)}'`);
   if (action !== "redrive" && user !== undefined) throw new UsageError(`${action} has no --user`);
   if (action === "show" && id === undefined) throw new UsageError("ID is missing");
@@ -40,7 +40,7 @@ await command(definition, async ({ action, id, user, stage }) => {
   if (id !== undefined) await show(id);
   else if (action === "list") await list();
   else await resend(user);
-});
+}, import.meta.main);
 
 /** Prints a line that contains text of a message. */
 function print(line: string): void {

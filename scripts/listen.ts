@@ -26,7 +26,7 @@ const definition = {
   },
 };
 
-await command(definition, async ({ user, type, stage, "forward-to": forwardTo }) => {
+export default await command(definition, async ({ user, type, stage, "forward-to": forwardTo }) => {
   const stopping = new AbortController();
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => stopping.abort());
   // The reader of the output has ended.
@@ -52,7 +52,7 @@ await command(definition, async ({ user, type, stage, "forward-to": forwardTo })
   } finally {
     await queue.close();
   }
-});
+}, import.meta.main);
 
 /** Prints a line that contains text of an event or of a receiver. */
 function print(line: string): void {

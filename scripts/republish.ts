@@ -44,7 +44,7 @@ const definition = {
   },
 };
 
-await command(definition, async ({ user, from, to, since, discarded, "dry-run": dryRun = false, stage }) => {
+export default await command(definition, async ({ user, from, to, since, discarded, "dry-run": dryRun = false, stage }) => {
   if ([user, since, discarded].filter((given) => given !== undefined).length !== 1) {
     throw new UsageError("One of --user, --since and --discarded is needed");
   }
@@ -60,7 +60,7 @@ await command(definition, async ({ user, from, to, since, discarded, "dry-run": 
   if (discarded) await republishDiscarded(dryRun, ports);
   else if (since !== undefined) print(await republishSince(since, dynamoLedgerReader.wallets(), ports), dryRun);
   else if (user !== undefined && from !== undefined) print(await republishUser(user, from, to, ports), dryRun);
-});
+}, import.meta.main);
 
 async function republishDiscarded(dryRun: boolean, ports: RepublishPorts): Promise<void> {
   let count = 0;

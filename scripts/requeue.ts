@@ -22,7 +22,7 @@ const olderThan = z
   .regex(/^[0-9]{1,6}[smhd]$/, "must be a number of s, m, h or d, such as 10m")
   .transform((age) => ({ age, ageMs: Number(age.slice(0, -1)) * (UNIT_MS.get(age.slice(-1)) ?? 0) }));
 
-await command({ usage: USAGE, options: { "older-than": olderThan, stage } }, async (values) => {
+export default await command({ usage: USAGE, options: { "older-than": olderThan, stage } }, async (values) => {
   const { age, ageMs } = values["older-than"];
   await useStageWithQueues(values.stage);
 
@@ -34,4 +34,4 @@ await command({ usage: USAGE, options: { "older-than": olderThan, stage } }, asy
   }
   for (const { userId, message } of unreadable) console.error(printable(`Not resent: user ${userId} ${message}`));
   if (failures.length + unreadable.length > 0) process.exitCode = 1;
-});
+}, import.meta.main);

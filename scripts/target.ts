@@ -1,16 +1,13 @@
 import { ListTopicsCommand, SNSClient } from "@aws-sdk/client-sns";
 import { GetQueueUrlCommand, QueueDoesNotExist } from "@aws-sdk/client-sqs";
-import * as z from "zod";
 import { sqs } from "../lib/aws/clients.ts";
 import { atEndpoint } from "../localstack/provision.ts";
 import { awsEnvironment, readSettings } from "../localstack/settings.ts";
 import { CommandError } from "./command.ts";
+import { stageName } from "./stageName.ts";
 
 /** The option `--stage`. */
-export const stage = z
-  .string()
-  .regex(/^[A-Za-z0-9-]+$/, "must be letters, digits and hyphens")
-  .default("local");
+export const stage = stageName.default("local");
 
 /**
  * Sets the environment of the ledger's adapters to a stage: `local` is the stack of `npm start`, found by its ports, any

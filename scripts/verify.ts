@@ -18,7 +18,7 @@ checkpoint. If PUSHGATEWAY_URL is set, it publishes the result to that push gate
 
 const options = { checkpoint: z.string().min(1, "must not be empty").optional(), stage };
 
-await command({ usage: USAGE, options }, async (values) => {
+export default await command({ usage: USAGE, options }, async (values) => {
   useStage(values.stage);
   const checkpoint = values.checkpoint === undefined ? undefined : await read(values.checkpoint);
   const verification = await verify(dynamoLedgerReader, checkpoint?.heads).catch((error) => {
@@ -36,7 +36,7 @@ await command({ usage: USAGE, options }, async (values) => {
   if (checkpoint) console.log(`Checkpoint of ${checkpoint.createdAt}, root ${checkpoint.root}`);
   process.exitCode = discrepancies.length === 0 ? 0 : 1;
   if (process.env.PUSHGATEWAY_URL) await publish(process.env.PUSHGATEWAY_URL, wallets, discrepancies.length);
-});
+}, import.meta.main);
 
 /** A line for each currency, by code. */
 function amountLines(minorByCode: ReadonlyMap<string, bigint>, exponents: ReadonlyMap<string, number>): string[] {

@@ -35,6 +35,9 @@ const FORBIDDEN_IMPORTS = [
   ["packages/client/src", "zod"],
   ["packages/client/src", "node:crypto"],
   ["packages/client/src", "../../../lib/http/schemas.ts"],
+  ["packages/cli/src", "../../../lib/aws/store.ts"],
+  ["packages/cli/src", "../../../lib/http/schemas.ts"],
+  ["packages/cli/src", "@aws-sdk/client-sqs"],
   ["lib/domain", "../../testkit/events.ts"],
   ["lib/ledger", "../../testkit/inMemoryPorts.ts"],
   ["lib/aws", "../../testkit/engines.ts"],
@@ -54,6 +57,8 @@ const ALLOWED_IMPORTS = [
   ["lib/aws", "@aws-sdk/client-sqs"],
   ["functions", "../lib/aws/adapters.ts"],
   ["packages/client/src", "./errors.ts"],
+  ["packages/cli/src", "../../client/src/index.ts"],
+  ["packages/cli/src", "../../../scripts/command.ts"],
 ] as const;
 
 const FORBIDDEN_USES = ["new Date()", "Math.random()", "Number(1n)", "process.env", 'fetch("")'] as const;

@@ -1,0 +1,21 @@
+import { expect, test } from "vitest";
+import { helpOf } from "../../../scripts/command.ts";
+import { importTool } from "./checkout.ts";
+import { OPERATOR_COMMANDS } from "./operators.ts";
+import { createProgram, operatorUsage, USER_COMMANDS } from "./program.ts";
+
+/** The help is checked in: `npx vitest run -u packages/cli/src/program.test.ts` writes it after a change. */
+
+test("the help of antler is that of help/antler.txt", async () => {
+  await expect(createProgram().helpInformation()).toMatchFileSnapshot("../help/antler.txt");
+});
+
+test.each(USER_COMMANDS)("the help of antler $name is that of help/$name.txt", async ({ name, tool }) => {
+  await expect(`${helpOf(tool.definition)}\n`).toMatchFileSnapshot(`../help/${name}.txt`);
+});
+
+test.each([...OPERATOR_COMMANDS.keys()])("the help of antler %s is that of help/%s.txt", async (name) => {
+  const tool = await importTool(name);
+  const help = helpOf({ ...tool.definition, usage: operatorUsage(tool) });
+  await expect(`${help}\n`).toMatchFileSnapshot(`../help/${name}.txt`);
+});
