@@ -17,6 +17,7 @@ export default defineConfig({
         test: {
           name: "integration",
           include: ["test/integration/*.test.ts"],
+          globalSetup: "testkit/bundles.ts",
           testTimeout: 30_000,
           hookTimeout: 60_000,
         },
@@ -35,7 +36,7 @@ export default defineConfig({
         test: {
           name: "end-to-end",
           include: ["test/end-to-end/*.test.ts"],
-          globalSetup: "testkit/sharedStack.ts",
+          globalSetup: ["testkit/bundles.ts", "testkit/sharedStack.ts"],
           testTimeout: 120_000,
           hookTimeout: 60_000,
         },
@@ -44,7 +45,7 @@ export default defineConfig({
         test: {
           name: "security",
           include: ["test/security/*.test.ts"],
-          globalSetup: "testkit/sharedStack.ts",
+          globalSetup: ["testkit/bundles.ts", "testkit/sharedStack.ts"],
           testTimeout: 120_000,
           hookTimeout: 60_000,
         },
