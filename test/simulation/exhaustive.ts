@@ -77,6 +77,15 @@ export function sameCrash(awaits: readonly string[], index: number): number | un
   return distance < 0 || earlier[distance]?.endsWith(" before") ? undefined : index - 1 - distance;
 }
 
+/**
+ * Whether a pair of crashes needs one at this await. A crash after a read leaves what a crash before it leaves, only later:
+ * reads change nothing that is stored.
+ */
+export function isInPairs(awaits: readonly string[], index: number): boolean {
+  const isAfterRead = / (GetItem|BatchGetItem|Query|Scan) after$/.test(awaits[index - 1] ?? "");
+  return !isAfterRead && sameCrash(awaits, index) === undefined;
+}
+
 function invocationOf(place: string): string {
   return place.replace(/[ /].*/, "");
 }
