@@ -192,6 +192,10 @@ async function load(): Promise<boolean> {
   return exitCode === 0 && !report.failed && isComplete;
 }
 
-await command({ usage: USAGE }, async () => {
-  process.exitCode = (await load()) ? 0 : 1;
-}, true);
+await command(
+  { usage: USAGE },
+  async () => {
+    process.exitCode = (await load()) ? 0 : 1;
+  },
+  true,
+);

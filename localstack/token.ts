@@ -10,7 +10,11 @@ Prints a token of the local identity provider for USER, valid for 12 hours. With
 
 const definition = { usage: USAGE, options: { scope: z.string().optional() }, positionals: { user: userId } };
 
-await command(definition, async ({ user, scope }) => {
-  const { JWT_ISSUER, JWT_AUDIENCE } = readSettings(process.env);
-  console.log(await issueToken({ subject: user, scope, issuer: JWT_ISSUER, audience: JWT_AUDIENCE }));
-}, true);
+await command(
+  definition,
+  async ({ user, scope }) => {
+    const { JWT_ISSUER, JWT_AUDIENCE } = readSettings(process.env);
+    console.log(await issueToken({ subject: user, scope, issuer: JWT_ISSUER, audience: JWT_AUDIENCE }));
+  },
+  true,
+);

@@ -18,15 +18,19 @@ const definition = {
   positionals: { file: z.string().min(1, "must not be empty") },
 };
 
-export default await command(definition, async ({ file, stage }) => {
-  useStage(stage);
-  const checkpoint = await createCheckpoint(dynamoLedgerReader, new Date().toISOString()).catch(
-    failed("The ledger can't be read"),
-  );
-  const output = createWriteStream(file, { flags: "wx" });
-  await pipeline(Readable.from(checkpointText(checkpoint)), output).catch(failed(`${file} can't be written`));
-  console.log(`checkpoint ${checkpoint.createdAt} wallets=${checkpoint.heads.size} root=${checkpoint.root}`);
-}, import.meta.main);
+export default await command(
+  definition,
+  async ({ file, stage }) => {
+    useStage(stage);
+    const checkpoint = await createCheckpoint(dynamoLedgerReader, new Date().toISOString()).catch(
+      failed("The ledger can't be read"),
+    );
+    const output = createWriteStream(file, { flags: "wx" });
+    await pipeline(Readable.from(checkpointText(checkpoint)), output).catch(failed(`${file} can't be written`));
+    console.log(`checkpoint ${checkpoint.createdAt} wallets=${checkpoint.heads.size} root=${checkpoint.root}`);
+  },
+  import.meta.main,
+);
 
 function failed(what: string): (error: unknown) => never {
   return (error) => {

@@ -43,10 +43,10 @@ test.each([["--help"], ["-h"], ["alice", "--help"]])(
 test.each([
   [["alice", "--no-such"], "Unknown option '--no-such'"],
   [["alice", "-x"], "Unknown option '-x'"],
-  [["alice", "--a\nb"], "Unknown option '--a"],
+  [["alice", "--a\nb"], "Unknown option '--a\\nb'"],
   [["alice", "--runs"], "Option '--runs <value>' argument missing"],
   [["alice", "--runs", "--fast"], "Option '--runs <value>' argument missing"],
-  [["alice", "--fast=1"], "Unknown option '--fast=1'"],
+  [["alice", "--fast=1"], "Unknown option '--fast=1' (Did you mean --fast?)"],
   [["alice", "--run", "5"], "Unknown option '--run' (Did you mean --runs?)"],
   [[], "USER is missing"],
   [["alice", "hello", "a\x1b"], "Unexpected argument 'a\\x1b'"],

@@ -98,12 +98,20 @@ function split(schemas: Schemas, args: readonly string[]) {
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
     if (error.code === "commander.helpDisplayed") return { values: {}, positionals: [], isHelp: true };
-    const sentence = error.message.replace(/^error: /, "").replace("\n", " ");
-    throw new UsageError(printable(sentence.charAt(0).toUpperCase() + sentence.slice(1)));
+    throw new UsageError(sentenceOf(error.message));
   }
   const given: Record<string, unknown> = command.opts();
   const values = Object.fromEntries(options.map(({ name, option }) => [name, given[option.attributeName()]]));
   return { values, positionals: command.args, isHelp: false };
+}
+
+/** A message of commander's, as the commands print errors: in one line, which neither forges another nor controls the terminal. */
+export function sentenceOf(message: string): string {
+  const text = message
+    .trim()
+    .replace(/^error: /, "")
+    .replace("\n(Did you", " (Did you");
+  return printable(text.charAt(0).toUpperCase() + text.slice(1));
 }
 
 function optionOf(name: string, schema: z.core.$ZodType): Option {
@@ -124,7 +132,9 @@ export function helpOf({ usage, options = {} }: Definition<Schemas, Schemas>): s
   });
   if (described.length === 0) return usage;
   const width = Math.max(...described.map(({ flags }) => flags.length));
-  return [usage, "", "Options:", ...described.map((each) => `  ${each.flags.padEnd(width)}  ${each.description}`)].join("\n");
+  return [usage, "", "Options:", ...described.map((each) => `  ${each.flags.padEnd(width)}  ${each.description}`)].join(
+    "\n",
+  );
 }
 
 /** A command: how it is called, and what it does. */
@@ -163,11 +173,7 @@ export function defineTool<
 export async function command<
   Options extends Schemas = Record<never, never>,
   Positionals extends Schemas = Record<never, never>,
->(
-  definition: Definition<Options, Positionals>,
-  main: Main<Options, Positionals>,
-  isMain: boolean,
-): Promise<Tool> {
+>(definition: Definition<Options, Positionals>, main: Main<Options, Positionals>, isMain: boolean): Promise<Tool> {
   const tool = defineTool(definition, main);
   if (isMain) await tool.run(process.argv.slice(2));
   return tool;

@@ -32,15 +32,19 @@ const definition = {
   },
 };
 
-export default await command(definition, async ({ action, id, user, stage }) => {
-  if (action !== "show" && id !== undefined) throw new UsageError(`Unexpected argument '${printable(id)}'`);
-  if (action !== "redrive" && user !== undefined) throw new UsageError(`${action} has no --user`);
-  if (action === "show" && id === undefined) throw new UsageError("ID is missing");
-  await useStageWithQueues(stage);
-  if (id !== undefined) await show(id);
-  else if (action === "list") await list();
-  else await resend(user);
-}, import.meta.main);
+export default await command(
+  definition,
+  async ({ action, id, user, stage }) => {
+    if (action !== "show" && id !== undefined) throw new UsageError(`Unexpected argument '${printable(id)}'`);
+    if (action !== "redrive" && user !== undefined) throw new UsageError(`${action} has no --user`);
+    if (action === "show" && id === undefined) throw new UsageError("ID is missing");
+    await useStageWithQueues(stage);
+    if (id !== undefined) await show(id);
+    else if (action === "list") await list();
+    else await resend(user);
+  },
+  import.meta.main,
+);
 
 /** Prints a line that contains text of a message. */
 function print(line: string): void {

@@ -26,33 +26,37 @@ const definition = {
   },
 };
 
-export default await command(definition, async ({ user, type, stage, "forward-to": forwardTo }) => {
-  const stopping = new AbortController();
-  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => stopping.abort());
-  // The reader of the output has ended.
-  process.stdout.on("error", () => stopping.abort());
-  useStage(stage);
-  const prefix = `antler-${stage}-listen-`;
-  const queue = new EventQueue(await findEventsTopic(stage));
-  const secret = `whsec_${randomBytes(32).toString("base64")}`;
-  try {
-    await queue.removeStale(prefix);
-    await queue.open(`${prefix}${randomBytes(8).toString("hex")}.fifo`, filterOf(user, type));
-    if (forwardTo !== undefined) console.log(`Signing secret: ${secret}`);
-    console.log(`Listening to the events of the stage ${stage}. Ctrl-C ends.`);
-    while (!stopping.signal.aborted) {
-      for (const body of await queue.receive(stopping.signal)) {
-        const event = eventSchema.parse(JSON.parse(body));
-        print(lineOf(event));
-        if (forwardTo !== undefined) print(`  ${await forward(event.id, body, forwardTo, secret)}`);
+export default await command(
+  definition,
+  async ({ user, type, stage, "forward-to": forwardTo }) => {
+    const stopping = new AbortController();
+    for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => stopping.abort());
+    // The reader of the output has ended.
+    process.stdout.on("error", () => stopping.abort());
+    useStage(stage);
+    const prefix = `antler-${stage}-listen-`;
+    const queue = new EventQueue(await findEventsTopic(stage));
+    const secret = `whsec_${randomBytes(32).toString("base64")}`;
+    try {
+      await queue.removeStale(prefix);
+      await queue.open(`${prefix}${randomBytes(8).toString("hex")}.fifo`, filterOf(user, type));
+      if (forwardTo !== undefined) console.log(`Signing secret: ${secret}`);
+      console.log(`Listening to the events of the stage ${stage}. Ctrl-C ends.`);
+      while (!stopping.signal.aborted) {
+        for (const body of await queue.receive(stopping.signal)) {
+          const event = eventSchema.parse(JSON.parse(body));
+          print(lineOf(event));
+          if (forwardTo !== undefined) print(`  ${await forward(event.id, body, forwardTo, secret)}`);
+        }
       }
+    } catch (error) {
+      if (!stopping.signal.aborted) throw error;
+    } finally {
+      await queue.close();
     }
-  } catch (error) {
-    if (!stopping.signal.aborted) throw error;
-  } finally {
-    await queue.close();
-  }
-}, import.meta.main);
+  },
+  import.meta.main,
+);
 
 /** Prints a line that contains text of an event or of a receiver. */
 function print(line: string): void {

@@ -44,23 +44,27 @@ const definition = {
   },
 };
 
-export default await command(definition, async ({ user, from, to, since, discarded, "dry-run": dryRun = false, stage }) => {
-  if ([user, since, discarded].filter((given) => given !== undefined).length !== 1) {
-    throw new UsageError("One of --user, --since and --discarded is needed");
-  }
-  if ((user === undefined) !== (from === undefined)) throw new UsageError("--user and --from need each other");
-  if (to !== undefined && (from === undefined || to < from)) throw new UsageError("--to must not be below --from");
-  await useStageWithEvents(stage);
-  const ports: RepublishPorts = {
-    store: dynamoStore,
-    publishers: dryRun ? [] : publishers,
-    eventOf: (transaction) => eventOf(transaction, setting("EVENT_SOURCE")),
-    clock: systemClock,
-  };
-  if (discarded) await republishDiscarded(dryRun, ports);
-  else if (since !== undefined) print(await republishSince(since, dynamoLedgerReader.wallets(), ports), dryRun);
-  else if (user !== undefined && from !== undefined) print(await republishUser(user, from, to, ports), dryRun);
-}, import.meta.main);
+export default await command(
+  definition,
+  async ({ user, from, to, since, discarded, "dry-run": dryRun = false, stage }) => {
+    if ([user, since, discarded].filter((given) => given !== undefined).length !== 1) {
+      throw new UsageError("One of --user, --since and --discarded is needed");
+    }
+    if ((user === undefined) !== (from === undefined)) throw new UsageError("--user and --from need each other");
+    if (to !== undefined && (from === undefined || to < from)) throw new UsageError("--to must not be below --from");
+    await useStageWithEvents(stage);
+    const ports: RepublishPorts = {
+      store: dynamoStore,
+      publishers: dryRun ? [] : publishers,
+      eventOf: (transaction) => eventOf(transaction, setting("EVENT_SOURCE")),
+      clock: systemClock,
+    };
+    if (discarded) await republishDiscarded(dryRun, ports);
+    else if (since !== undefined) print(await republishSince(since, dynamoLedgerReader.wallets(), ports), dryRun);
+    else if (user !== undefined && from !== undefined) print(await republishUser(user, from, to, ports), dryRun);
+  },
+  import.meta.main,
+);
 
 async function republishDiscarded(dryRun: boolean, ports: RepublishPorts): Promise<void> {
   let count = 0;

@@ -22,16 +22,23 @@ const olderThan = z
   .regex(/^[0-9]{1,6}[smhd]$/, "must be a number of s, m, h or d, such as 10m")
   .transform((age) => ({ age, ageMs: Number(age.slice(0, -1)) * (UNIT_MS.get(age.slice(-1)) ?? 0) }));
 
-export default await command({ usage: USAGE, options: { "older-than": olderThan, stage } }, async (values) => {
-  const { age, ageMs } = values["older-than"];
-  await useStageWithQueues(values.stage);
+export default await command(
+  { usage: USAGE, options: { "older-than": olderThan, stage } },
+  async (values) => {
+    const { age, ageMs } = values["older-than"];
+    await useStageWithQueues(values.stage);
 
-  const createdBefore = new Date(Date.now() - ageMs).toISOString();
-  const { transactions, users, failures, unreadable } = await requeue(pendingTransactions(createdBefore), ports.queue);
-  console.log(`Pending for longer than ${age} and resent: ${transactions} (users: ${users})`);
-  for (const { userId, unsent, error } of failures) {
-    console.error(printable(`Not resent, of user ${userId}: ${unsent} (${error})`));
-  }
-  for (const { userId, message } of unreadable) console.error(printable(`Not resent: user ${userId} ${message}`));
-  if (failures.length + unreadable.length > 0) process.exitCode = 1;
-}, import.meta.main);
+    const createdBefore = new Date(Date.now() - ageMs).toISOString();
+    const { transactions, users, failures, unreadable } = await requeue(
+      pendingTransactions(createdBefore),
+      ports.queue,
+    );
+    console.log(`Pending for longer than ${age} and resent: ${transactions} (users: ${users})`);
+    for (const { userId, unsent, error } of failures) {
+      console.error(printable(`Not resent, of user ${userId}: ${unsent} (${error})`));
+    }
+    for (const { userId, message } of unreadable) console.error(printable(`Not resent: user ${userId} ${message}`));
+    if (failures.length + unreadable.length > 0) process.exitCode = 1;
+  },
+  import.meta.main,
+);

@@ -116,7 +116,9 @@ async function sumDue(): Promise<{ readonly inTransit: Sum; readonly openHolds: 
   for await (const key of dynamoDueIndex.dueBefore(END_OF_TIME)) keys.push(key);
   const [credits, holds] = [new Total(), new Total()];
   for (const chunk of chunksOf(keys, READ_AT_ONCE)) {
-    for (const { type, currency, exponent, amountMinor, decision, remainder } of await ports.store.findTransactions(chunk)) {
+    for (const { type, currency, exponent, amountMinor, decision, remainder } of await ports.store.findTransactions(
+      chunk,
+    )) {
       if (type === "credit" && !decision) credits.add(currency, exponent, amountMinor);
       if (type === "hold" && remainder?.holdStatus === "open") holds.add(currency, exponent, remainder.remainingMinor);
     }
@@ -135,7 +137,10 @@ class Total {
   }
 
   sum(): Sum {
-    const texts = [...this.#amounts].map(([currency, { exponent, amountMinor }]) => [currency, formatAmount(amountMinor, exponent)]);
+    const texts = [...this.#amounts].map(([currency, { exponent, amountMinor }]) => [
+      currency,
+      formatAmount(amountMinor, exponent),
+    ]);
     return { count: this.#count, amounts: Object.fromEntries(texts) };
   }
 }

@@ -18,25 +18,29 @@ checkpoint. If PUSHGATEWAY_URL is set, it publishes the result to that push gate
 
 const options = { checkpoint: z.string().min(1, "must not be empty").optional(), stage };
 
-export default await command({ usage: USAGE, options }, async (values) => {
-  useStage(values.stage);
-  const checkpoint = values.checkpoint === undefined ? undefined : await read(values.checkpoint);
-  const verification = await verify(dynamoLedgerReader, checkpoint?.heads).catch((error) => {
-    throw new CommandError(`The ledger can't be read: ${error instanceof Error ? error.message : String(error)}`);
-  });
-  const { wallets, posted, rejected, pending, totalsMinor, inTransitMinor, discrepancies } = verification;
-  const currencies = await ports.currencies.list();
-  console.log(`${wallets} wallets, ${posted} posted, ${rejected} rejected, ${pending} pending`);
-  const exponents = new Map(currencies.map(({ code, exponent }) => [code, exponent]));
-  for (const line of amountLines(totalsMinor, exponents)) console.log(`  ${line}`);
-  for (const line of amountLines(inTransitMinor, exponents)) console.log(`  in transit  ${line}`);
-  for (const { userId, code, detail } of discrepancies) console.error(printable(`${code}: user ${userId} ${detail}`));
-  const users = new Set(discrepancies.map(({ userId }) => userId)).size;
-  console.log(users === 0 ? "Every wallet matches its history." : `Wallets with a discrepancy: ${users}`);
-  if (checkpoint) console.log(`Checkpoint of ${checkpoint.createdAt}, root ${checkpoint.root}`);
-  process.exitCode = discrepancies.length === 0 ? 0 : 1;
-  if (process.env.PUSHGATEWAY_URL) await publish(process.env.PUSHGATEWAY_URL, wallets, discrepancies.length);
-}, import.meta.main);
+export default await command(
+  { usage: USAGE, options },
+  async (values) => {
+    useStage(values.stage);
+    const checkpoint = values.checkpoint === undefined ? undefined : await read(values.checkpoint);
+    const verification = await verify(dynamoLedgerReader, checkpoint?.heads).catch((error) => {
+      throw new CommandError(`The ledger can't be read: ${error instanceof Error ? error.message : String(error)}`);
+    });
+    const { wallets, posted, rejected, pending, totalsMinor, inTransitMinor, discrepancies } = verification;
+    const currencies = await ports.currencies.list();
+    console.log(`${wallets} wallets, ${posted} posted, ${rejected} rejected, ${pending} pending`);
+    const exponents = new Map(currencies.map(({ code, exponent }) => [code, exponent]));
+    for (const line of amountLines(totalsMinor, exponents)) console.log(`  ${line}`);
+    for (const line of amountLines(inTransitMinor, exponents)) console.log(`  in transit  ${line}`);
+    for (const { userId, code, detail } of discrepancies) console.error(printable(`${code}: user ${userId} ${detail}`));
+    const users = new Set(discrepancies.map(({ userId }) => userId)).size;
+    console.log(users === 0 ? "Every wallet matches its history." : `Wallets with a discrepancy: ${users}`);
+    if (checkpoint) console.log(`Checkpoint of ${checkpoint.createdAt}, root ${checkpoint.root}`);
+    process.exitCode = discrepancies.length === 0 ? 0 : 1;
+    if (process.env.PUSHGATEWAY_URL) await publish(process.env.PUSHGATEWAY_URL, wallets, discrepancies.length);
+  },
+  import.meta.main,
+);
 
 /** A line for each currency, by code. */
 function amountLines(minorByCode: ReadonlyMap<string, bigint>, exponents: ReadonlyMap<string, number>): string[] {

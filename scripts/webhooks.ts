@@ -27,12 +27,16 @@ const definition = {
   positionals: { action: z.enum(["failed", "replay"], "must be failed or replay") },
 };
 
-export default await command(definition, async ({ action, endpoint, stage }) => {
-  if (action === "failed" && endpoint !== undefined) throw new UsageError("failed has no --endpoint");
-  await useStageWithWebhooks(stage);
-  if (action === "failed") await list();
-  else await sendAgain(endpoint);
-}, import.meta.main);
+export default await command(
+  definition,
+  async ({ action, endpoint, stage }) => {
+    if (action === "failed" && endpoint !== undefined) throw new UsageError("failed has no --endpoint");
+    await useStageWithWebhooks(stage);
+    if (action === "failed") await list();
+    else await sendAgain(endpoint);
+  },
+  import.meta.main,
+);
 
 async function list(): Promise<void> {
   const failed = await peek(sqsWebhookFailures(PEEK_HIDES_SECONDS), (seen) => seen.length >= LIST_MAX);

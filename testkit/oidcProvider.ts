@@ -17,7 +17,12 @@ interface ProviderOptions {
 }
 
 /** An OpenID provider with the grants of a public client: device code, authorization code with PKCE, refresh token. */
-export async function oidcProviderForTest({ token, pendingPolls = 0, expiresInSeconds = 3600, refusal }: ProviderOptions) {
+export async function oidcProviderForTest({
+  token,
+  pendingPolls = 0,
+  expiresInSeconds = 3600,
+  refusal,
+}: ProviderOptions) {
   const { privateKey } = await generateKeyPair("RS256");
   const challenges = new Map<string, string>();
   const grants: string[] = [];

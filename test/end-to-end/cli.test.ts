@@ -8,6 +8,7 @@ import { ANTLER, antler, type Finished } from "../../testkit/antler.ts";
 import { newUser, tokenOf } from "../../testkit/client.ts";
 import { CLIENT_ID, oidcProviderForTest } from "../../testkit/oidcProvider.ts";
 import { folderForTest } from "../../testkit/perTest.ts";
+import { freePorts } from "../../testkit/stack.ts";
 
 /** `antler` as a process, on the shared stack. */
 
@@ -26,7 +27,10 @@ async function userOf(name: string, scope?: string) {
     async json(...args: string[]): Promise<Transaction[]> {
       const { code, stdout, stderr } = await antler([...args, "--json"], environment);
       expect({ code, stderr }).toEqual({ code: 0, stderr: expect.any(String) });
-      return stdout.split("\n").filter(Boolean).map((line) => JSON.parse(line));
+      return stdout
+        .split("\n")
+        .filter(Boolean)
+        .map((line) => JSON.parse(line));
     },
   };
 }
@@ -44,7 +48,10 @@ describe("antler login", () => {
     const file = join(environment.XDG_CONFIG_HOME, "antler/credentials.json");
     expect(statSync(file).mode & 0o777).toBe(0o600);
     expect(JSON.parse(readFileSync(file, "utf8"))).toEqual({ [apiUrl]: { token: expect.stringMatching(/^ey/) } });
-    expect(await antler(["balances"], environment)).toMatchObject({ code: 0, stdout: expect.stringContaining("| USD ") });
+    expect(await antler(["balances"], environment)).toMatchObject({
+      code: 0,
+      stdout: expect.stringContaining("| USD "),
+    });
 
     expect(await antler(["logout"], environment)).toMatchObject({ code: 0, stderr: `Logged out of ${apiUrl}\n` });
     expect(await antler(["balances"], environment)).toEqual({
@@ -72,7 +79,11 @@ describe("antler login", () => {
   test("signs in at an OpenID provider, and renews the token", async () => {
     const environment = environmentIn(folderForTest());
     const alice = newUser("alice");
-    const { issuer, grants } = await oidcProviderForTest({ token: await tokenOf(alice), pendingPolls: 1, expiresInSeconds: 10 });
+    const { issuer, grants } = await oidcProviderForTest({
+      token: await tokenOf(alice),
+      pendingPolls: 1,
+      expiresInSeconds: 10,
+    });
     const loggedIn = await antler(["login", "--issuer", issuer, "--client-id", CLIENT_ID], environment);
     expect(loggedIn).toMatchObject({ code: 0, stderr: expect.stringContaining("enter the code WDJB-MJHT\nLogged in") });
     expect(await antler(["balances"], environment)).toMatchObject({ code: 0 });
@@ -85,9 +96,26 @@ describe("the commands that move money", () => {
     const alice = await userOf("alice");
     const first = await alice.run("deposit", "100.00", "USD", "--reference", "salary", "--metadata", "month=11");
     const [, key = ""] = /^Idempotency key: (\S+)$/m.exec(first.stderr) ?? [];
-    expect(first).toMatchObject({ code: 0, stdout: expect.stringMatching(/\| deposit +\| posted +\| 100\.00 USD \| 100\.00 USD \|/) });
-    const again = await alice.run("deposit", "100.00", "USD", "--reference", "salary", "--metadata", "month=11", "--key", key);
-    expect(again).toMatchObject({ code: 0, stdout: first.stdout, stderr: expect.stringContaining("The key was used before") });
+    expect(first).toMatchObject({
+      code: 0,
+      stdout: expect.stringMatching(/\| deposit +\| posted +\| 100\.00 USD \| 100\.00 USD \|/),
+    });
+    const again = await alice.run(
+      "deposit",
+      "100.00",
+      "USD",
+      "--reference",
+      "salary",
+      "--metadata",
+      "month=11",
+      "--key",
+      key,
+    );
+    expect(again).toMatchObject({
+      code: 0,
+      stdout: first.stdout,
+      stderr: expect.stringContaining("The key was used before"),
+    });
     expect(await alice.json("history")).toMatchObject([{ reference: "salary", metadata: { month: "11" } }]);
 
     expect(await alice.run("withdraw", "100.01", "USD")).toMatchObject({
@@ -114,7 +142,12 @@ describe("the commands that move money", () => {
     const [alice, bob, ops] = await Promise.all([userOf("alice"), userOf("bob"), userOf("ops", "wallets:admin")]);
     await Promise.all([alice.run("deposit", "100.00", "USD"), bob.run("deposit", "1.00", "USD")]);
     const [sent] = await alice.json("transfer", bob.user, "30.00", "USD");
-    expect(sent).toMatchObject({ type: "transfer", status: "posted", transfer: { status: "credited" }, replayed: false });
+    expect(sent).toMatchObject({
+      type: "transfer",
+      status: "posted",
+      transfer: { status: "credited" },
+      replayed: false,
+    });
     const [credit] = await bob.json("history", "--type", "credit");
     expect(await bob.json("refund", credit?.id ?? "", "--amount", "10.00")).toMatchObject([{ amount: "10.00" }]);
 
@@ -177,7 +210,7 @@ describe("the commands that read", () => {
     expect(stdout).toMatch(/\| deposit \| 5\.00 +\| +\| 5\.00 +\| a\\u\{202e\}b \|\nOpening 0\.00, closing 5\.00\n$/);
     expect(JSON.parse((await statement("--json")).stdout)).toMatchObject({ credit: "5.00", reference: "a\u202eb" });
     expect((await statement("--json")).stdout).toMatch(/^[ -~\n]+$/);
-    expect((await statement("--csv")).stdout).toMatch(/^id,.*\r\ntx_/);
+    expect((await statement("--csv")).stdout).toMatch(/^decidedAt,.*\r\n.*,5\.00,,5\.00\r\n$/);
     const past = await alice.run("balances", "--at", "2020-01-01T00:00:00Z", "--json");
     expect(JSON.parse(past.stdout)).toMatchObject({ sequence: 0 });
     const currencies = await antler(["currencies"], { ANTLER_API_URL: apiUrl, ANTLER_TOKEN: "" });
@@ -202,12 +235,20 @@ test("antler batch writes the outcome of each row, and a second run completes wh
     ].join("\n"),
   );
   const results = `${file}.results.csv`;
-  const outcomes = () => readFileSync(results, "utf8").trim().split("\n").slice(1).map((line) => line.split(",")[2]);
+  const outcomes = () =>
+    readFileSync(results, "utf8")
+      .trim()
+      .split("\n")
+      .slice(1)
+      .map((line) => line.split(",")[2]);
 
   const planned = await ops.run("batch", file, "--dry-run");
   expect(JSON.parse(planned.stdout).body.commands).toHaveLength(5);
   const first = await ops.run("batch", file);
-  expect(first).toMatchObject({ code: 1, stdout: `3 posted, 1 rejected, 0 returned, 0 pending, 1 refused. Results: ${results}\n` });
+  expect(first).toMatchObject({
+    code: 1,
+    stdout: `3 posted, 1 rejected, 0 returned, 0 pending, 1 refused. Results: ${results}\n`,
+  });
   expect(outcomes()).toEqual(["posted", "posted", "posted", "rejected", "refused"]);
 
   // As after a crash: rows are missing, and the last line is not complete.
@@ -220,7 +261,10 @@ test("antler batch writes the outcome of each row, and a second run completes wh
   expect(balances).toMatchObject({ sequence: 2 });
 
   appendFileSync(file, `\ndeposit,${alice},USD,1.00,,,,`);
-  expect(await ops.run("batch", file)).toMatchObject({ code: 1, stderr: expect.stringContaining("row 1 had another key") });
+  expect(await ops.run("batch", file)).toMatchObject({
+    code: 1,
+    stderr: expect.stringContaining("row 1 had another key"),
+  });
   writeFileSync(file, `type,userId,currency,amount\ndeposit,${alice},USD,ten`);
   expect(await ops.run("batch", file)).toMatchObject({
     code: 1,
@@ -232,10 +276,7 @@ describe("every command", () => {
   test.each([
     [["no-such-command"], "Unknown command 'no-such-command'"],
     [["depositt"], "Unknown command 'depositt' (Did you mean deposit?)"],
-    [["--no-such-option"], "Unknown option '--no-such-option'"],
     [["deposit", "ten", "USD"], "AMOUNT 'ten': must be a decimal number such as 12.34"],
-    [["deposit", "1.00"], "CURRENCY is missing"],
-    [["balances", "--at", "now"], "--at 'now': must be a time such as 2026-11-23T09:30:00Z"],
     [["login"], "One of --as, --token and --issuer is needed"],
     [["dlq", "look"], "ACTION 'look': must be list, show or redrive"],
   ])("%j is called wrongly: exit code 2, and one sentence", async (args, sentence) => {
@@ -245,7 +286,8 @@ describe("every command", () => {
 
   test("prints an API that does not answer in one line, and colors only when it may", async () => {
     const alice = await userOf("alice");
-    const { stderr } = await antler(["currencies"], { ANTLER_API_URL: "http://127.0.0.1:1", ANTLER_TOKEN: "" });
+    const { unused } = await freePorts("unused");
+    const { stderr } = await antler(["currencies"], { ANTLER_API_URL: `http://127.0.0.1:${unused}`, ANTLER_TOKEN: "" });
     expect(stderr).toMatch(/^The connection to the API failed \(connection_failed, .*ECONNREFUSED.*\)\n$/);
     const environment = { ANTLER_TOKEN: await tokenOf(alice.user), ANTLER_API_URL: apiUrl };
     const withdraw = ["withdraw", "1.00", "USD", "--key", "color"];
@@ -289,6 +331,8 @@ describe.runIf(Object.keys(stackEnvironment).length > 0)("the commands of operat
       code: 0,
       status: { stage: "local", health: "ok", deadLetters: 0, openHolds: { amounts: { BTC: expect.any(String) } } },
     });
-    expect((await run()).stdout).toMatch(/^stage +local\nhealth +ok\ncommands queue +\d+ messages\noldest message +\d+ s\n/);
+    expect((await run()).stdout).toMatch(
+      /^stage +local\nhealth +ok\ncommands queue +\d+ messages\noldest message +\d+ s\n/,
+    );
   });
 });

@@ -1,6 +1,7 @@
 import { expect, inject, test } from "vitest";
 import { tokenOf } from "../../testkit/client.ts";
 import { blocksIn, examplesIn, freshUsers, runClientExamples, runExamples, shownBy } from "../../testkit/examples.ts";
+import { folderForTest } from "../../testkit/perTest.ts";
 
 const blocks = blocksIn("README.md");
 const examples = examplesIn(blocks);
@@ -26,6 +27,20 @@ test.skipIf(process.env.API_URL)("npm start prints the addresses and the first e
   expect(output).toContain(addresses);
   expect(output.replace(/^ {2}/gm, "")).toContain(examples[0]?.commands);
 });
+
+test.skipIf(process.env.API_URL)(
+  "the examples of antler's README, run in order by fresh users, print what it shows",
+  async () => {
+    const ofAntler = examplesIn(blocksIn("packages/cli/README.md"));
+    expect(ofAntler.filter(({ shown }) => shown)).toHaveLength(5);
+    const folder = folderForTest();
+    const environment = { ...inject("stackEnvironment"), XDG_CONFIG_HOME: folder, TMPDIR: folder, ANTLER_TOKEN: "" };
+    const printed = await runExamples(ofAntler, inject("apiUrl"), ["alice", "bob", "ops"], environment);
+    // A column is as wide as its longest cell, here the name of a fresh user.
+    const narrow = (text: unknown) => String(text).replace(/ +/g, " ").replace(/-{3,}/g, "---");
+    expect(printed.map(narrow)).toEqual(shownBy(ofAntler).map(narrow));
+  },
+);
 
 test("the examples of the client's README, run in order by a fresh user, print what it shows", async () => {
   const ofClient = examplesIn(blocksIn("packages/client/README.md"), "ts");

@@ -166,7 +166,8 @@ async function readResults(resultsFile: string, file: string, rows: readonly Row
   const content = existsSync(resultsFile) ? await readFile(resultsFile, "utf8") : "";
   const complete = content.slice(0, content.lastIndexOf("\n") + 1);
   const parsed = z.array(resultSchema).safeParse(parse(complete, { columns: true }));
-  if (!parsed.success) throw new CommandError(`${resultsFile} is not a file of antler batch. Give another one with --results`);
+  if (!parsed.success)
+    throw new CommandError(`${resultsFile} is not a file of antler batch. Give another one with --results`);
   const keys = new Map(rows.map(({ number, command }) => [number, command.idempotencyKey]));
   const other = parsed.data.find(({ row, idempotencyKey }) => keys.get(row) !== idempotencyKey);
   if (other) {
@@ -187,7 +188,9 @@ async function send(client: Client, rows: readonly Row[], waitSeconds: number): 
   const results: Result[] = [];
   for (let start = 0; start < rows.length; start += READS_AT_ONCE) {
     const some = rows.slice(start, start + READS_AT_ONCE);
-    results.push(...(await Promise.all(some.map((row, index) => resultOf(client, row, answers[start + index], endMs)))));
+    results.push(
+      ...(await Promise.all(some.map((row, index) => resultOf(client, row, answers[start + index], endMs)))),
+    );
   }
   return results;
 }
@@ -240,4 +243,8 @@ function summarize(results: readonly Result[], resultsFile: string, json: true |
   else if (numberOf("rejected") + numberOf("returned") > 0) process.exitCode = EXIT_REJECTED;
 }
 
-export const batchCommand: CliCommand = { name: "batch", summary: "send the commands of a CSV file (operators)", tool: batch };
+export const batchCommand: CliCommand = {
+  name: "batch",
+  summary: "send the commands of a CSV file (operators)",
+  tool: batch,
+};

@@ -41,7 +41,11 @@ export async function writeCredentials(credentials: Credentials): Promise<void> 
   const draft = `${file}.${process.pid}`;
   await mkdir(dirname(file), { recursive: true, mode: 0o700 });
   try {
-    await writeFile(draft, JSON.stringify(Object.fromEntries(credentials), undefined, 2), { mode: 0o600, flag: "wx", flush: true });
+    await writeFile(draft, JSON.stringify(Object.fromEntries(credentials), undefined, 2), {
+      mode: 0o600,
+      flag: "wx",
+      flush: true,
+    });
     await rename(draft, file);
   } finally {
     await rm(draft, { force: true });

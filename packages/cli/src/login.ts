@@ -62,10 +62,12 @@ async function credentialOf(values: LoginValues): Promise<Credential> {
     throw new UsageError("One of --as, --token and --issuer is needed");
   }
   if (operator && as === undefined) throw new UsageError("--operator needs --as");
-  if ((clientId === undefined) !== (issuer === undefined)) throw new UsageError("--issuer and --client-id need each other");
+  if ((clientId === undefined) !== (issuer === undefined))
+    throw new UsageError("--issuer and --client-id need each other");
   if (browser && issuer === undefined) throw new UsageError("--browser needs --issuer");
   if (as !== undefined) return { token: await localToken(as, operator) };
-  if (issuer === undefined || clientId === undefined) return { token: token === "-" ? (await text(process.stdin)).trim() : (token ?? "") };
+  if (issuer === undefined || clientId === undefined)
+    return { token: token === "-" ? (await text(process.stdin)).trim() : (token ?? "") };
   const signIn = browser ? signInWithBrowser : signInWithDevice;
   return signIn({ issuer, clientId, scope, audience }, message);
 }

@@ -1,7 +1,14 @@
 import { randomUUID } from "node:crypto";
 import type * as z from "zod";
 import { defineTool } from "../../../scripts/command.ts";
-import type { CommandOptions, Details, PromisedTransaction, Submitted, Transaction, Wallet } from "../../client/src/index.ts";
+import type {
+  CommandOptions,
+  Details,
+  PromisedTransaction,
+  Submitted,
+  Transaction,
+  Wallet,
+} from "../../client/src/index.ts";
 import type { CliCommand } from "./cliCommand.ts";
 import { amount, currency, flag, movementOptions, notEmpty, optional, time } from "./options.ts";
 import { message } from "./output.ts";
@@ -27,36 +34,41 @@ async function submit(
 }
 
 const options = movementOptions;
-const OUTCOME = `The command waits for the outcome. Exit code 3: rejected, 4: still pending. To repeat it without moving money twice, add --key
-with the key that it printed.`;
+const OUTCOME = `The command waits for the outcome. Exit code 3: rejected, 4: still pending. To repeat it without moving money twice, add --key with
+the key that it printed.`;
 
 const deposit = defineTool(
   {
     usage: `Usage: antler deposit AMOUNT CURRENCY [OPTIONS]
 
-Adds money to a wallet. ${OUTCOME}`,
+Adds money to a wallet.
+${OUTCOME}`,
     options,
     positionals: { amount, currency },
   },
-  async ({ amount, currency, ...values }) => submit(values, (wallet, command) => wallet.deposit({ amount, currency, ...command })),
+  async ({ amount, currency, ...values }) =>
+    submit(values, (wallet, command) => wallet.deposit({ amount, currency, ...command })),
 );
 
 const withdraw = defineTool(
   {
     usage: `Usage: antler withdraw AMOUNT CURRENCY [OPTIONS]
 
-Takes money out of a wallet. ${OUTCOME}`,
+Takes money out of a wallet.
+${OUTCOME}`,
     options,
     positionals: { amount, currency },
   },
-  async ({ amount, currency, ...values }) => submit(values, (wallet, command) => wallet.withdraw({ amount, currency, ...command })),
+  async ({ amount, currency, ...values }) =>
+    submit(values, (wallet, command) => wallet.withdraw({ amount, currency, ...command })),
 );
 
 const transfer = defineTool(
   {
     usage: `Usage: antler transfer RECEIVER AMOUNT CURRENCY [OPTIONS]
 
-Sends money to another user, who must have a wallet. ${OUTCOME}`,
+Sends money to another user, who must have a wallet.
+${OUTCOME}`,
     options,
     positionals: { receiver: notEmpty, amount, currency },
   },
@@ -98,7 +110,9 @@ ${OUTCOME}`,
     positionals: ofHold,
   },
   async ({ hold, amount, "keep-rest": keepRest, ...values }) =>
-    submit(values, (wallet, command) => wallet.capture(hold, { amount, ...(keepRest && { final: false }), ...command })),
+    submit(values, (wallet, command) =>
+      wallet.capture(hold, { amount, ...(keepRest && { final: false }), ...command }),
+    ),
 );
 
 const release = defineTool(
@@ -117,7 +131,8 @@ const refund = defineTool(
   {
     usage: `Usage: antler refund TRANSACTION [--amount AMOUNT] [OPTIONS]
 
-Sends a credit back to its sender. For operators: reverses any transaction that can be reversed. ${OUTCOME}`,
+Sends a credit back to its sender. For operators: reverses any transaction that can be reversed.
+${OUTCOME}`,
     options: { amount: optional(amount, "AMOUNT", "by default all that remains"), ...options },
     positionals: { transaction: notEmpty },
   },
@@ -129,7 +144,8 @@ const exchange = defineTool(
   {
     usage: `Usage: antler exchange SELL_AMOUNT SELL_CURRENCY BUY_AMOUNT BUY_CURRENCY [OPTIONS]
 
-For operators: exchanges an amount of a wallet for an amount of another currency. ${OUTCOME}`,
+For operators: exchanges an amount of a wallet for an amount of another currency.
+${OUTCOME}`,
     options,
     positionals: { sell_amount: amount, sell_currency: currency, buy_amount: amount, buy_currency: currency },
   },

@@ -76,6 +76,10 @@ test("a token is renewed shortly before it expires, and not earlier", async () =
   });
   expect(await refreshed({ token: "token-1" })).toBeUndefined();
   expect(await refreshed(credential(60))).toBeUndefined();
-  expect(await refreshed(credential(20))).toMatchObject({ token: "token-2", stage: "prod", refresh: { ...REFRESH, issuer } });
+  expect(await refreshed(credential(20))).toMatchObject({
+    token: "token-2",
+    stage: "prod",
+    refresh: { ...REFRESH, issuer },
+  });
   await expect(refreshed(credential(20, "revoked"))).rejects.toThrow(/invalid_grant/);
 });

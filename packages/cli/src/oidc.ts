@@ -21,7 +21,7 @@ type Tokens = Pick<Credential, "token" | "refresh">;
 interface Discovered {
   readonly server: oauth.AuthorizationServer;
   readonly client: oauth.Client;
-  readonly options: oauth.HttpRequestOptions<"GET" | "POST">;
+  readonly options: { readonly [oauth.allowInsecureRequests]: boolean };
 }
 
 const REFRESH_BEFORE_MS = 30_000;
@@ -88,7 +88,15 @@ export function signInWithBrowser(provider: Provider, tell: (line: string) => vo
       tell(`Open this address in a browser on this machine: ${address}`);
       const callback = oauth.validateAuthResponse(server, client, await listener.redirected, state);
       const { redirectUri } = listener;
-      const granted = await oauth.authorizationCodeGrantRequest(server, client, oauth.None(), callback, redirectUri, verifier, options);
+      const granted = await oauth.authorizationCodeGrantRequest(
+        server,
+        client,
+        oauth.None(),
+        callback,
+        redirectUri,
+        verifier,
+        options,
+      );
       return tokensOf(await oauth.processAuthorizationCodeResponse(server, client, granted), provider);
     } finally {
       listener.close();
@@ -125,7 +133,10 @@ function parametersOf({ scope, audience }: Provider): URLSearchParams {
   return new URLSearchParams({ scope, ...(audience !== undefined && { audience }) });
 }
 
-function tokensOf(tokens: Pick<oauth.TokenEndpointResponse, "access_token" | "refresh_token" | "expires_in">, provider: Provider): Tokens {
+function tokensOf(
+  tokens: Pick<oauth.TokenEndpointResponse, "access_token" | "refresh_token" | "expires_in">,
+  provider: Provider,
+): Tokens {
   const { access_token: token, refresh_token, expires_in } = tokens;
   if (refresh_token === undefined || expires_in === undefined) return { token };
   const { issuer, clientId } = provider;

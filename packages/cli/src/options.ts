@@ -66,12 +66,19 @@ export const movementOptions = {
   key: optional(
     z
       .string()
-      .regex(/^(?! )[ -+\x2d-~]{1,255}(?<! )$/, "must be 1 to 255 printable ASCII characters without a comma and outer spaces"),
+      .regex(
+        /^(?! )[ -+\x2d-~]{1,255}(?<! )$/,
+        "must be 1 to 255 printable ASCII characters without a comma and outer spaces",
+      ),
     "KEY",
     "the idempotency key; by default a new one, which is printed",
   ),
   wait: waitOption("how long to wait for the outcome"),
-  reference: optional(z.string().min(1, "must not be empty").max(140, "must be at most 140 characters"), "TEXT", "your own reference"),
+  reference: optional(
+    z.string().min(1, "must not be empty").max(140, "must be at most 140 characters"),
+    "TEXT",
+    "your own reference",
+  ),
   metadata: optional(z.array(pair), "NAME=VALUE", "your own data; can be repeated"),
   ...readOptions,
 };

@@ -16,8 +16,13 @@ export function printJson(value: unknown): void {
 
 /** Prints rows as a table, or a message if there are none. */
 export function printTable(rows: readonly Readonly<Record<string, string>>[], ifEmpty: string): void {
-  if (rows.length === 0) return message(ifEmpty);
-  const escaped = rows.map((row) => Object.fromEntries(Object.entries(row).map(([name, cell]) => [name, printable(cell)])));
+  if (rows.length === 0) {
+    message(ifEmpty);
+    return;
+  }
+  const escaped = rows.map((row) =>
+    Object.fromEntries(Object.entries(row).map(([name, cell]) => [name, printable(cell)])),
+  );
   console.log(table(escaped));
 }
 

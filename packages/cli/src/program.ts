@@ -45,16 +45,18 @@ Data is printed on stdout, messages on stderr. --json prints one JSON value a li
 Exit codes: 0 done, 1 failed, 2 called wrongly, 3 rejected by the ledger, 4 still pending.
 Environment: ANTLER_TOKEN in place of antler login, ANTLER_API_URL, ANTLER_STAGE, NO_COLOR.`;
 
+/** The command's arguments are after node, this program and the name of the command. */
+const ARGUMENTS_AT = 3;
+
 function add(program: Command, name: string, summary: string, run: (args: readonly string[]) => Promise<void>): void {
   program
     .command(name)
     .summary(summary)
     .usage("[ARGUMENTS]")
-    .argument("[args...]")
     .helpOption(false)
     .allowUnknownOption()
-    .passThroughOptions()
-    .action((args: readonly string[]) => run(args));
+    .allowExcessArguments()
+    .action(() => run(process.argv.slice(ARGUMENTS_AT)));
 }
 
 /** The usage of a script of the repository, as `antler` runs it: npm needs a `--` before the arguments. */

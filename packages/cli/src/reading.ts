@@ -3,6 +3,7 @@ import { text } from "node:stream/consumers";
 import * as z from "zod";
 import { COMMAND_TYPES } from "../../../lib/domain/command.ts";
 import { CommandError, defineTool, UsageError, wholeNumber } from "../../../scripts/command.ts";
+import { printable } from "../../../scripts/printable.ts";
 import { type StatementPage, verifyHistory } from "../../client/src/index.ts";
 import type { CliCommand } from "./cliCommand.ts";
 import { currency, flag, notEmpty, optional, publicOptions, readOptions, time } from "./options.ts";
@@ -27,7 +28,12 @@ Prints the balances of a wallet, now or at a past moment.`,
     const answer = await call(() => wallet.balances({ at }));
     if (!answer) return;
     if (json) return printJson(answer);
-    const rows = answer.balances.map(({ currency, amount, held, available }) => ({ currency, available, held, balance: amount }));
+    const rows = answer.balances.map(({ currency, amount, held, available }) => ({
+      currency,
+      available,
+      held,
+      balance: amount,
+    }));
     printTable(rows, "No currency is enabled");
     if (answer.status !== "active") message(`The wallet is ${answer.status}`, "yellow");
     if (answer.provisional) message("Provisional: a decision in progress can still change this", "yellow");
@@ -112,11 +118,16 @@ Prints the credits and debits of a currency, oldest first, with the balance afte
     const wallet = await openWallet(values);
     const query = { currency, from, to, limit: PAGE_SIZE };
     await call(async () => {
-      if (csv) for await (const part of wallet.statementCsv(query)) process.stdout.write(part);
+      if (csv) for await (const part of wallet.statementCsv(query)) writeCsv(part);
       else await printStatement(wallet.statement(query).pages(), json);
     });
   },
 );
+
+/** Prints a part of a CSV file as it is, and in a terminal without what could control it. */
+function writeCsv(part: string): void {
+  process.stdout.write(process.stdout.isTTY ? part.replace(/[^ -~\r\n]/gu, printable) : part);
+}
 
 /** Prints the lines, and for people the opening and the closing balance too. */
 async function printStatement(pages: AsyncIterable<StatementPage>, json: true | undefined): Promise<void> {
@@ -130,7 +141,14 @@ async function printStatement(pages: AsyncIterable<StatementPage>, json: true | 
       if (json) printJson(line);
       else {
         const { decidedAt, type, credit, debit, balance, reference } = line;
-        rows.push({ time: decidedAt, type, credit: credit ?? "", debit: debit ?? "", balance, reference: reference ?? "" });
+        rows.push({
+          time: decidedAt,
+          type,
+          credit: credit ?? "",
+          debit: debit ?? "",
+          balance,
+          reference: reference ?? "",
+        });
       }
     }
   }
@@ -151,7 +169,11 @@ Prints the enabled currencies. Needs no login.`,
     const list = await call(() => client.currencies());
     if (!list) return;
     if (json) for (const each of list) printJson(each);
-    else printTable(list.map(({ code, name, exponent }) => ({ code, name, decimals: String(exponent) })), "No currency is enabled");
+    else
+      printTable(
+        list.map(({ code, name, exponent }) => ({ code, name, decimals: String(exponent) })),
+        "No currency is enabled",
+      );
   },
 );
 
@@ -162,7 +184,11 @@ const verifyHistoryTool = defineTool(
 Verifies the hash chain of a wallet offline. FILE has its whole history: what antler history --all --json prints, or the API's JSON.
 With - it is read from stdin. Exits with 1 if a decision is wrong.`,
     options: {
-      head: optional(notEmpty, "HASH", "the hash that the last decision must have, which you kept or another reader told you"),
+      head: optional(
+        notEmpty,
+        "HASH",
+        "the hash that the last decision must have, which you kept or another reader told you",
+      ),
       json: flag("print JSON"),
     },
     positionals: { file: notEmpty },

@@ -29,12 +29,10 @@ function amountsOf(transaction: AnyTransaction): string[] {
   return amount === null || currency === null ? [] : [`${amount} ${currency}`];
 }
 
-function otherUserOf(transaction: AnyTransaction): string | undefined {
+function otherUserOf(transaction: AnyTransaction): string | null | undefined {
   if ("source" in transaction) return transaction.source.userId;
-  const { to } = ("transfer" in transaction && transaction.transfer) || { to: undefined };
-  if (to !== undefined) return to;
-  const hold = "hold" in transaction ? transaction.hold : null;
-  return (hold && "to" in hold && hold.to) || undefined;
+  if ("transfer" in transaction && transaction.transfer) return transaction.transfer.to;
+  return "hold" in transaction && transaction.hold && "to" in transaction.hold ? transaction.hold.to : undefined;
 }
 
 /** Where the money of a decided transaction is, if it is not in a wallet that it was meant for. */
