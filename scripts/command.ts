@@ -215,7 +215,8 @@ function read<Options extends Schemas, Positionals extends Schemas>(
   return values;
 }
 
-function report(error: unknown, usage: string): void {
+/** Prints a failure in one line, and sets the exit code, as {@link Tool} says. */
+export function report(error: unknown, usage: string): void {
   const isUsage = error instanceof UsageError;
   console.error(isUsage ? `${error.message}\n${usage.split("\n")[0]}` : printable(oneLine(error)));
   process.exitCode = isUsage || error instanceof SettingError ? 2 : 1;

@@ -42,6 +42,25 @@ interface Sum {
   readonly amounts: Readonly<Record<string, string>>;
 }
 
+class Total {
+  #count = 0;
+  readonly #amounts = new Map<string, { exponent: number; amountMinor: bigint }>();
+
+  add(currency: string, exponent: number, amountMinor: bigint): void {
+    this.#count++;
+    const before = this.#amounts.get(currency)?.amountMinor ?? 0n;
+    this.#amounts.set(currency, { exponent, amountMinor: before + amountMinor });
+  }
+
+  sum(): Sum {
+    const texts = [...this.#amounts].map(([currency, { exponent, amountMinor }]) => [
+      currency,
+      formatAmount(amountMinor, exponent),
+    ]);
+    return { count: this.#count, amounts: Object.fromEntries(texts) };
+  }
+}
+
 export default await command(
   definition,
   async ({ "api-url": apiUrl, json, stage }) => {
@@ -124,25 +143,6 @@ async function sumDue(): Promise<{ readonly inTransit: Sum; readonly openHolds: 
     }
   }
   return { inTransit: credits.sum(), openHolds: holds.sum() };
-}
-
-class Total {
-  #count = 0;
-  readonly #amounts = new Map<string, { exponent: number; amountMinor: bigint }>();
-
-  add(currency: string, exponent: number, amountMinor: bigint): void {
-    this.#count++;
-    const before = this.#amounts.get(currency)?.amountMinor ?? 0n;
-    this.#amounts.set(currency, { exponent, amountMinor: before + amountMinor });
-  }
-
-  sum(): Sum {
-    const texts = [...this.#amounts].map(([currency, { exponent, amountMinor }]) => [
-      currency,
-      formatAmount(amountMinor, exponent),
-    ]);
-    return { count: this.#count, amounts: Object.fromEntries(texts) };
-  }
 }
 
 function textOf({ count, amounts }: Sum, what: string): string {

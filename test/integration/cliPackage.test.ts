@@ -37,7 +37,7 @@ beforeAll(async () => {
   files = packed.files.map(({ path }) => path);
   mkdirSync(project);
   writeFileSync(join(project, "package.json"), '{"name":"project","version":"1.0.0","type":"module"}');
-  const flags = ["--offline", "--no-audit", "--no-fund", "--install-links", "--ignore-scripts"];
+  const flags = ["--offline", "--no-audit", "--no-fund", "--ignore-scripts"];
   const packages = [join(folder, packed.filename), ...Object.keys(dependencies).map(folderOf)];
   await run("npm", ["install", ...flags, ...packages], { cwd: project });
 });

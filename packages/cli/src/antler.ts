@@ -1,5 +1,5 @@
 import { CommanderError } from "commander";
-import { sentenceOf } from "../../../scripts/command.ts";
+import { report, sentenceOf } from "../../../scripts/command.ts";
 import { createProgram } from "./program.ts";
 
 const program = createProgram()
@@ -10,6 +10,6 @@ process.stdout.on("error", () => process.exit());
 try {
   await program.parseAsync();
 } catch (error) {
-  if (!(error instanceof CommanderError)) throw error;
-  process.exitCode = error.exitCode === 0 ? 0 : 2;
+  if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : 2;
+  else report(error, program.usage());
 }

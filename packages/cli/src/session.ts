@@ -122,7 +122,7 @@ export async function call<Result>(send: () => Promise<Result>): Promise<Result 
   }
 }
 
-export function textOf(error: AntlerError): string {
+function textOf(error: AntlerError): string {
   const { code, requestId, cause, message } = error;
   const reason = cause instanceof Error ? [reasonOf(cause)] : [];
   const details = [code, ...(requestId === undefined ? [] : [`request ${requestId}`]), ...reason];
