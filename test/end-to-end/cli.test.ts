@@ -278,6 +278,7 @@ describe("every command", () => {
     [["depositt"], "Unknown command 'depositt' (Did you mean deposit?)"],
     [["deposit", "ten", "USD"], "AMOUNT 'ten': must be a decimal number such as 12.34"],
     [["login"], "One of --as, --token and --issuer is needed"],
+    [["balances", "--user", "..", "--dry-run"], "An id must be a text other than . and .."],
     [["dlq", "look"], "ACTION 'look': must be list, show or redrive"],
   ])("%j is called wrongly: exit code 2, and one sentence", async (args, sentence) => {
     const { code, stdout, stderr } = await antler(args, {});

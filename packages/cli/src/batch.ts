@@ -70,8 +70,6 @@ interface Row {
   readonly command: BatchCommand;
 }
 
-type Outcome = "posted" | "rejected" | "returned" | "pending" | "refused";
-
 const resultSchema = z.object({
   row: z.coerce.number(),
   idempotencyKey: z.string(),
@@ -81,6 +79,7 @@ const resultSchema = z.object({
 });
 
 type Result = z.output<typeof resultSchema>;
+type Outcome = Result["outcome"];
 
 const RESULT_COLUMNS = Object.keys(resultSchema.shape);
 /** A second run sends the rows with the others again. */

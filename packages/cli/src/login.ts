@@ -50,7 +50,8 @@ A token that expires is renewed if the provider gave a refresh token. --as needs
       url,
       name === undefined || name === stage ? each : { ...each, stage: name },
     ]);
-    await writeCredentials(new Map(others).set(apiUrl, { ...credential, ...(stage !== LOCAL_STAGE && { stage }) }));
+    const name = stage === LOCAL_STAGE ? credentials.get(apiUrl)?.stage : stage;
+    await writeCredentials(new Map(others).set(apiUrl, { ...credential, stage: name }));
     message(`Logged in to ${apiUrl}${user === undefined ? "" : ` as ${user}`}`);
   },
 );

@@ -1,8 +1,8 @@
 import * as z from "zod";
 import { hostInUrl, readSettings } from "../../../localstack/settings.ts";
-import { CommandError } from "../../../scripts/command.ts";
+import { CommandError, UsageError } from "../../../scripts/command.ts";
 import { AntlerError, type Client, createClient, type Wallet } from "../../client/src/index.ts";
-import { type Credential, type Credentials, readCredentials, writeCredentials } from "./credentials.ts";
+import { type Credentials, readCredentials, writeCredentials } from "./credentials.ts";
 import { refreshed } from "./oidc.ts";
 import { printJson } from "./output.ts";
 
@@ -44,11 +44,11 @@ export function apiUrlOf(target: Target, credentials: Credentials): string {
 }
 
 /** @throws CommandError if there is none */
-async function tokenFor(apiUrl: string, credentials: Credentials): Promise<string> {
+async function tokenFor(apiUrl: string, credentials: Credentials, isDryRun: boolean): Promise<string> {
   if (process.env.ANTLER_TOKEN) return process.env.ANTLER_TOKEN;
   const credential = credentials.get(apiUrl);
   if (!credential) throw new CommandError(`Not logged in to ${apiUrl}. Run antler login, or set ANTLER_TOKEN`);
-  const next: Credential | undefined = await refreshed(credential);
+  const next = isDryRun ? undefined : await refreshed(credential);
   if (!next) return credential.token;
   await writeCredentials(new Map(credentials).set(apiUrl, next));
   return next.token;
@@ -69,7 +69,7 @@ export function userOf(token: string): string | undefined {
 export async function openClient(options: SessionOptions): Promise<Client> {
   const credentials = await readCredentials();
   const apiUrl = apiUrlOf(options, credentials);
-  return clientOf(apiUrl, options, options["dry-run"] ? undefined : await tokenFor(apiUrl, credentials));
+  return clientOf(apiUrl, options, options["dry-run"] ? undefined : await tokenFor(apiUrl, credentials, false));
 }
 
 /** A client for what needs no token. @throws CommandError */
@@ -81,12 +81,16 @@ export async function openPublicClient(options: SessionOptions): Promise<Client>
 export async function openWallet(options: WalletOptions): Promise<Wallet> {
   const credentials = await readCredentials();
   const apiUrl = apiUrlOf(options, credentials);
+  const isDryRun = options["dry-run"] === true;
   // A dry run for a named user needs no login.
-  const isTokenNeeded = options["dry-run"] === undefined || options.user === undefined;
-  const token = isTokenNeeded ? await tokenFor(apiUrl, credentials) : undefined;
+  const token = isDryRun && options.user ? undefined : await tokenFor(apiUrl, credentials, isDryRun);
   const user = options.user ?? (token && userOf(token));
   if (user === undefined) throw new CommandError("The token does not say whose it is: name the user with --user");
-  return clientOf(apiUrl, options, token).wallet(user);
+  try {
+    return clientOf(apiUrl, options, token).wallet(user);
+  } catch (error) {
+    throw explained(error);
+  }
 }
 
 function clientOf(apiUrl: string, options: SessionOptions, token: string | undefined): Client {
@@ -110,16 +114,21 @@ const DRY_RUN = {
  * Calls the API.
  *
  * @returns `undefined` in a dry run
- * @throws CommandError with what the API or the client says
+ * @throws CommandError with what the API says, UsageError with what the client says
  */
 export async function call<Result>(send: () => Promise<Result>): Promise<Result | undefined> {
   try {
     return await send();
   } catch (error) {
-    if (!(error instanceof AntlerError)) throw error;
-    if (error.cause instanceof NotSent) return undefined;
-    throw new CommandError(textOf(error));
+    if (error instanceof AntlerError && error.cause instanceof NotSent) return undefined;
+    throw explained(error);
   }
+}
+
+/** What the API or the client says, as an error of a command. */
+function explained(error: unknown): unknown {
+  if (!(error instanceof AntlerError)) return error;
+  return error.code === "invalid_argument" ? new UsageError(error.message) : new CommandError(textOf(error));
 }
 
 function textOf(error: AntlerError): string {
