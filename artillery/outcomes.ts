@@ -1,6 +1,6 @@
 import { setTimeout } from "node:timers/promises";
 import type { Balance, Transaction } from "../packages/client/src/index.ts";
-import { type AcceptedRequest, inParallel, type Wallet, walletOf } from "./wallets.ts";
+import { type AcceptedRequest, inParallel, locationOf, type Wallet, walletOf } from "./wallets.ts";
 
 /** The outcomes of a load's commands, from the histories of all its users. */
 export interface LoadOutcomes {
@@ -34,8 +34,7 @@ const POLL_MS = 500;
 const PAGE_LIMIT = 100;
 
 interface UserHistory {
-  readonly wallet: Wallet;
-  readonly collection: string;
+  readonly userId: string;
   /** Newest first. */
   readonly history: readonly Transaction[];
 }
@@ -57,7 +56,7 @@ export async function readOutcomes(
   const accepted = new Set([...locations, ...before]);
   const readAll = () => inParallel(wallets, (wallet) => readUser(apiUrl, wallet));
   const undecidedIn = (users: readonly UserHistory[]) => {
-    const decided = new Set(users.flatMap(({ collection, history }) => history.map(({ id }) => `${collection}/${id}`)));
+    const decided = new Set(users.flatMap(({ history }) => history.map(locationOf)));
     return [...accepted].filter((location) => !decided.has(location));
   };
   const deadlineMs = Date.now() + waitMs;
@@ -69,9 +68,9 @@ export async function readOutcomes(
   const users = await readAll();
   const balances = await inParallel(wallets, (wallet) => walletOf(apiUrl, wallet).balances());
 
-  const decisions = users.flatMap(({ collection, history }) =>
+  const decisions = users.flatMap(({ history }) =>
     history.flatMap((transaction) => {
-      const location = `${collection}/${transaction.id}`;
+      const location = locationOf(transaction);
       return before.has(location) ? [] : [{ ...transaction, isAnswered: accepted.has(location) }];
     }),
   );
@@ -82,7 +81,7 @@ export async function readOutcomes(
     rejected: commands.length - posted.length,
     undecided: undecidedIn(users),
     unanswered: commands.filter(({ isAnswered }) => !isAnswered).length,
-    broken: users.filter(({ history }) => !isComplete(history)).map(({ wallet }) => wallet.userId),
+    broken: users.filter(({ history }) => !isComplete(history)).map(({ userId }) => userId),
     acceptedToPostedMs: posted.map(delayMs),
     sentToCreditedMs: credits.map(delayMs),
     money: moneyOf(
@@ -117,7 +116,8 @@ export function moneyOf(
   };
   for (const { currency, amount } of balances) sumsOf(currency).walletsMinor += minorOf(amount);
   for (const transaction of transactions) {
-    const isBetweenWallets = transaction.type === "credit" || ("transfer" in transaction && transaction.transfer !== null);
+    const isBetweenWallets =
+      transaction.type === "credit" || ("transfer" in transaction && transaction.transfer !== null);
     for (const { currency, amount } of transaction.postings) {
       if (isInTransit(transaction)) sumsOf(currency).inTransitMinor -= minorOf(amount);
       if (!isBetweenWallets) sumsOf(currency).enteredMinor += minorOf(amount);
@@ -140,6 +140,6 @@ function isComplete(history: readonly Transaction[]): boolean {
 }
 
 async function readUser(apiUrl: string, wallet: Wallet): Promise<UserHistory> {
-  const history = await Array.fromAsync(walletOf(apiUrl, wallet).transactions({ limit: PAGE_LIMIT }));
-  return { wallet, collection: `/v1/users/${wallet.userId}/transactions`, history };
+  const { userId } = wallet;
+  return { userId, history: await Array.fromAsync(walletOf(apiUrl, wallet).transactions({ limit: PAGE_LIMIT })) };
 }

@@ -156,9 +156,10 @@ export async function openWallets(apiUrl: string, count: number): Promise<LoadSe
     ...{ currencies: [...currencies], wallets, operatorToken: await tokenOf(`load-${load}-operator`, ADMIN_SCOPE) },
     ...{ accepted: [], holds: [], promisedHolds: [], credits: [] },
   };
-  const posted = (request: LoadRequest, { id, userId, status }: Transaction) => {
-    if (status !== "posted") throw new Error(`POST ${request.path}: the transaction ${id} is ${status}`);
-    const location = `/v1/users/${userId}/transactions/${id}`;
+  const posted = (request: LoadRequest, transaction: Transaction) => {
+    const { status } = transaction;
+    const location = locationOf(transaction);
+    if (status !== "posted") throw new Error(`POST ${request.path}: ${location} is ${status}`);
     setup.accepted.push({ ...request, location });
     return location;
   };
@@ -176,8 +177,8 @@ export async function openWallets(apiUrl: string, count: number): Promise<LoadSe
     const [sent, held, promised] = [transfer(wallet, to), hold(wallet), hold(wallet, to)];
     const transferred = await own.transfer(waited(sent));
     posted(sent, transferred);
-    const credit = `/v1/users/${to.userId}/transactions/${transferred.transfer.creditId}`;
-    setup.credits.push({ token: to.token, location: credit, exponent });
+    const credit = { userId: to.userId, id: transferred.transfer.creditId ?? "" };
+    setup.credits.push({ token: to.token, location: locationOf(credit), exponent });
     setup.holds.push({ token, location: posted(held, await own.hold(waited(held))), exponent });
     const location = posted(promised, await own.hold(waited(promised)));
     setup.promisedHolds.push({ token: to.token, location, exponent });
@@ -188,6 +189,11 @@ export async function openWallets(apiUrl: string, count: number): Promise<LoadSe
 /** The request as a command of the client, which waits for its outcome. */
 function waited<Body extends LoadRequest["body"]>({ key, body }: { readonly key: string; readonly body: Body }) {
   return { ...body, idempotencyKey: key, wait: 20 };
+}
+
+/** The path of a transaction. */
+export function locationOf({ userId, id }: Pick<Transaction, "userId" | "id">): string {
+  return `/v1/users/${userId}/transactions/${id}`;
 }
 
 export function walletOf(apiUrl: string, { userId, token }: Wallet) {

@@ -16,7 +16,7 @@ import { clientOf, walletOf } from "./client.ts";
 
 interface Command {
   readonly actor: "owner" | "counterparty" | "admin";
-  /** For a batch, or for the wallet of its `userId`. */
+  /** Sent in a batch, or alone to the wallet of its `userId`. */
   readonly content: BatchCommand;
 }
 

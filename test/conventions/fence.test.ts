@@ -132,7 +132,10 @@ describe("the import fence", () => {
 });
 
 test("only the client, and two raw clients, send requests to the API", () => {
-  const sources = globSync("**/*.{ts,mts,tsx}", { cwd: ROOT, exclude: (name) => /^(?:node_modules|\..+|dist)$/.test(name) });
+  const sources = globSync("**/*.{ts,mts,tsx}", {
+    cwd: ROOT,
+    exclude: (name) => /^(?:node_modules|\..+|dist)$/.test(name),
+  });
   const senders = sources.filter((file) => SENDS.test(readFileSync(join(ROOT, file), "utf8")));
   expect(senders.sort()).toEqual(Object.keys(SENDERS).sort());
 });

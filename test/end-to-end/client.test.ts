@@ -67,7 +67,9 @@ test("the client makes every call of a wallet", async () => {
   });
   const { data, nextCursor } = await alice.transactions({ type: "hold", status: "posted", limit: 1 }).page();
   expect(data).toMatchObject([{ id: promised.id }]);
-  expect(await Array.fromAsync(alice.transactions({ type: "hold", cursor: nextCursor ?? "" }))).toMatchObject([{ id: own.id }]);
+  expect(await Array.fromAsync(alice.transactions({ type: "hold", cursor: nextCursor ?? "" }))).toMatchObject([
+    { id: own.id },
+  ]);
 
   const lines = await Array.fromAsync(alice.statement({ currency: "USD", limit: 3 }));
   expect(lines.at(-1)).toMatchObject({ debit: "7.00", balance: "60.00" });

@@ -26,7 +26,7 @@ const VALID = JSON.stringify(valid);
 
 const headersOfPost = () => ({ "content-type": "application/json", "idempotency-key": randomUUID() });
 const get = (path: string) => request("GET", `${ofAlice}/${path}`, asAlice);
-const bodyOf = ({ body }: RawResponse) => JSON.parse(body);
+const bodyOf = ({ body }: RawResponse): unknown => JSON.parse(body);
 const problemIn = (response: RawResponse) => problemSchema.parse(bodyOf(response));
 
 function deposit(body: string | Uint8Array, headers: Record<string, string> = {}) {
@@ -80,7 +80,11 @@ describe("a response has what its schema says, and nothing else:", () => {
     expect(credit).toMatchObject({ source: { transactionId: id } });
     await posted(walletOf(apiUrl, shop).reverse(credit?.id ?? "", once()));
     ({ id: holdId } = await posted(wallet.hold({ ...usd("3.00"), to: shop })));
-    await posted(clientOf(apiUrl, shop).wallet(carol).capture(holdId, { amount: "1.00", final: false, ...once() }));
+    await posted(
+      clientOf(apiUrl, shop)
+        .wallet(carol)
+        .capture(holdId, { amount: "1.00", final: false, ...once() }),
+    );
     const own = await posted(wallet.hold(usd("1.00")));
     await posted(wallet.release(own.id, once()));
     await posted(admin.exchange({ sell: valid, buy: { currency: "EUR", amount: "0.90" }, ...once() }));

@@ -57,10 +57,10 @@ describe("a deposit", () => {
     ["ETH", "0.000000000000000001", "999999999999999999.999999999999999998", "999999999999999999.999999999999999999"],
   ])("moves 36 digits of %s exactly, and refuses more", async (currency, smallest, most, all) => {
     const alice = await walletWith(currency, most);
-    const after = (balanceAfter: string) => ({ status: "posted", postings: [{ balanceAfter }] });
-    expect(await alice.deposit(movement(currency, smallest))).toMatchObject(after(all));
+    const leaving = (balanceAfter: string) => ({ status: "posted", postings: [{ balanceAfter }] });
+    expect(await alice.deposit(movement(currency, smallest))).toMatchObject(leaving(all));
     expect(await alice.deposit(movement(currency, smallest))).toMatchObject(rejected("balance_limit"));
-    expect(await alice.withdraw(movement(currency, most))).toMatchObject(after(smallest));
+    expect(await alice.withdraw(movement(currency, most))).toMatchObject(leaving(smallest));
     expect(await balanceOf(alice, currency)).toBe(smallest);
   });
 });
@@ -284,8 +284,10 @@ describe("a wallet's status", () => {
 
 describe("a batch", () => {
   const command = (userId: string, amount: string) => ({
-    ...{ userId, idempotencyKey: randomUUID() },
-    ...{ currency: "USD", amount },
+    userId,
+    idempotencyKey: randomUUID(),
+    currency: "USD",
+    amount,
   });
   const idsIn = (results: readonly BatchResult[]) =>
     results.map((result) => ("transaction" in result ? result.transaction.id : `${result.status}`));
@@ -331,10 +333,8 @@ describe("a batch", () => {
 
   test("of 100 commands for one wallet is decided in its order", async () => {
     const alice = aWallet();
-    const commands = Array.from({ length: 100 }, (_, index) => ({
-      ...{ type: "deposit" as const, ...command(alice.userId, `${index + 1}.00`) },
-    }));
-    const ids = idsIn(await admin.batch(commands));
+    const commands = Array.from({ length: 100 }, (_, index) => command(alice.userId, `${index + 1}.00`));
+    const ids = idsIn(await admin.batch(commands.map((each) => ({ type: "deposit", ...each }))));
     await expect.poll(async () => (await alice.balances()).sequence, { timeout: 30_000 }).toBe(100);
     const history = await Array.fromAsync(alice.transactions({ limit: 100 }));
     expect(history.map(({ id }) => id).reverse()).toEqual(ids);

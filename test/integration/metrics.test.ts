@@ -206,7 +206,12 @@ describe("the log", () => {
 
   test("has the request and the decision of a command under the request's id", async () => {
     const user = newUser("alice");
-    const body = { currency: "USD", amount: "31337.42", reference: "secret-reference", metadata: { pin: "secret-pin" } };
+    const body = {
+      currency: "USD",
+      amount: "31337.42",
+      reference: "secret-reference",
+      metadata: { pin: "secret-pin" },
+    };
     const response = await deposit(user, await bearer(user), JSON.stringify(body));
     const { id } = JSON.parse(response.body);
     const requestId = response.headers.get("x-request-id") ?? "";

@@ -135,7 +135,9 @@ describe.each(routes)("%s %s", (method, template) => {
 
 describe("between the sender and the receiver of money", () => {
   test("the receiver sees neither the sender's balances nor the reference and metadata", async () => {
-    const { data: [hold] } = await bob.holds().page();
+    const {
+      data: [hold],
+    } = await bob.holds().page();
     const holdId = hold?.id ?? "";
     const ofBob = clientOf(apiUrl, carol.userId).wallet(bob.userId);
     const answers = [
