@@ -11,12 +11,17 @@ export default defineConfig({
         test: {
           name: "unit",
           include: ["{lib,functions,localstack,scripts,testkit,packages}/**/*.test.ts", "test/conventions/*.test.ts"],
+          // A thread starts with less CPU time than a process.
+          pool: "threads",
+          // Other projects run at the same time and can take all processors.
+          testTimeout: 30_000,
         },
       },
       {
         test: {
           name: "integration",
           include: ["test/integration/*.test.ts"],
+          globalSetup: "testkit/bundles.ts",
           testTimeout: 30_000,
           hookTimeout: 60_000,
         },
@@ -35,7 +40,7 @@ export default defineConfig({
         test: {
           name: "end-to-end",
           include: ["test/end-to-end/*.test.ts"],
-          globalSetup: "testkit/sharedStack.ts",
+          globalSetup: ["testkit/bundles.ts", "testkit/sharedStack.ts"],
           testTimeout: 120_000,
           hookTimeout: 60_000,
         },
@@ -44,7 +49,7 @@ export default defineConfig({
         test: {
           name: "security",
           include: ["test/security/*.test.ts"],
-          globalSetup: "testkit/sharedStack.ts",
+          globalSetup: ["testkit/bundles.ts", "testkit/sharedStack.ts"],
           testTimeout: 120_000,
           hookTimeout: 60_000,
         },

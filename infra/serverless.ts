@@ -26,8 +26,8 @@ export interface Serverless {
         /** By logical id, of each file. */
         readonly resources: readonly Readonly<Record<string, Resource>>[];
       };
-      /** `location`: folder of the bundles, relative to the service. Exists once they are built. */
-      readonly "serverless-offline": { readonly location: string };
+      /** `location`: folder of the bundles, relative to the repository. */
+      readonly "serverless-offline": { location?: string };
       readonly esbuild: { readonly outputFileExtension: string };
     };
   };

@@ -1,7 +1,8 @@
 import { once } from "node:events";
-import { join } from "node:path";
+import { join, relative } from "node:path";
 import { Worker } from "node:worker_threads";
 import { stop as stopEsbuild } from "esbuild";
+import { bundleFunctions } from "../infra/bundle.ts";
 import { seedCurrencies } from "../infra/seed.ts";
 import type { Serverless, SqsEvent, StreamEvent } from "../infra/serverless.ts";
 import { measurements } from "../lib/runtime/metrics.ts";
@@ -26,6 +27,7 @@ export default class LocalStackPlugin {
 
   readonly #serverless: Serverless;
   readonly #streams: Worker[] = [];
+  #bundles = "";
   #stops: (() => unknown)[] = [];
 
   constructor(serverless: Serverless) {
@@ -34,8 +36,8 @@ export default class LocalStackPlugin {
 
   async #start(): Promise<void> {
     const { service } = this.#serverless;
-    // The bundles are built, and the running esbuild holds half a gigabyte.
-    await stopEsbuild();
+    this.#bundles = await bundlesFolder();
+    service.custom["serverless-offline"].location = relative(ROOT, this.#bundles);
     const { DefaultRouteSettings } = service.resources.extensions.HttpApiStage.Properties;
     limitConcurrency(readSettings(process.env).API_PORT, DefaultRouteSettings.ThrottlingBurstLimit);
     const ids = await provision(service.resources.Resources);
@@ -99,7 +101,7 @@ export default class LocalStackPlugin {
     const [module, exportName = ""] = handler.split(".");
     const thread: FunctionThread = {
       source,
-      file: join(ROOT, custom["serverless-offline"].location, `${module}${custom.esbuild.outputFileExtension}`),
+      file: join(this.#bundles, `${module}${custom.esbuild.outputFileExtension}`),
       exportName,
       timeoutSeconds: timeout,
     };
@@ -123,6 +125,17 @@ export default class LocalStackPlugin {
   async #stop(): Promise<void> {
     await Promise.all(this.#stops.map((stop) => stop()));
   }
+}
+
+/** The folder that has the bundles: that of `ANTLER_BUNDLES`, which tests share, or one for this stack alone. */
+async function bundlesFolder(): Promise<string> {
+  const { ANTLER_BUNDLES, ANTLER_BUILD_DIR = ".esbuild" } = process.env;
+  if (ANTLER_BUNDLES) return ANTLER_BUNDLES;
+  const folder = join(ROOT, ANTLER_BUILD_DIR);
+  await bundleFunctions(folder);
+  // The running esbuild holds half a gigabyte.
+  await stopEsbuild();
+  return folder;
 }
 
 function queueUrlOf(queueArn: string, ids: PhysicalIds): string {

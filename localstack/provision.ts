@@ -2,6 +2,7 @@ import {
   CreateTableCommand,
   type CreateTableCommandInput,
   DescribeTableCommand,
+  DynamoDBClient,
   ResourceInUseException,
   type StreamViewType,
   UpdateTableCommand,
@@ -11,7 +12,6 @@ import { CreateTopicCommand, SNSClient } from "@aws-sdk/client-sns";
 import { CreateQueueCommand, GetQueueAttributesCommand } from "@aws-sdk/client-sqs";
 import type { Resource } from "../infra/serverless.ts";
 import { sqs } from "../lib/aws/clients.ts";
-import { dynamoDocuments } from "../lib/aws/documents.ts";
 
 /** The values of `!Ref` and `!GetAtt`, by logical id. */
 export type PhysicalIds = Map<string, { readonly ref: string; readonly attributes: Readonly<Record<string, string>> }>;
@@ -20,11 +20,17 @@ export type PhysicalIds = Map<string, { readonly ref: string; readonly attribute
 export async function provision(resources: Readonly<Record<string, Resource>>): Promise<PhysicalIds> {
   const ids: PhysicalIds = new Map();
   const ofType = (type: string) => Object.entries(resources).filter(([, resource]) => resource.Type === type);
-  await Promise.all(
-    ofType("AWS::DynamoDB::Table").map(async ([logicalId, { Properties }]) => {
-      ids.set(logicalId, await createTable(Properties));
-    }),
-  );
+  // DynamoDB Local's first responses take longer than the ledger's own client waits.
+  const patient = new DynamoDBClient({});
+  try {
+    await Promise.all(
+      ofType("AWS::DynamoDB::Table").map(async ([logicalId, { Properties }]) => {
+        ids.set(logicalId, await createTable(patient, Properties));
+      }),
+    );
+  } finally {
+    patient.destroy();
+  }
   // A queue with a redrive policy needs the ARN of its dead-letter queue, which has no such policy.
   const queues = ofType("AWS::SQS::Queue");
   queues.sort(([, a], [, b]) => Number("RedrivePolicy" in a.Properties) - Number("RedrivePolicy" in b.Properties));
@@ -55,7 +61,7 @@ function known(ids: PhysicalIds, logicalId: string) {
   return id;
 }
 
-async function createTable(properties: Resource["Properties"]) {
+async function createTable(client: DynamoDBClient, properties: Resource["Properties"]) {
   const { TableName, BillingMode, AttributeDefinitions, KeySchema, GlobalSecondaryIndexes } = properties;
   // CloudFormation's has no StreamEnabled.
   const stream = properties.StreamSpecification as { readonly StreamViewType: StreamViewType } | undefined;
@@ -70,17 +76,17 @@ async function createTable(properties: Resource["Properties"]) {
   };
   const ref = String(TableName);
   try {
-    await dynamoDocuments.send(new CreateTableCommand(input as CreateTableCommandInput));
+    await client.send(new CreateTableCommand(input as CreateTableCommandInput));
   } catch (error) {
     if (!(error instanceof ResourceInUseException)) throw error;
   }
-  await waitUntilTableExists({ client: dynamoDocuments, maxWaitTime: 30, minDelay: 1 }, { TableName: ref });
+  await waitUntilTableExists({ client, maxWaitTime: 30, minDelay: 1 }, { TableName: ref });
   if (!StreamSpecification) return { ref, attributes: {} };
-  let { Table } = await dynamoDocuments.send(new DescribeTableCommand({ TableName: ref }));
+  let { Table } = await client.send(new DescribeTableCommand({ TableName: ref }));
   // A table that was created before the template gave it a stream. A second stream would hide the records of the first.
   if (!Table?.StreamSpecification?.StreamEnabled) {
-    await dynamoDocuments.send(new UpdateTableCommand({ TableName: ref, StreamSpecification }));
-    ({ Table } = await dynamoDocuments.send(new DescribeTableCommand({ TableName: ref })));
+    await client.send(new UpdateTableCommand({ TableName: ref, StreamSpecification }));
+    ({ Table } = await client.send(new DescribeTableCommand({ TableName: ref })));
   }
   return { ref, attributes: { StreamArn: Table?.LatestStreamArn ?? "" } };
 }

@@ -1,6 +1,5 @@
 import { openSync } from "node:fs";
 import { devNull } from "node:os";
-import { DynamoDBClient, ListTablesCommand } from "@aws-sdk/client-dynamodb";
 import { vi } from "vitest";
 import { seedCurrencies } from "../infra/seed.ts";
 import { startDynamo, startSqs } from "../localstack/engines.ts";
@@ -29,10 +28,6 @@ export async function startEngines(engine: DynamoEngine): Promise<Engines> {
   for (const [name, value] of Object.entries(awsEnvironment(settings))) vi.stubEnv(name, value);
   const dynamo = await startDynamo(settings, process.env, openSync(devNull, "w"));
   let sqs = await startSqs(settings);
-  // DynamoDB Local's first responses take longer than the ledger's own client waits.
-  const patient = new DynamoDBClient({ maxAttempts: 1 });
-  await patient.send(new ListTablesCommand({}));
-  patient.destroy();
   const ids = await provision(template("test"));
   const ref = (logicalId: string) => String(resolve({ Ref: logicalId }, ids));
   vi.stubEnv("CURRENCIES_TABLE", ref("CurrenciesTable"));

@@ -3,8 +3,10 @@ import { randomUUID } from "node:crypto";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { describe, expect, test } from "vitest";
+import { inflateRawSync } from "node:zlib";
+import { afterAll, describe, expect, test } from "vitest";
 import * as z from "zod";
+import { bundleFunctions } from "../../infra/bundle.ts";
 import type { Resource } from "../../infra/serverless.ts";
 import { SELF_SERVICE } from "../../lib/http/permissions.ts";
 import { ATTEMPTS_MAX } from "../../lib/webhooks/deliver.ts";
@@ -12,9 +14,11 @@ import { POST_TIMEOUT_MS } from "../../lib/webhooks/post.ts";
 
 const ROOT = join(import.meta.dirname, "../..");
 
+const out = mkdtempSync(join(tmpdir(), "antler-package-"));
+afterAll(() => rmSync(out, { recursive: true }));
+
 /** The CloudFormation template that a deploy of the stage would send, packaged without credentials. */
 function packaged(stage: string, ...options: string[]): Record<string, Resource & { DeletionPolicy?: string }> {
-  const out = mkdtempSync(join(tmpdir(), "antler-package-"));
   const build = `.antler/package-${randomUUID()}`;
   const serverless = join(ROOT, "node_modules/serverless/bin/serverless.js");
   const env = { PATH: process.env.PATH, HOME: out, ANTLER_BUILD_DIR: build };
@@ -24,7 +28,7 @@ function packaged(stage: string, ...options: string[]): Record<string, Resource 
     if (status !== 0) throw new Error(stdout + stderr);
     return JSON.parse(readFileSync(join(out, "cloudformation-template-update-stack.json"), "utf8")).Resources;
   } finally {
-    for (const folder of [out, join(ROOT, build)]) rmSync(folder, { recursive: true, force: true });
+    rmSync(join(ROOT, build), { recursive: true, force: true });
   }
 }
 
@@ -52,9 +56,27 @@ const policies = z.tuple([
 
 const environment = z.object({ Variables: z.object({ SELF_SERVICE: z.string().optional() }) });
 
+const withoutEvents = packaged("prod", "--param", "events=false");
 const prod = packaged("prod");
 const dev = packaged("dev");
-const withoutEvents = packaged("prod", "--param", "events=false");
+
+/** A file in an archive of the last deploy that was packaged. */
+function fileInArchive(archive: string, name: string): string {
+  const bytes = readFileSync(join(out, archive));
+  // The name's last occurrence is in the directory at the archive's end.
+  const entry = bytes.lastIndexOf(name) - 46;
+  const [size, header] = [bytes.readUInt32LE(entry + 20), bytes.readUInt32LE(entry + 42)];
+  const start = header + 30 + bytes.readUInt16LE(header + 26) + bytes.readUInt16LE(header + 28);
+  return inflateRawSync(bytes.subarray(start, start + size)).toString();
+}
+
+test("a deploy uploads the bundles that the local stack runs", async () => {
+  const bundles = await bundleFunctions(join(out, "bundles"));
+  expect(bundles.length).toBeGreaterThan(10);
+  for (const { name, file } of bundles) {
+    expect(fileInArchive(`${name}.zip`, `functions/${name}.mjs`) === readFileSync(file, "utf8"), name).toBe(true);
+  }
+});
 
 /** The names of a template's resources, without those that have a hash of the code. */
 function namesIn(template: ReturnType<typeof packaged>): string[] {

@@ -176,8 +176,8 @@ describe("a stack", () => {
     if (onLinux) await untilNoProcessWith(marker);
   });
 
-  test.runIf(onLinux)("leaves no process behind after SIGTERM to npm", async () => {
-    const { marker, environment } = marked(await freeStackPorts());
+  test.runIf(onLinux)("makes its bundles itself, and leaves no process behind after SIGTERM to npm", async () => {
+    const { marker, environment } = marked({ ...(await freeStackPorts()), ANTLER_BUNDLES: "" });
     const npm = launch(environment, ["npm", "start", "--ignore-scripts"]);
     const output = collect(npm);
     while (!output().includes("Antler is ready")) await once(npm.stdout, "data");

@@ -62,3 +62,30 @@ export function smallHistory(crashAt: readonly number[]): Plan {
     },
   };
 }
+
+/**
+ * The earlier await at which a crash makes the very same history: the function got a response there and has done nothing
+ * since. `undefined` if there is none.
+ *
+ * @param awaits of a run, by the names of their places
+ * @param index counts from 1, as in a plan's `crashAt`
+ */
+export function sameCrash(awaits: readonly string[], index: number): number | undefined {
+  const [place = "", ...earlier] = awaits.slice(0, index).reverse();
+  if (!/ (before|end)$/.test(place)) return undefined;
+  const distance = earlier.findIndex((other) => invocationOf(other) === invocationOf(place));
+  return distance < 0 || earlier[distance]?.endsWith(" before") ? undefined : index - 1 - distance;
+}
+
+/**
+ * Whether a pair of crashes needs one at this await. A crash after a read leaves what a crash before it leaves, only later:
+ * reads change nothing that is stored.
+ */
+export function isInPairs(awaits: readonly string[], index: number): boolean {
+  const isAfterRead = / (GetItem|BatchGetItem|Query|Scan) after$/.test(awaits[index - 1] ?? "");
+  return !isAfterRead && sameCrash(awaits, index) === undefined;
+}
+
+function invocationOf(place: string): string {
+  return place.replace(/[ /].*/, "");
+}

@@ -117,6 +117,8 @@ export class Simulation implements Host {
   readonly #pool: LedgerPool;
   readonly #idle: Container[] = [];
   readonly #all: Container[] = [];
+  /** Containers that an invocation has died in, by the number of events before that. */
+  readonly #dead: { readonly container: Container; readonly steps: number }[] = [];
   readonly #touched = new Map<Invocation, Set<string>>();
   readonly #tracing: boolean;
   readonly #trace: string[] = [];
@@ -241,7 +243,7 @@ export class Simulation implements Host {
         dead: false,
         die: (how) => {
           invocation.dead = true;
-          end({ kind: "lost", how, invocation }, this.#restart());
+          end({ kind: "lost", how, invocation }, this.#restart(container));
         },
       };
       const touched = new Set<string>();
@@ -386,16 +388,24 @@ export class Simulation implements Host {
     if (warm) return warm;
     const idle = this.#idle.pop();
     if (idle) return this.#pool.reset(idle);
+    return this.#create();
+  }
+
+  /**
+   * Replaces a container by a new one. What the dead invocation still computes, until the next event, changes only the old
+   * one's modules. A later restart can use these, because creating modules takes long.
+   */
+  #restart(died: Container): Container {
+    const { steps } = this.scheduler;
+    const reusable = this.#dead[0] && this.#dead[0].steps < steps ? this.#dead.shift() : undefined;
+    this.#dead.push({ container: died, steps });
+    return reusable ? this.#pool.reset(reusable.container) : this.#create();
+  }
+
+  #create(): Container {
     const made = this.#pool.cold();
     this.#all.push(made);
     return made;
-  }
-
-  /** Replaces a container by a new one. What a dead invocation still computes changes only the old one's modules. */
-  #restart(): Container {
-    const next = this.#pool.cold();
-    this.#all.push(next);
-    return next;
   }
 
   #makeDynamo(): DynamoModel {

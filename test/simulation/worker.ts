@@ -1,5 +1,5 @@
 import { parentPort } from "node:worker_threads";
-import { smallHistory } from "./exhaustive.ts";
+import { isInPairs, smallHistory } from "./exhaustive.ts";
 import { MUTANTS } from "./mutants.ts";
 import type { Violation } from "./oracle.ts";
 import type { Plan } from "./plan.ts";
@@ -21,7 +21,7 @@ export type Job =
   | { readonly kind: "shrink"; readonly name: string; readonly seed: number }
   /** One plan, against the ledger or against a mutant. */
   | { readonly kind: "plan"; readonly plan: Plan; readonly mutant?: string }
-  /** The small history with a crash at one await, then at that one and every later one. */
+  /** The small history with a crash at one await, then at that one and every later one that leaves something else. */
   | { readonly kind: "crashes"; readonly first: number };
 
 export interface JobResult {
@@ -97,10 +97,12 @@ async function* histories(job: Job, awaits: () => readonly string[]) {
       yield { plan: smallHistory([job.first]), run };
       // A crash changes the awaits after it, so the second one is counted anew.
       const places = awaits();
+      if (!isInPairs(places, job.first)) return;
       const isPublisher = (index: number) => places[index - 1]?.startsWith("publish");
       for (let second = job.first + 1; second <= places.length; second++) {
         // The publisher shares nothing with the functions before it but what is stored.
-        if (isPublisher(second) === isPublisher(job.first)) yield { plan: smallHistory([job.first, second]), run };
+        if (isPublisher(second) !== isPublisher(job.first) || !isInPairs(places, second)) continue;
+        yield { plan: smallHistory([job.first, second]), run };
       }
     }
   }
