@@ -7,6 +7,7 @@ import { fileURLToPath } from "node:url";
 import { parse } from "yaml";
 import * as z from "zod";
 import { readEnvironment, readSettings } from "../localstack/settings.ts";
+import { createClient } from "../packages/client/src/index.ts";
 import { command, wholeNumber } from "../scripts/command.ts";
 import { percentile } from "../scripts/statistics.ts";
 import { type LoadOutcomes, type Money, readOutcomes } from "./outcomes.ts";
@@ -68,12 +69,13 @@ function readConfig() {
   };
 }
 
-async function isHealthy(apiUrl: string): Promise<boolean> {
-  try {
-    return (await fetch(`${apiUrl}/v1/health`, { signal: AbortSignal.timeout(HEALTH_TIMEOUT_MS) })).ok;
-  } catch {
-    return false;
-  }
+function isHealthy(apiUrl: string): Promise<boolean> {
+  return createClient({ apiUrl, timeoutMs: HEALTH_TIMEOUT_MS })
+    .health()
+    .then(
+      () => true,
+      () => false,
+    );
 }
 
 /** @returns Artillery's exit code, and the locations of the accepted commands */

@@ -1,6 +1,6 @@
 import { setTimeout } from "node:timers/promises";
-import * as z from "zod";
-import { type AcceptedRequest, inParallel, type Wallet } from "./wallets.ts";
+import type { Balance, Transaction } from "../packages/client/src/index.ts";
+import { type AcceptedRequest, inParallel, locationOf, type Wallet, walletOf } from "./wallets.ts";
 
 /** The outcomes of a load's commands, from the histories of all its users. */
 export interface LoadOutcomes {
@@ -33,26 +33,10 @@ export interface Money {
 const POLL_MS = 500;
 const PAGE_LIMIT = 100;
 
-const transactionSchema = z.object({
-  id: z.string(),
-  type: z.string(),
-  actor: z.string(),
-  sequence: z.int(),
-  status: z.enum(["posted", "rejected"]),
-  createdAt: z.string(),
-  decidedAt: z.string(),
-  postings: z.array(z.object({ currency: z.string(), amount: z.string() })),
-  transfer: z.object({ status: z.enum(["in_transit", "credited", "returned"]).nullable() }).nullish(),
-});
-const pageSchema = z.object({ data: z.array(transactionSchema), nextCursor: z.string().nullable() });
-const balancesSchema = z.object({ balances: z.array(z.object({ currency: z.string(), amount: z.string() })) });
-type DecidedTransaction = z.infer<typeof transactionSchema>;
-
 interface UserHistory {
   readonly userId: string;
-  readonly token: string;
-  readonly collection: string;
-  readonly history: readonly DecidedTransaction[];
+  /** Newest first. */
+  readonly history: readonly Transaction[];
 }
 
 /**
@@ -72,7 +56,7 @@ export async function readOutcomes(
   const accepted = new Set([...locations, ...before]);
   const readAll = () => inParallel(wallets, (wallet) => readUser(apiUrl, wallet));
   const undecidedIn = (users: readonly UserHistory[]) => {
-    const decided = new Set(users.flatMap(({ collection, history }) => history.map(({ id }) => `${collection}/${id}`)));
+    const decided = new Set(users.flatMap(({ history }) => history.map(locationOf)));
     return [...accepted].filter((location) => !decided.has(location));
   };
   const deadlineMs = Date.now() + waitMs;
@@ -82,11 +66,11 @@ export async function readOutcomes(
   }
   // The histories that were read first can lack the last credits.
   const users = await readAll();
-  const balances = await inParallel(users, readBalances);
+  const balances = await inParallel(wallets, (wallet) => walletOf(apiUrl, wallet).balances());
 
-  const decisions = users.flatMap(({ collection, history }) =>
+  const decisions = users.flatMap(({ history }) =>
     history.flatMap((transaction) => {
-      const location = `${collection}/${transaction.id}`;
+      const location = locationOf(transaction);
       return before.has(location) ? [] : [{ ...transaction, isAnswered: accepted.has(location) }];
     }),
   );
@@ -102,32 +86,27 @@ export async function readOutcomes(
     sentToCreditedMs: credits.map(delayMs),
     money: moneyOf(
       users.flatMap(({ history }) => history),
-      balances.flat(),
+      balances.flatMap((wallet) => wallet.balances),
     ),
   };
-
-  async function readBalances({ userId, token }: UserHistory) {
-    const url = `${apiUrl}/v1/users/${userId}/balances`;
-    return balancesSchema.parse(await getJson(url, token)).balances;
-  }
 }
 
-function isOfLedger({ actor }: DecidedTransaction): boolean {
+function isOfLedger({ actor }: Transaction): boolean {
   return actor === "ledger";
 }
 
-function isInTransit({ transfer }: Pick<DecidedTransaction, "transfer">): boolean {
-  return transfer?.status === "in_transit";
+function isInTransit(transaction: Transaction): boolean {
+  return "transfer" in transaction && transaction.transfer?.status === "in_transit";
 }
 
-function delayMs({ createdAt, decidedAt }: DecidedTransaction): number {
-  return Date.parse(decidedAt) - Date.parse(createdAt);
+function delayMs({ createdAt, decidedAt }: Transaction): number {
+  return Date.parse(decidedAt ?? "") - Date.parse(createdAt);
 }
 
 /** The money of all wallets by currency, from their whole histories. */
 export function moneyOf(
-  transactions: readonly Pick<DecidedTransaction, "type" | "postings" | "transfer">[],
-  balances: readonly { readonly currency: string; readonly amount: string }[],
+  transactions: readonly Transaction[],
+  balances: readonly Balance[],
 ): ReadonlyMap<string, Money> {
   const sums = new Map<string, { walletsMinor: bigint; inTransitMinor: bigint; enteredMinor: bigint }>();
   const sumsOf = (currency: string) => {
@@ -137,7 +116,8 @@ export function moneyOf(
   };
   for (const { currency, amount } of balances) sumsOf(currency).walletsMinor += minorOf(amount);
   for (const transaction of transactions) {
-    const isBetweenWallets = transaction.type === "credit" || Boolean(transaction.transfer);
+    const isBetweenWallets =
+      transaction.type === "credit" || ("transfer" in transaction && transaction.transfer !== null);
     for (const { currency, amount } of transaction.postings) {
       if (isInTransit(transaction)) sumsOf(currency).inTransitMinor -= minorOf(amount);
       if (!isBetweenWallets) sumsOf(currency).enteredMinor += minorOf(amount);
@@ -152,28 +132,14 @@ export function minorOf(amount: string): bigint {
 }
 
 /** True for every sequence number from the last down to 1, newest first, with each command once. */
-function isComplete(history: readonly DecidedTransaction[]): boolean {
+function isComplete(history: readonly Transaction[]): boolean {
   return (
     history.every(({ sequence }, index) => sequence === history.length - index) &&
     new Set(history.map(({ id }) => id)).size === history.length
   );
 }
 
-async function readUser(apiUrl: string, { userId, token }: Wallet): Promise<UserHistory> {
-  const collection = `/v1/users/${userId}/transactions`;
-  const history: DecidedTransaction[] = [];
-  let cursor: string | null = "";
-  while (cursor !== null) {
-    const query = new URLSearchParams({ limit: String(PAGE_LIMIT), ...(cursor && { cursor }) });
-    const page: z.infer<typeof pageSchema> = pageSchema.parse(await getJson(`${apiUrl}${collection}?${query}`, token));
-    history.push(...page.data);
-    cursor = page.nextCursor;
-  }
-  return { userId, token, collection, history };
-}
-
-async function getJson(url: string, token: string): Promise<unknown> {
-  const response = await fetch(url, { headers: { authorization: `Bearer ${token}` } });
-  if (!response.ok) throw new Error(`GET ${url} answered ${response.status}: ${await response.text()}`);
-  return response.json();
+async function readUser(apiUrl: string, wallet: Wallet): Promise<UserHistory> {
+  const { userId } = wallet;
+  return { userId, history: await Array.fromAsync(walletOf(apiUrl, wallet).transactions({ limit: PAGE_LIMIT })) };
 }

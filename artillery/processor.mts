@@ -11,6 +11,7 @@ import {
   hold,
   type LoadRequest,
   loadSetupSchema,
+  locationOf,
   type Opened,
   overdraft,
   pick,
@@ -214,8 +215,7 @@ export async function watchBatch(
   if (response.statusCode !== 200) return;
   for (const result of batchSchema.parse(JSON.parse(response.body)).results) {
     if (!("transaction" in result && "userId" in result.transaction)) continue;
-    const { userId, id } = result.transaction;
-    appendFileSync(LOAD_ACCEPTED_FILE, `/v1/users/${userId}/transactions/${id}\n`);
+    appendFileSync(LOAD_ACCEPTED_FILE, `${locationOf(result.transaction)}\n`);
   }
 }
 

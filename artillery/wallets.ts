@@ -4,6 +4,7 @@ import { ADMIN_SCOPE } from "../lib/http/authenticate.ts";
 import { BATCH_PATH } from "../lib/http/batch.ts";
 import { issueToken } from "../localstack/identityProvider.ts";
 import { readSettings } from "../localstack/settings.ts";
+import { createClient, type Transaction } from "../packages/client/src/index.ts";
 
 const currencySchema = z.object({ code: z.string(), exponent: z.int() });
 /** A user, whose debits are in one currency, so that the balance covers most of them. */
@@ -61,12 +62,12 @@ export function overdraft(wallet: Wallet): LoadRequest {
   });
 }
 
-export function transfer(wallet: Wallet, to: Wallet): LoadRequest {
+export function transfer(wallet: Wallet, to: Wallet) {
   return ofWallet(wallet, "transfers", { to: to.userId, ...randomMoney(wallet.currency) });
 }
 
 /** @param to the user to whom the money is promised, if any */
-export function hold(wallet: Wallet, to?: Wallet): LoadRequest {
+export function hold(wallet: Wallet, to?: Wallet) {
   return ofWallet(wallet, "holds", { to: to?.userId, ...randomMoney(wallet.currency) });
 }
 
@@ -108,11 +109,11 @@ export function batch(operatorToken: string, wallets: readonly Wallet[]): LoadRe
   return loadRequest(operatorToken, BATCH_PATH, { commands });
 }
 
-function ofWallet({ userId, token }: Wallet, collection: string, body: LoadRequest["body"]): LoadRequest {
+function ofWallet<Body extends LoadRequest["body"]>({ userId, token }: Wallet, collection: string, body: Body) {
   return loadRequest(token, `/v1/users/${userId}/${collection}`, body);
 }
 
-function loadRequest(token: string, path: string, body: LoadRequest["body"]): LoadRequest {
+function loadRequest<Body extends LoadRequest["body"]>(token: string, path: string, body: Body) {
   return { token, path, key: randomUUID(), body };
 }
 
@@ -140,9 +141,7 @@ function randomDigits(count: number): string {
  * @throws Error when one of these is not posted
  */
 export async function openWallets(apiUrl: string, count: number): Promise<LoadSetup> {
-  const { data: currencies } = z
-    .object({ data: z.array(currencySchema) })
-    .parse(await (await fetch(`${apiUrl}/v1/currencies`)).json());
+  const currencies = await createClient({ apiUrl }).currencies();
   const { JWT_ISSUER: issuer, JWT_AUDIENCE: audience } = readSettings(process.env);
   // New users, so that their histories contain only this load's commands.
   const load = randomUUID().slice(0, 8);
@@ -154,50 +153,51 @@ export async function openWallets(apiUrl: string, count: number): Promise<LoadSe
     }),
   );
   const setup: LoadSetup = {
-    ...{ currencies, wallets, operatorToken: await tokenOf(`load-${load}-operator`, ADMIN_SCOPE) },
+    ...{ currencies: [...currencies], wallets, operatorToken: await tokenOf(`load-${load}-operator`, ADMIN_SCOPE) },
     ...{ accepted: [], holds: [], promisedHolds: [], credits: [] },
   };
-  const post = async (request: LoadRequest) => {
-    const posted = await sendAndWait(apiUrl, request);
-    setup.accepted.push(posted);
-    return posted;
+  const posted = (request: LoadRequest, transaction: Transaction) => {
+    const { status } = transaction;
+    const location = locationOf(transaction);
+    if (status !== "posted") throw new Error(`POST ${request.path}: ${location} is ${status}`);
+    setup.accepted.push({ ...request, location });
+    return location;
   };
   await inParallel(wallets, async (wallet) => {
     const { code, exponent } = wallet.currency;
-    await post(ofWallet(wallet, "deposits", { currency: code, amount: randomAmount(DEPOSIT_UNITS_MAX, exponent) }));
+    const body = { currency: code, amount: randomAmount(DEPOSIT_UNITS_MAX, exponent) };
+    const opening = ofWallet(wallet, "deposits", body);
+    posted(opening, await walletOf(apiUrl, wallet).deposit(waited(opening)));
   });
   await inParallel([...wallets.entries()], async ([index, wallet]) => {
-    const { exponent } = wallet.currency;
+    const { token, currency } = wallet;
+    const { exponent } = currency;
+    const own = walletOf(apiUrl, wallet);
     const to = wallets[(index + 1) % count] ?? wallet;
-    const { creditId } = await post(transfer(wallet, to));
-    setup.credits.push({ token: to.token, location: `/v1/users/${to.userId}/transactions/${creditId}`, exponent });
-    const held = await post(hold(wallet));
-    setup.holds.push({ token: wallet.token, location: held.location, exponent });
-    const promised = await post(hold(wallet, to));
-    setup.promisedHolds.push({ token: to.token, location: promised.location, exponent });
+    const [sent, held, promised] = [transfer(wallet, to), hold(wallet), hold(wallet, to)];
+    const transferred = await own.transfer(waited(sent));
+    posted(sent, transferred);
+    const credit = { userId: to.userId, id: transferred.transfer.creditId ?? "" };
+    setup.credits.push({ token: to.token, location: locationOf(credit), exponent });
+    setup.holds.push({ token, location: posted(held, await own.hold(waited(held))), exponent });
+    const location = posted(promised, await own.hold(waited(promised)));
+    setup.promisedHolds.push({ token: to.token, location, exponent });
   });
   return setup;
 }
 
-const postedSchema = z.object({ transfer: z.object({ creditId: z.string() }).optional() });
+/** The request as a command of the client, which waits for its outcome. */
+function waited<Body extends LoadRequest["body"]>({ key, body }: { readonly key: string; readonly body: Body }) {
+  return { ...body, idempotencyKey: key, wait: 20 };
+}
 
-async function sendAndWait(apiUrl: string, request: LoadRequest) {
-  const response = await fetch(apiUrl + request.path, {
-    method: "POST",
-    headers: {
-      authorization: `Bearer ${request.token}`,
-      "content-type": "application/json",
-      "idempotency-key": request.key,
-      prefer: "wait=20",
-    },
-    body: JSON.stringify(request.body),
-  });
-  const location = response.headers.get("location");
-  if (response.status !== 201 || !location) {
-    throw new Error(`POST ${request.path} was answered ${response.status}: ${await response.text()}`);
-  }
-  const { transfer } = postedSchema.parse(await response.json());
-  return { ...request, location, creditId: transfer?.creditId };
+/** The path of a transaction. */
+export function locationOf({ userId, id }: Pick<Transaction, "userId" | "id">): string {
+  return `/v1/users/${userId}/transactions/${id}`;
+}
+
+export function walletOf(apiUrl: string, { userId, token }: Wallet) {
+  return createClient({ apiUrl, token }).wallet(userId);
 }
 
 export function pick<T>(items: readonly T[]): T {

@@ -14,7 +14,8 @@ const USAGE = `Usage: npm run bench -- [--runs N] [--only ${WORKLOADS.map(({ nam
 
 Loads a new stack in each of N runs (3), counts by the tables what was decided, and verifies the ledger. With --vs another version
 of the code is measured in turn with this one, under the same conditions. A short pass after the runs counts the calls to AWS.
-In batches, all commands are counted until the queue is empty; their requests and answers are those of batches. Linux only.`;
+In batches, all commands are counted until the queue is empty; their requests and answers are those of batches. With EVENTS=false
+nothing is published meanwhile. Linux only.`;
 
 const ROOT = join(import.meta.dirname, "..");
 

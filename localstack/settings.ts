@@ -33,6 +33,8 @@ const schema = z
     AWS_REGION: z.string().min(1).default("us-east-1"),
     /** `sdk` sends with the SDK's own middleware: see lib/aws/transport/. */
     AWS_TRANSPORT: z.enum(["direct", "sdk"]).default("direct"),
+    /** Whether decisions are published to the topic and to webhook endpoints. */
+    EVENTS: z.enum(["true", "false"]).default("true"),
     JWT_JWKS_URL: z.url().optional(),
     JWT_ISSUER: z.string().min(1).default("antler-local"),
     JWT_AUDIENCE: z.string().min(1).default("antler"),

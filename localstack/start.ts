@@ -93,6 +93,7 @@ async function start(): Promise<void> {
       JWT_JWKS_URL: settings.JWT_JWKS_URL ?? keySet?.url,
       JWT_ISSUER: settings.JWT_ISSUER,
       JWT_AUDIENCE: settings.JWT_AUDIENCE,
+      EVENTS: settings.EVENTS,
       LOG_LEVEL: settings.LOG_LEVEL,
       // serverless-offline logs four notices a request.
       SLS_LOG_LEVEL: { DEBUG: "debug", INFO: "notice", WARN: "warning", ERROR: "error" }[settings.LOG_LEVEL],

@@ -93,12 +93,15 @@ class Mapping {
   constructor(source: StreamSource, invoke: (event: DynamoDBStreamEvent) => Promise<unknown>) {
     this.#source = source;
     this.#invoke = invoke;
+    // A logger without output goes through every value of every record.
+    this.#streams.middlewareStack.remove("loggerMiddleware");
     this.#positions = readPositions(source);
     this.#running = this.#followShards();
   }
 
   wake(): void {
-    this.#waking.abort();
+    // Without a reason, each call makes an error with a stack trace.
+    this.#waking.abort(null);
     this.#waking = new AbortController();
   }
 

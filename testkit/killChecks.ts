@@ -1,16 +1,17 @@
 import { minorOf, moneyOf } from "../artillery/outcomes.ts";
-import type { BalancesView, EventView, TransactionView } from "../lib/http/schemas.ts";
+import type { EventView } from "../lib/http/schemas.ts";
+import type { Balances, Transaction } from "../packages/client/src/index.ts";
 import type { AcceptedCommand } from "./killLoad.ts";
 
 /** A wallet after the kill rounds, as the API shows it. */
 export interface WalletRecord {
   readonly user: string;
   /** Oldest first. */
-  readonly history: readonly TransactionView[];
-  readonly balances: BalancesView;
+  readonly history: readonly Transaction[];
+  readonly balances: Balances;
 }
 
-type ViewOf<Type extends TransactionView["type"]> = Extract<TransactionView, { type: Type }>;
+type TransactionOf<Type extends Transaction["type"]> = Extract<Transaction, { readonly type: Type }>;
 
 /**
  * Checks what the API shows against what the clients have recorded.
@@ -67,15 +68,17 @@ function checkCommands({ user, history }: WalletRecord, accepted: readonly (read
   const known = new Set<string>();
   for (const ofSender of accepted) {
     let last = -1;
-    for (const { id, owner, type, actor, body } of ofSender) {
-      if (owner !== user) continue;
+    for (const { id, actor, content } of ofSender) {
+      const { type, userId } = content;
+      if (userId !== user) continue;
       const place = places.get(id) ?? -1;
       const transaction = history[place];
       if (!transaction) throw new Error(`${user}: the accepted ${type} ${id} is not in the history`);
       if (place <= last) throw new Error(`${user}: the ${type} ${id} was decided before an earlier one of its sender`);
       equal(`${user}: type of ${id}`, transaction.type, type);
       equal(`${user}: actor of ${id}`, transaction.actor, actor);
-      if (body.amount !== undefined) equal(`${user}: amount of ${id}`, transaction.amount, body.amount);
+      const amount = "amount" in content ? content.amount : undefined;
+      if (amount !== undefined) equal(`${user}: amount of ${id}`, transaction.amount, amount);
       known.add(id);
       last = place;
     }
@@ -121,9 +124,9 @@ function checkBalances({ user, history, balances }: WalletRecord): void {
 }
 
 /** Each posted transaction that sent money has one credit; a rejected credit has one return. There are no other credits. */
-function checkCredits(all: readonly TransactionView[]): void {
+function checkCredits(all: readonly Transaction[]): void {
   const credits = Map.groupBy(ofType(all, "credit"), ({ source }) => source.transactionId);
-  const creditOf = ({ id, userId, amount }: TransactionView, receiver: string) => {
+  const creditOf = ({ id, userId, amount }: Transaction, receiver: string) => {
     const [credit, ...others] = credits.get(id) ?? [];
     credits.delete(id);
     if (!credit || others.length > 0) throw new Error(`${userId}: ${id} has ${credit ? "two credits" : "no credit"}`);
@@ -148,7 +151,7 @@ function checkCredits(all: readonly TransactionView[]): void {
 }
 
 /** Each posted hold has ended, and what was captured and freed of it is what was held. */
-function checkHolds(all: readonly TransactionView[]): void {
+function checkHolds(all: readonly Transaction[]): void {
   const movements = [...ofType(all, "capture"), ...ofType(all, "release"), ...ofType(all, "expiry")];
   const byHold = Map.groupBy(movements.filter(isPosted), ({ refersTo }) => refersTo);
   for (const { id, amount, hold } of ofType(all, "hold").filter(isPosted)) {
@@ -163,7 +166,7 @@ function checkHolds(all: readonly TransactionView[]): void {
 }
 
 /** The reversals of a transaction do not exceed it. */
-function checkReversals(all: readonly TransactionView[]): void {
+function checkReversals(all: readonly Transaction[]): void {
   const originals = new Map(all.map((transaction) => [transaction.id, transaction]));
   for (const [id, reversals] of Map.groupBy(ofType(all, "reversal").filter(isPosted), ({ refersTo }) => refersTo)) {
     const reversedMinor = reversals.reduce((sum, { amount }) => sum + minorOf(amount ?? ""), 0n);
@@ -172,11 +175,11 @@ function checkReversals(all: readonly TransactionView[]): void {
   }
 }
 
-function ofType<Type extends TransactionView["type"]>(all: readonly TransactionView[], type: Type): ViewOf<Type>[] {
-  return all.filter((transaction): transaction is ViewOf<Type> => transaction.type === type);
+function ofType<Type extends Transaction["type"]>(all: readonly Transaction[], type: Type): TransactionOf<Type>[] {
+  return all.filter((transaction): transaction is TransactionOf<Type> => transaction.type === type);
 }
 
-function isPosted({ status }: TransactionView): boolean {
+function isPosted({ status }: Transaction): boolean {
   return status === "posted";
 }
 

@@ -1,30 +1,27 @@
 import { setTimeout } from "node:timers/promises";
-import type { CommandType } from "../lib/domain/command.ts";
 import { ADMIN_SCOPE } from "../lib/http/authenticate.ts";
-import { BATCH_PATH } from "../lib/http/batch.ts";
-import { type BatchView, batchSchema } from "../lib/http/schemas.ts";
+import {
+  AntlerError,
+  type BatchCommand,
+  type Client,
+  type ErrorCode,
+  type PromisedTransaction,
+  type Submitted,
+  type Transaction,
+} from "../packages/client/src/index.ts";
 import type { Random } from "../test/simulation/random.ts";
-import { type ApiResponse, Client } from "./client.ts";
+import { clientOf, walletOf } from "./client.ts";
 
 /** The load of the kill rounds: each user sends one command at a time, of all movements, and an operator sends batches. */
 
-export interface Command {
-  readonly type: CommandType;
-  /** Whose wallet it is for. */
-  readonly owner: string;
+interface Command {
   readonly actor: "owner" | "counterparty" | "admin";
-  /** Below that of the owner; of a command in a batch, that of the batch. */
-  readonly path: string;
-  readonly body: {
-    readonly amount?: string;
-    readonly to?: string | undefined;
-    readonly [other: string]: unknown;
-  };
+  /** Sent in a batch, or alone to the wallet of its `userId`. */
+  readonly content: BatchCommand;
 }
 
 interface SentCommand extends Command {
-  readonly key: string;
-  /** Set once the API has answered 202. */
+  /** Set once the API has accepted it. */
   id?: string;
   /** True if the API refused it, so that nothing is stored. */
   isRefused?: true;
@@ -42,10 +39,10 @@ export interface User {
 class Counts {
   retried = 0;
   replayed = 0;
-  readonly responses = new Map<number, number>();
+  readonly answers = new Map<"accepted" | ErrorCode, number>();
 
-  add(status: number): void {
-    this.responses.set(status, (this.responses.get(status) ?? 0) + 1);
+  add(answer: "accepted" | ErrorCode): void {
+    this.answers.set(answer, (this.answers.get(answer) ?? 0) + 1);
   }
 }
 
@@ -85,10 +82,10 @@ export class KillLoad {
   /** Opens the wallets, so that they can receive transfers. */
   async open(apiUrl: string): Promise<void> {
     const open = async (user: User, amount: string) => {
-      const command: SentCommand = { ...deposit(user.name, amount), key: "key-0" };
+      const command: SentCommand = deposit(user.name, "key-0", amount);
       user.commands.push(command);
       await this.#send(user, command, apiUrl, new AbortController().signal);
-      await new Client(apiUrl, user.name).decided(command.id ?? "");
+      await walletOf(apiUrl, user.name).settled(command.id ?? "");
     };
     await Promise.all([open(this.#fullUser, FULL), ...this.users.map((user) => open(user, "500.00"))]);
   }
@@ -96,8 +93,7 @@ export class KillLoad {
   /** Sends new commands one by one until the stack is killed. */
   async work(user: User, apiUrl: string, killed: AbortSignal): Promise<void> {
     while (!killed.aborted) {
-      const next = await this.#next(user, apiUrl);
-      const command: SentCommand = { ...next, key: `key-${user.commands.length}` };
+      const command: SentCommand = await this.#next(user, `key-${user.commands.length}`, apiUrl);
       user.commands.push(command);
       await this.#send(user, command, apiUrl, killed);
     }
@@ -110,8 +106,8 @@ export class KillLoad {
       const first = random.int(0, this.users.length - 1);
       const owners = [...this.users, ...this.users].slice(first, first + BATCH_USERS).map(({ name }) => name);
       this.#batch = Array.from({ length: BATCH_COMMANDS }, (_, index) => ({
-        ...batched(random, owners),
-        key: `batch-${commands.length + index}`,
+        actor: "admin",
+        content: batched(random, owners, `batch-${commands.length + index}`),
       }));
       commands.push(...this.#batch);
       await this.#sendBatch(apiUrl, killed);
@@ -162,20 +158,30 @@ export class KillLoad {
   }
 
   /** @returns the results; none if the connection broke, or the batch was not accepted */
-  async #postBatch(apiUrl: string): Promise<BatchView["results"]> {
-    const commands = this.#batch.map(({ type, owner, key, body }) => ({
-      ...{ type, userId: owner, idempotencyKey: key },
-      ...body,
-    }));
-    const client = new Client(apiUrl, this.#operator.name, ADMIN_SCOPE);
-    const headers = { "content-type": "application/json" };
-    const response = await client
-      .request("POST", BATCH_PATH, JSON.stringify({ commands }), headers)
-      .catch(() => undefined);
-    this.counts.add(response?.status ?? 0);
-    if (!response || response.status === 503) return [];
-    if (response.status !== 200) throw new Error(`${response.status}: ${JSON.stringify(response.body)}`);
-    return batchSchema.parse(response.body).results;
+  async #postBatch(apiUrl: string) {
+    const commands = this.#batch.map(({ content }) => content);
+    return (await this.#answerTo(this.#asOperator(apiUrl).batch(commands))) ?? [];
+  }
+
+  #asOperator(apiUrl: string): Client {
+    return clientOf(apiUrl, this.#operator.name, ADMIN_SCOPE);
+  }
+
+  /**
+   * @returns undefined if the connection broke, or the API was unavailable: the command may or may not be stored
+   * @throws AntlerError
+   */
+  async #answerTo<Answer>(call: Promise<Answer>): Promise<Answer | undefined> {
+    try {
+      const answer = await call;
+      this.counts.add("accepted");
+      return answer;
+    } catch (error) {
+      if (!(error instanceof AntlerError)) throw error;
+      this.counts.add(error.code);
+      if (error.code === "connection_failed" || error.code === "unavailable") return undefined;
+      throw error;
+    }
   }
 
   /** Sends the last command again, under its key, if it got no response. */
@@ -186,134 +192,154 @@ export class KillLoad {
     await this.#send(user, command, apiUrl, killed);
   }
 
-  async #next(user: User, apiUrl: string): Promise<Command> {
+  async #next(user: User, idempotencyKey: string, apiUrl: string): Promise<Command> {
     const { name, random, promised } = user;
     const amount = dollars(BigInt(random.int(1, CENTS_MAX)));
     const money = { currency: "USD", amount };
     const others = this.users.filter((other) => other !== user).map((other) => other.name);
-    const own = acceptedOf(user).filter(({ owner }) => owner === name);
+    const own = acceptedOf(user).filter(({ content }) => content.userId === name);
     const expiresAt = new Date(Date.now() + random.pick(HOLD_MS)).toISOString();
-    const base = { owner: name, actor: "owner" } as const;
-    const byOperator = { owner: name, actor: "admin" } as const;
+    const base = { userId: name, idempotencyKey };
     const type = random.pick(SHARES);
     switch (type) {
       case "withdrawal":
-        return { ...base, type, path: "withdrawals", body: money };
+        return { actor: "owner", content: { ...base, type, ...money } };
       case "transfer": {
         const to = random.chance(0.2) ? this.#fullUser.name : random.pick(others);
-        return { ...base, type, path: "transfers", body: { ...money, to } };
+        return { actor: "owner", content: { ...base, type, ...money, to } };
       }
       case "hold": {
         const to = random.chance(0.5) ? random.pick(others) : undefined;
-        return { ...base, type, path: "holds", body: { ...money, to, expiresAt } };
+        return { actor: "owner", content: { ...base, type, ...money, to, expiresAt } };
       }
       case "capture":
       case "release": {
-        const held = own.filter((command) => command.type === "hold" && command.body.to === undefined);
+        const held = own.filter(({ content }) => content.type === "hold" && content.to === undefined);
         const holds = [...held.slice(-2), ...promised.slice(-2)];
         if (holds.length === 0) break;
         const hold = random.pick(holds);
-        const actor = hold.owner === name ? "owner" : "counterparty";
+        const { userId } = hold.content;
+        const actor = userId === name ? "owner" : "counterparty";
         const isPart = type === "capture" && random.chance(0.5);
-        const body = isPart ? { amount: "0.01", final: false } : {};
-        return { type, owner: hold.owner, actor, path: `holds/${hold.id}/${type}s`, body };
+        const part = isPart ? { amount: "0.01", final: false } : {};
+        return { actor, content: { type, userId, idempotencyKey, refersTo: hold.id, ...part } };
       }
-      case "exchange": {
-        const body = { sell: money, buy: { currency: "EUR", amount } };
-        return { ...byOperator, type, path: "exchanges", body };
-      }
+      case "exchange":
+        return { actor: "admin", content: { ...base, type, sell: money, buy: { currency: "EUR", amount } } };
       case "reversal": {
         const isRefund = random.chance(0.7);
         const originals = isRefund ? await this.#credits(name, apiUrl) : own.filter((command) => isReversible(command));
         const original = originals.at(-random.int(1, 3));
         if (!original) break;
-        const body = isRefund && random.chance(0.7) ? { amount: "0.01" } : {};
-        return { ...(isRefund ? base : byOperator), type, path: `transactions/${original.id}/reversals`, body };
+        const part = isRefund && random.chance(0.7) ? { amount: "0.01" } : {};
+        const content = { ...base, type, refersTo: original.id, ...part };
+        return { actor: isRefund ? "owner" : "admin", content };
       }
       case "status_change": {
-        const last = own.findLast((command) => command.type === type);
-        const status = last?.body.status === "frozen" ? "active" : "frozen";
-        return { ...byOperator, type, path: "status-changes", body: { status } };
+        const last = own.map(({ content }) => content).findLast((content) => content.type === type);
+        const status = last?.status === "frozen" ? "active" : "frozen";
+        return { actor: "admin", content: { ...base, type, status } };
       }
     }
-    return deposit(name, amount);
+    return deposit(name, idempotencyKey, amount);
   }
 
   /** The user's last credits that can be refunded; none if the stack does not answer. */
   async #credits(name: string, apiUrl: string): Promise<readonly { readonly id: string }[]> {
-    const query = { type: "credit", status: "posted", limit: "5" };
-    const history = await new Client(apiUrl, name).history(query).catch(() => undefined);
-    return (history?.data ?? []).filter(
+    const list = walletOf(apiUrl, name).transactions({ type: "credit", status: "posted", limit: 5 });
+    const page = await list.page().catch(() => undefined);
+    return (page?.data ?? []).filter(
       (credit) => credit.type === "credit" && ["transfer", "capture"].includes(credit.source.type),
     );
   }
 
   /** Sends a command until it is accepted or refused, or the stack is killed. */
   async #send(user: User, command: SentCommand, apiUrl: string, killed: AbortSignal): Promise<void> {
-    const { owner, actor, path, body, key } = command;
-    const client =
-      actor === "admin" ? new Client(apiUrl, this.#operator.name, ADMIN_SCOPE) : new Client(apiUrl, user.name);
+    const { actor, content } = command;
+    const client = actor === "admin" ? this.#asOperator(apiUrl) : clientOf(apiUrl, user.name);
     while (!killed.aborted) {
-      let response: ApiResponse | undefined;
-      try {
-        response = await client.post(path, body, { key }, owner);
-      } catch {
-        // The connection broke, so the command may or may not be stored.
-      }
-      this.counts.add(response?.status ?? 0);
-      if (response?.status === 202) {
-        if (response.headers.get("idempotency-replayed")) this.counts.replayed++;
-        const accepted = Object.assign(command, { id: response.headers.get("location")?.split("/").at(-1) ?? "" });
-        const receiver = this.users.find(({ name }) => accepted.type === "hold" && name === accepted.body.to);
+      const transaction = await this.#answerTo(submit(client, content)).catch((error) => {
+        if (!isTooLate(content, error)) throw error;
+        command.isRefused = true;
+      });
+      if (command.isRefused) return;
+      if (transaction) {
+        if (transaction.replayed) this.counts.replayed++;
+        const accepted = Object.assign(command, { id: transaction.id });
+        const receiver = this.users.find(({ name }) => content.type === "hold" && name === content.to);
         receiver?.promised.push(accepted);
         return;
       }
-      if (response && isTooLate(command, response)) {
-        command.isRefused = true;
-        return;
-      }
-      if (response && response.status !== 503) throw new Error(`${response.status}: ${JSON.stringify(response.body)}`);
       await setTimeout(20);
     }
   }
+}
+
+/** Sends a command to the wallet's own route. */
+function submit(client: Client, command: BatchCommand): Promise<Submitted<Transaction | PromisedTransaction>> {
+  const wallet = client.wallet(command.userId);
+  switch (command.type) {
+    case "deposit":
+      return wallet.deposit(ownOf(command));
+    case "withdrawal":
+      return wallet.withdraw(ownOf(command));
+    case "transfer":
+      return wallet.transfer(ownOf(command));
+    case "hold":
+      return wallet.hold(ownOf(command));
+    case "exchange":
+      return wallet.exchange(ownOf(command));
+    case "status_change":
+      return wallet.changeStatus(ownOf(command));
+    case "capture": {
+      const { refersTo, ...own } = ownOf(command);
+      return wallet.capture(refersTo, own);
+    }
+    case "release": {
+      const { refersTo, ...own } = ownOf(command);
+      return wallet.release(refersTo, own);
+    }
+    case "reversal": {
+      const { refersTo, ...own } = ownOf(command);
+      return wallet.reverse(refersTo, own);
+    }
+  }
+}
+
+/** Without what the path of the route says. */
+function ownOf<Of extends BatchCommand>({ type: _type, userId: _userId, ...own }: Of) {
+  return own;
 }
 
 /** Each type as often as its share of all. What can't be sent yet is a deposit instead. */
 const SHARES = Object.entries({
   ...{ deposit: 10, withdrawal: 6, transfer: 10, hold: 9, capture: 8 },
   ...{ release: 3, exchange: 2, reversal: 4, status_change: 2 },
-} satisfies Partial<Record<CommandType, number>>).flatMap(([type, share]) =>
-  new Array<CommandType>(share).fill(type as CommandType),
+} satisfies Record<BatchCommand["type"], number>).flatMap(([type, share]) =>
+  new Array<BatchCommand["type"]>(share).fill(type as BatchCommand["type"]),
 );
 
-function deposit(owner: string, amount: string): Command {
-  return { type: "deposit", owner, actor: "owner", path: "deposits", body: { currency: "USD", amount } };
+function deposit(userId: string, idempotencyKey: string, amount: string): Command {
+  return { actor: "owner", content: { type: "deposit", userId, idempotencyKey, currency: "USD", amount } };
 }
 
 /** A command of an operator for one of the users. */
-function batched(random: Random, owners: readonly string[]): Command {
-  const owner = random.pick(owners);
-  const money = { currency: "USD", amount: dollars(BigInt(random.int(1, CENTS_MAX))) };
-  const base = { owner, actor: "admin", path: BATCH_PATH } as const;
-  switch (random.pick(["deposit", "withdrawal", "transfer"])) {
-    case "withdrawal":
-      return { ...base, type: "withdrawal", body: money };
-    case "transfer": {
-      const to = random.pick(owners.filter((name) => name !== owner));
-      return { ...base, type: "transfer", body: { ...money, to } };
-    }
-    default:
-      return { ...base, type: "deposit", body: money };
-  }
+function batched(random: Random, owners: readonly string[], idempotencyKey: string): BatchCommand {
+  const userId = random.pick(owners);
+  const base = { userId, idempotencyKey, currency: "USD", amount: dollars(BigInt(random.int(1, CENTS_MAX))) };
+  const type = random.pick(["deposit", "withdrawal", "transfer"] as const);
+  return type === "transfer"
+    ? { ...base, type, to: random.pick(owners.filter((name) => name !== userId)) }
+    : { ...base, type };
 }
 
-function isReversible({ type }: Command): boolean {
+function isReversible({ content: { type } }: Command): boolean {
   return type === "deposit" || type === "withdrawal" || type === "exchange";
 }
 
 /** A hold that was not stored before a kill can be sent again only after its time. */
-function isTooLate({ type }: Command, { status, body }: ApiResponse): boolean {
-  return type === "hold" && status === 422 && JSON.stringify(body).includes('"expires_at_invalid"');
+function isTooLate({ type }: BatchCommand, error: unknown): boolean {
+  return type === "hold" && error instanceof AntlerError && error.code === "expires_at_invalid";
 }
 
 function dollars(cents: bigint): string {

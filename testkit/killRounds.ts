@@ -6,10 +6,10 @@ import { setTimeout } from "node:timers/promises";
 import * as z from "zod";
 import type { CommandType } from "../lib/domain/command.ts";
 import { ADMIN_SCOPE } from "../lib/http/authenticate.ts";
-import type { TransactionView } from "../lib/http/schemas.ts";
 import { listen } from "../localstack/tcp.ts";
+import type { ErrorCode, Transaction } from "../packages/client/src/index.ts";
 import { Random } from "../test/simulation/random.ts";
-import { Client } from "./client.ts";
+import { clientOf, walletOf } from "./client.ts";
 import { localEventQueue, receiveEvents } from "./eventQueue.ts";
 import { checkEvents, checkWallets, type WalletRecord } from "./killChecks.ts";
 import { type AcceptedCommand, acceptedOf, KillLoad } from "./killLoad.ts";
@@ -47,8 +47,8 @@ export interface KillReport {
   /** Deliveries to a webhook endpoint, and how many of them are repeats; none without {@link Options.deliveries}. */
   readonly deliveries: number;
   readonly repeatedDeliveries: number;
-  /** Responses to commands by status; 0 counts the broken connections. */
-  readonly responses: ReadonlyMap<number, number>;
+  /** Answers to commands and batches. */
+  readonly answers: ReadonlyMap<"accepted" | ErrorCode, number>;
 }
 
 interface Options {
@@ -110,7 +110,8 @@ export async function killRounds({
     const stack = await startStack(environment);
     if (round === 1) {
       await queue.open(`kill-rounds-${marker}.fifo`);
-      if (deliveries) await createEndpoint(stack.apiUrl, operator.name, receiver.url);
+      const { webhooks } = clientOf(stack.apiUrl, operator.name, ADMIN_SCOPE);
+      if (deliveries) await webhooks.create({ url: receiver.url });
       await load.open(stack.apiUrl);
     }
     const killed = new AbortController();
@@ -146,7 +147,7 @@ export async function killRounds({
     );
     const owners = [...users, fullUser];
     const accepted = [...owners, operator].map(acceptedOf);
-    const readAll = () => Promise.all(owners.map(({ name }) => readWallet(new Client(stack.apiUrl, name))));
+    const readAll = () => Promise.all(owners.map(({ name }) => readWallet(stack.apiUrl, name)));
     const deadline = Date.now() + DECIDED_WITHIN_MS;
     while (!isOver(await readAll(), accepted.flat())) {
       if (Date.now() > deadline) break;
@@ -168,7 +169,7 @@ export async function killRounds({
     }
     const events = await receiveEvents(queue, all.length);
     checkEvents(wallets, events);
-    const { retried, replayed, responses } = load.counts;
+    const { retried, replayed, answers } = load.counts;
     const byType = { posted: countByType(posted), rejected: countByType(rejected) };
     const published = { events: events.length, repeatedEvents: events.length - all.length };
     const expected = deliveries ? all.map(({ userId, sequence }) => `${userId}/${sequence}`) : [];
@@ -181,7 +182,7 @@ export async function killRounds({
       ...byType,
       ...published,
       ...delivered,
-      responses,
+      answers,
     };
   } finally {
     receiver.close();
@@ -224,16 +225,10 @@ async function startReceiver() {
 
 const eventId = z.object({ id: z.string() });
 
-async function createEndpoint(apiUrl: string, operator: string, url: string): Promise<void> {
-  const headers = { "content-type": "application/json" };
-  const client = new Client(apiUrl, operator, ADMIN_SCOPE);
-  const { status } = await client.request("POST", "/v1/webhooks", JSON.stringify({ url }), headers);
-  if (status !== 201) throw new Error(`The webhook endpoint was not created: ${status}`);
-}
-
-async function readWallet(client: Client): Promise<WalletRecord> {
-  const [history, balances] = [await client.fullHistory(), await client.balances()];
-  return { user: client.user, history: history.reverse(), balances };
+async function readWallet(apiUrl: string, user: string): Promise<WalletRecord> {
+  const wallet = walletOf(apiUrl, user);
+  const [history, balances] = [await Array.fromAsync(wallet.transactions({ limit: 100 })), await wallet.balances()];
+  return { user, history: history.reverse(), balances };
 }
 
 /** True if all commands are decided, no money is in transit and no hold is open. */
@@ -247,11 +242,11 @@ function isOver(wallets: readonly WalletRecord[], accepted: readonly AcceptedCom
   return accepted.every(({ id }) => decided.has(id));
 }
 
-function isPosted({ status }: TransactionView): boolean {
+function isPosted({ status }: Transaction): boolean {
   return status === "posted";
 }
 
-function countByType(transactions: readonly TransactionView[]): Partial<Record<CommandType, number>> {
+function countByType(transactions: readonly Transaction[]): Partial<Record<CommandType, number>> {
   const byType = Map.groupBy(transactions, ({ type }) => type);
   return Object.fromEntries([...byType].map(([type, ofType]) => [type, ofType.length]));
 }

@@ -33,6 +33,7 @@ describe("the records of the stream", () => {
     [{ sequence: { N: "1.5" } }, "has an unreadable item, wallet: its last decision has no valid position"],
     [{ decidedAt: { S: "yesterday" } }, "has an unreadable item, wallet: its last decision has no valid position"],
     [{ decidedIds: undefined }, "has an unreadable item, wallet: decidedIds: Invalid input"],
+    [{ decidedIds: { L: [{ S: "" }] } }, "has an unreadable item, wallet: decidedIds.L.0.S: "],
     [{ decidedIds: { L: [] } }, "has an unreadable item, wallet: it names 0 of 1 decisions"],
   ])("with %j are unreadable, and name their user", (image, message) => {
     const [change] = walletChanges([recordWith(image)]);

@@ -27,7 +27,7 @@ const position = z.pipe(
 
 /** The ids of the transactions that the last write decided, in the image of a wallet. */
 const decidedIds = z.pipe(
-  z.object({ decidedIds: z.object({ L: z.array(z.object({ S: z.string() })) }) }),
+  z.object({ decidedIds: z.object({ L: z.array(z.object({ S: z.string().check(z.minLength(1)) })) }) }),
   z.transform(({ decidedIds }) => decidedIds.L.map(({ S }) => S)),
 );
 

@@ -65,6 +65,13 @@ describe("the decisions of a batch of the stream", () => {
     expect(ports.calls).toEqual(["findTransactions alice alice bob bob"]);
   });
 
+  it("named by two records are read once", async () => {
+    const alice = historyOf("alice", 1);
+    const [first, again] = [change(alice, 0, 1), { ...change(alice, 0, 1), recordId: "again" }];
+    expect(await publishAll(first, again)).toEqual([]);
+    expect(ports.calls).toEqual(["findTransactions alice"]);
+  });
+
   it("are none for a write that decides nothing", async () => {
     const alice = historyOf("alice", 2);
     expect(await publishAll(change(alice, 2, 2), change(alice, 2, 1))).toEqual([]);

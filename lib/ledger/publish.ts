@@ -111,7 +111,7 @@ export async function publishDecisions(decisions: readonly DecidedTransaction[],
 
 /**
  * Publishes the decisions of some writes: each user's in order, the users independently of each other. A write whose decisions
- * cannot all be read is not published at all, and neither are the later ones of its user. Because a failed record holds up the
+ * cannot all be read is not published at all, and neither are the later ones of its user. Because a failed record blocks the
  * records of other users behind it, one with an unreadable item is reported instead.
  *
  * @param changes in the order of the stream
@@ -196,7 +196,9 @@ async function read(users: readonly User[], deadlineMs: number, { store, clock }
     changes: readonly (WalletChange | UnreadableChange)[],
   ): Promise<ReadonlyMap<string, Transaction>> {
     const found = new Map<string, Transaction>();
-    for (const keys of chunksOf(changes.flatMap(keysOf), KEYS_MAX)) {
+    // DynamoDB refuses a read that names an item twice.
+    const distinct = new Map(changes.flatMap(keysOf).map((key) => [key.id, key]));
+    for (const keys of chunksOf([...distinct.values()], KEYS_MAX)) {
       if (clock.now().getTime() >= deadlineMs) throw noTimeLeft();
       for (const transaction of await store.findTransactions(keys)) found.set(transaction.id, transaction);
     }

@@ -92,6 +92,7 @@ test.concurrent.each([
   ["localstack/token.ts", ["alice"], { AWS_PORT: "abc" }, "AWS_PORT=abc: must be a port number"],
   ["scripts/verify.ts", [], { AWS_PORT: "abc" }, "AWS_PORT=abc: must be a port number"],
   ["bench/bench.ts", [], { DYNAMODB_ENGINE: "oracle" }, /^DYNAMODB_ENGINE=oracle: /],
+  ["bench/bench.ts", [], { EVENTS: "no" }, /^EVENTS=no: /],
   ["bench/cost.ts", [], { API_PORT: "abc" }, "API_PORT=abc: must be a port number"],
   ["artillery/load.ts", [], { API_PORT: "abc" }, "API_PORT=abc: must be a port number"],
   ["artillery/load.ts", [], { LOAD_RATE: "0" }, "LOAD_RATE=0: must be a whole number from 1 to 999999999"],

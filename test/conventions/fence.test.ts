@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { globSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -63,6 +63,33 @@ const ALLOWED_IMPORTS = [
 
 const FORBIDDEN_USES = ["new Date()", "Math.random()", "Number(1n)", "process.env", 'fetch("")'] as const;
 
+/** Every source that sends requests, and to whom. All others call the API through `packages/client`. */
+const SENDERS: Readonly<Record<string, string>> = {
+  "packages/client/src/transport.ts": "the API",
+  "bench/client.ts": "the API: raw, to use little CPU time",
+  "testkit/rawClient.ts": "the API: raw, to send what the client never sends",
+  "testkit/client.ts": "the API: the client's own fetch",
+  "bench/stack.ts": "the page of the queues",
+  "lib/aws/transport/httpHandler.ts": "AWS",
+  "lib/webhooks/post.ts": "webhook endpoints",
+  "localstack/concurrencyLimiter.test.ts": "a server of the test",
+  "localstack/queueStats.ts": "the page of the queues",
+  "localstack/tcp.ts": "services that start",
+  "packages/cli/src/oidc.test.ts": "the OpenID provider of the test",
+  "scripts/listen.ts": "the receiver of --forward-to",
+  "scripts/verify.ts": "the push gateway",
+  "test/deploy/emulator.ts": "the emulator",
+  "test/end-to-end/stack.test.ts": "the metrics",
+  "test/end-to-end/webhooks.test.ts": "the receiver of the guide",
+  "test/integration/metrics.prometheus.test.ts": "Prometheus and its push gateway",
+  "test/integration/sqs-engine.test.ts": "the SQS of the local stack",
+  "test/integration/transport.errors.test.ts": "a fake AWS",
+  "testkit/awsProxy.ts": "the AWS of a local stack",
+  "testkit/metrics.ts": "the metrics",
+};
+const SENDS =
+  /(?:await|return|=>|=|\() ?fetch\(|\bhttps?\.(?:request|get)\b|\{[^}]*(?<!type )\b(?:request|get|connect)\b[^}]*\} from "node:(?:http|https|http2|net|tls)"/;
+
 const importing = (target: string) => `import * as imported from "${target}";\n\nexport const used = imported;\n`;
 
 /** A copy of our folders with our Biome configuration. Each file in it has one import or one use to check. */
@@ -108,4 +135,13 @@ describe("the import fence", () => {
   test.each(ALLOWED_IMPORTS)("allows in %s an import of %s", (folder, target) => {
     expect(rulesByFile.get(fileOf(folder, target))).toBeUndefined();
   });
+});
+
+test("only the client, and two raw clients, send requests to the API", () => {
+  const sources = globSync("**/*.{ts,mts,tsx}", {
+    cwd: ROOT,
+    exclude: (name) => /^(?:node_modules|\..+|dist)$/.test(name),
+  });
+  const senders = sources.filter((file) => SENDS.test(readFileSync(join(ROOT, file), "utf8")));
+  expect(senders.sort()).toEqual(Object.keys(SENDERS).sort());
 });

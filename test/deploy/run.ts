@@ -1,5 +1,4 @@
 import assert from "node:assert/strict";
-import { randomUUID } from "node:crypto";
 import { closeSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
@@ -15,7 +14,7 @@ import { startProgram } from "../../localstack/process.ts";
 import { readArguments } from "../../scripts/command.ts";
 import { EventQueue } from "../../scripts/eventQueue.ts";
 import { findEventsTopic, useStageWithQueues } from "../../scripts/target.ts";
-import { Client, newUser, transactionIn } from "../../testkit/client.ts";
+import { balanceOf, clientOf, movement, newUser, posted, walletOf } from "../../testkit/client.ts";
 import { sendRaw } from "../../testkit/queue.ts";
 import { freePorts } from "../../testkit/stack.ts";
 import { installEmulator, startEmulator } from "./emulator.ts";
@@ -101,29 +100,28 @@ async function main(): Promise<void> {
 
   const hold = await step("transfer, and hold money for a moment", () => transferAndHold(apiUrl));
 
-  const user = new Client(apiUrl, newUser());
-  const key = randomUUID();
+  const wallet = walletOf(apiUrl);
+  const deposit = movement("USD", "12.34");
   const before = await step("change two currencies as an operator, and deposit", async () => {
     await change("currencies", { code: "USD" }, "name", "The operator's dollar");
     await change("currencies", { code: "KWD" }, "enabled", false);
-    transactionIn(await user.deposit("USD", "12.34", { key, wait: 20 }), 201);
-    transactionIn(await user.withdraw("USD", "2.34", { wait: 20 }), 201);
-    return user.history();
+    await posted(wallet.deposit(deposit));
+    await posted(wallet.withdraw(movement("USD", "2.34")));
+    return Array.fromAsync(wallet.transactions());
   });
   await step("deploy again, with other settings", () => deploy("second-deploy", { ...deployment, LOG_LEVEL: "WARN" }));
   await step("check that the address, the currencies and the wallet are unchanged", async () => {
     assert.equal(await findApi(deployment), apiUrl);
-    const { data } = await user.currencies();
-    assert.equal(data.find(({ code }) => code === "USD")?.name, "The operator's dollar");
+    const currencies = await clientOf(apiUrl, newUser()).currencies();
+    assert.equal(currencies.find(({ code }) => code === "USD")?.name, "The operator's dollar");
     assert.equal(
-      data.find(({ code }) => code === "KWD"),
+      currencies.find(({ code }) => code === "KWD"),
       undefined,
     );
-    assert.equal(data.length, 6);
-    assert.deepEqual(await user.history(), before);
-    assert.equal(await user.balance("USD"), "10.00");
-    const replayed = await user.deposit("USD", "12.34", { key });
-    assert.equal(replayed.headers.get("idempotency-replayed"), "true");
+    assert.equal(currencies.length, 6);
+    assert.deepEqual(await Array.fromAsync(wallet.transactions()), before);
+    assert.equal(await balanceOf(wallet, "USD"), "10.00");
+    assert.equal((await wallet.deposit(deposit)).replayed, true);
   });
   await step("wait for the scheduled sweep to expire the hold, and sweep as an operator", async () => {
     await eventually(async () => assert.equal(await hold.status(), "expired"), SWEEP_WITHIN_MS);
@@ -142,7 +140,7 @@ async function main(): Promise<void> {
     }
     await assert.rejects(useStageWithQueues(STAGE), /There is no queue/);
     await assert.rejects(findEventsTopic(STAGE), /There is no topic/);
-    assert.notEqual((await fetch(`${apiUrl}/v1/health`)).status, 200);
+    await assert.rejects(clientOf(apiUrl, newUser()).health());
   });
 }
 
@@ -202,22 +200,23 @@ async function receiveEvent(apiUrl: string, environment: Readonly<Record<string,
   const queue = new EventQueue(await findEventsTopic(STAGE));
   await queue.open(`antler-${STAGE}-deploy-test.fifo`);
   try {
-    const user = new Client(apiUrl, newUser());
-    const deposit = transactionIn(await user.deposit("USD", "12.34", { wait: 20 }), 201);
+    const wallet = walletOf(apiUrl);
+    const { userId } = wallet;
+    const { replayed: _, ...deposit } = await posted(wallet.deposit(movement("USD", "12.34")));
     const own: EventView[] = [];
     await eventually(async () => {
       const events = (await queue.receive(AbortSignal.timeout(20_000), 1)).map((body) =>
         eventSchema.parse(JSON.parse(body)),
       );
-      own.push(...events.filter(({ data }) => data.userId === user.user));
+      own.push(...events.filter(({ data }) => data.userId === userId));
       assert.equal(own.length, 1);
     });
-    assert.equal(own[0]?.id, `${user.user}/1`);
+    assert.equal(own[0]?.id, `${userId}/1`);
     assert.equal(own[0]?.source, `antler-${STAGE}`);
     assert.deepEqual(own[0]?.data, deposit);
     const republish = (...args: string[]) =>
       program("republish", ["scripts/republish.ts", ...args, "--stage", STAGE], environment);
-    assert.equal(await republish("--user", user.user, "--from", "1"), "Published: 1 events (users: 1)\n");
+    assert.equal(await republish("--user", userId, "--from", "1"), "Published: 1 events (users: 1)\n");
     assert.equal(await republish("--discarded"), "The failure queue has no messages\n");
   } finally {
     await queue.close();
@@ -226,22 +225,20 @@ async function receiveEvent(apiUrl: string, environment: Readonly<Record<string,
 
 /** Transfers, and makes a hold whose time is over due for the sweep. */
 async function transferAndHold(apiUrl: string) {
-  const [alice, bob] = [new Client(apiUrl, newUser()), new Client(apiUrl, newUser())];
-  transactionIn(await alice.deposit("USD", "10.00", { wait: 20 }), 201);
-  transactionIn(await bob.deposit("USD", "1.00", { wait: 20 }), 201);
-  const body = { to: bob.user, currency: "USD", amount: "4.00" };
-  const transferred = transactionIn(await alice.post("transfers", body, { wait: 20 }), 201);
-  assert.equal(transferred.type === "transfer" && transferred.transfer.status, "credited");
-  assert.equal(await bob.balance("USD"), "5.00");
+  const [alice, bob] = [walletOf(apiUrl), walletOf(apiUrl)];
+  await posted(alice.deposit(movement("USD", "10.00")));
+  await posted(bob.deposit(movement("USD", "1.00")));
+  const { transfer } = await posted(alice.transfer({ ...movement("USD", "4.00"), to: bob.userId }));
+  assert.equal(transfer.status, "credited");
+  assert.equal(await balanceOf(bob, "USD"), "5.00");
 
   const expiresAt = new Date(Date.now() + 1000).toISOString();
-  const held = await alice.post("holds", { currency: "USD", amount: "1.00", expiresAt }, { wait: 20 });
-  const { id } = transactionIn(held, 201);
-  await change("transactions", { userId: alice.user, id }, "dueAt", expiresAt);
+  const { id } = await posted(alice.hold({ ...movement("USD", "1.00"), expiresAt }));
+  await change("transactions", { userId: alice.userId, id }, "dueAt", expiresAt);
   return {
     async status() {
       const hold = await alice.transaction(id);
-      return hold.type === "hold" ? hold.hold.status : undefined;
+      return "hold" in hold ? hold.hold?.status : undefined;
     },
   };
 }

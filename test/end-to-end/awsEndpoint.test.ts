@@ -3,7 +3,7 @@ import { createServer } from "node:http";
 import { createServer as createNetServer, type Socket } from "node:net";
 import { setTimeout } from "node:timers/promises";
 import { describe, expect, inject, test } from "vitest";
-import { Client, newUser, transactionIn } from "../../testkit/client.ts";
+import { movement, posted, walletOf } from "../../testkit/client.ts";
 import { awsProxyForTest, listenForTest, stackForTest } from "../../testkit/perTest.ts";
 import { refusedStart } from "../../testkit/processes.ts";
 import { collect, freeStackPorts, launch } from "../../testkit/stack.ts";
@@ -21,14 +21,15 @@ async function holdPort(onConnection = (socket: Socket) => void socket.destroy()
 describe("npm start with an AWS_ENDPOINT_URL", () => {
   test("waits for an endpoint that starts later", async () => {
     const { port, endpoint, release } = await holdPort();
-    const starting = stackForTest({ AWS_ENDPOINT_URL: endpoint });
+    // The owner publishes the stream that both have.
+    const starting = stackForTest({ AWS_ENDPOINT_URL: endpoint, EVENTS: "false" });
     // Longer than a start that does not wait would take to fail.
     await setTimeout(12_000);
     await release();
     await awsProxyForTest(owner, port);
     const guest = await starting;
     expect(guest.output()).toMatch(`Waiting until AWS_ENDPOINT_URL=${endpoint} answers …\n`);
-    transactionIn(await new Client(guest.apiUrl, newUser()).deposit("USD", "1.00", { wait: 10 }), 201);
+    await posted(walletOf(guest.apiUrl).deposit(movement("USD", "1.00")));
   });
 
   test.each(["API_PORT", "METRICS_PORT"] as const)(

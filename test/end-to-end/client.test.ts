@@ -1,4 +1,3 @@
-import { randomUUID } from "node:crypto";
 import { createServer } from "node:http";
 import { text } from "node:stream/consumers";
 import { expect, inject, onTestFinished, test } from "vitest";
@@ -10,29 +9,19 @@ import {
   verifyWebhook,
   type WebhookEvent,
 } from "../../packages/client/src/index.ts";
-import { newUser, tokenOf } from "../../testkit/client.ts";
+import { clientOf, newUser, once, walletOf } from "../../testkit/client.ts";
 import { listenForTest } from "../../testkit/perTest.ts";
 
 const apiUrl = inject("apiUrl");
 const [aliceId, shopId] = [newUser("alice"), newUser("shop")];
-const clientOf = (user: string, scope?: string) => createClient({ apiUrl, token: () => tokenOf(user, scope) });
-const operator = clientOf(newUser("ops"), ADMIN_SCOPE);
-const alice = clientOf(aliceId).wallet(aliceId);
+const operator = clientOf(apiUrl, newUser("ops"), ADMIN_SCOPE);
+const alice = walletOf(apiUrl, aliceId);
 const usd = (amount: string) => ({ currency: "USD", amount });
-const once = () => ({ idempotencyKey: randomUUID(), wait: 10 });
 const posted = { status: "posted", replayed: false };
-
-async function all<Item>(items: AsyncIterable<Item>): Promise<Item[]> {
-  const found: Item[] = [];
-  for await (const item of items) found.push(item);
-  return found;
-}
 
 test("the client makes every call of a wallet", async () => {
   const ofOperator = operator.wallet(aliceId);
-  await clientOf(shopId)
-    .wallet(shopId)
-    .deposit({ ...usd("1.00"), ...once() });
+  await walletOf(apiUrl, shopId).deposit({ ...usd("1.00"), ...once() });
 
   const command = { ...usd("100.00"), reference: "salary", metadata: { month: "11" }, ...once() };
   const deposit = await alice.deposit(command);
@@ -45,15 +34,15 @@ test("the client makes every call of a wallet", async () => {
   const rejected = await alice.withdraw({ ...usd("1000.00"), ...once() });
   expect(rejected).toMatchObject({ status: "rejected", rejection: { code: "insufficient_funds" }, replayed: false });
 
-  const pending = await alice.transfer({ ...usd("5.00"), to: shopId, idempotencyKey: randomUUID() });
+  const pending = await alice.transfer({ ...usd("5.00"), to: shopId, ...once(), wait: 0 });
   expect(await alice.settled(pending.id)).toMatchObject({ status: "posted", transfer: { status: "credited" } });
 
   const own = await alice.hold({ ...usd("10.00"), ...once() });
-  expect(await all(alice.holds())).toMatchObject([{ id: own.id, hold: { status: "open" } }]);
+  expect(await Array.fromAsync(alice.holds())).toMatchObject([{ id: own.id, hold: { status: "open" } }]);
   expect(await alice.capture(own.id, { amount: "4.00", final: false, ...once() })).toMatchObject(posted);
   expect(await alice.release(own.id, once())).toMatchObject({ ...posted, amount: "6.00" });
   const promised = await alice.hold({ ...usd("3.00"), to: shopId, ...once() });
-  const asShop = clientOf(shopId).wallet(aliceId);
+  const asShop = clientOf(apiUrl, shopId).wallet(aliceId);
   const capture = await asShop.capture(promised.id, once());
   expect(capture).toMatchObject({ ...posted, transfer: { to: shopId, status: "credited" } });
   expect(capture).not.toHaveProperty("postings");
@@ -71,18 +60,20 @@ test("the client makes every call of a wallet", async () => {
   const early = await alice.balances({ at: deposit.createdAt });
   expect(early).toMatchObject({ sequence: 0 });
 
-  const history = await all(alice.transactions({ limit: 5 }));
+  const history = await Array.fromAsync(alice.transactions({ limit: 5 }));
   expect(history).toHaveLength(balances.sequence);
   expect(await verifyHistory(alice.transactions())).toEqual({
     ...{ isValid: true, decisions: balances.sequence, head: balances.hash },
   });
   const { data, nextCursor } = await alice.transactions({ type: "hold", status: "posted", limit: 1 }).page();
   expect(data).toMatchObject([{ id: promised.id }]);
-  expect(await all(alice.transactions({ type: "hold", cursor: nextCursor ?? "" }))).toMatchObject([{ id: own.id }]);
+  expect(await Array.fromAsync(alice.transactions({ type: "hold", cursor: nextCursor ?? "" }))).toMatchObject([
+    { id: own.id },
+  ]);
 
-  const lines = await all(alice.statement({ currency: "USD", limit: 3 }));
+  const lines = await Array.fromAsync(alice.statement({ currency: "USD", limit: 3 }));
   expect(lines.at(-1)).toMatchObject({ debit: "7.00", balance: "60.00" });
-  const csv = (await all(alice.statementCsv({ currency: "USD", limit: 3 }))).join("");
+  const csv = (await Array.fromAsync(alice.statementCsv({ currency: "USD", limit: 3 }))).join("");
   const ids = csv
     .trimEnd()
     .split("\r\n")

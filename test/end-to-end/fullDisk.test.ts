@@ -4,7 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { describe, expect, onTestFinished, test } from "vitest";
-import { Client, newUser, problemIn, transactionIn } from "../../testkit/client.ts";
+import { AntlerError, type Wallet } from "../../packages/client/src/index.ts";
+import { balanceOf, walletOf } from "../../testkit/client.ts";
 import { stackForTest } from "../../testkit/perTest.ts";
 import { refusedStart } from "../../testkit/processes.ts";
 import { run } from "../../testkit/stack.ts";
@@ -52,32 +53,30 @@ describe.runIf(canMount)("a full disk (skipped where no tmpfs can be mounted)", 
   test("during a load: the API answers 503, no command is lost or doubled, and the log names the reason", async () => {
     const disk = smallDisk();
     const stack = await stackForTest({ DATA_DIR: disk.dataDir });
-    const clients = Array.from({ length: 10 }, () => new Client(stack.apiUrl, newUser()));
-    const accepted = new Map<Client, number>();
+    const wallets = Array.from({ length: 10 }, () => walletOf(stack.apiUrl));
+    const accepted = new Map<Wallet, number>();
     let unavailable = 0;
     let isOver = false;
-    const load = clients.map(async (client) => {
+    const load = wallets.map(async (wallet) => {
       let step = 0;
       while (!isOver) {
-        const response = await client.deposit("USD", "1.00", { key: `key-${step}` });
-        if (response.status === 503) {
-          expect(problemIn(response, 503).code).toBe("unavailable");
-          expect(response.headers.get("retry-after")).toBe("1");
+        try {
+          await wallet.deposit({ currency: "USD", amount: "1.00", idempotencyKey: `key-${step}` });
+          step++;
+        } catch (error) {
+          if (!(error instanceof AntlerError) || error.code !== "unavailable") throw error;
           unavailable++;
           await setTimeout(50);
-        } else {
-          transactionIn(response, 202);
-          step++;
         }
       }
-      accepted.set(client, step);
+      accepted.set(wallet, step);
     });
 
     await setTimeout(500);
     disk.fill();
     await setTimeout(1500);
     expect(unavailable).toBeGreaterThan(0);
-    expect((await clients[0]?.get("balances"))?.status).toBe(200);
+    expect(await wallets[0]?.balances()).toMatchObject({ status: "active" });
     disk.free();
     await setTimeout(500);
     isOver = true;
@@ -85,11 +84,11 @@ describe.runIf(canMount)("a full disk (skipped where no tmpfs can be mounted)", 
 
     // A failed batch is delivered again when its visibility timeout of 60 s ends.
     const deadline = Date.now() + 120_000;
-    for (const client of clients) {
-      const count = accepted.get(client) ?? 0;
-      await client.sequenceReached(count, deadline - Date.now());
-      expect(await client.balances()).toMatchObject({ sequence: count });
-      expect(await client.balance("USD")).toBe(`${count}.00`);
+    for (const wallet of wallets) {
+      const count = accepted.get(wallet) ?? 0;
+      const sequence = async () => (await wallet.balances()).sequence;
+      await expect.poll(sequence, { timeout: deadline - Date.now(), interval: 200 }).toBe(count);
+      expect(await balanceOf(wallet, "USD")).toBe(`${count}.00`);
     }
     expect(await run("scripts/verify.ts", [], stack.environment)).toMatchObject({ code: 0 });
     const log = readFileSync(/Log +(\S+)/.exec(stack.output())?.[1] ?? "", "utf8");

@@ -7,7 +7,7 @@ import { Webhook } from "standardwebhooks";
 import { describe, expect, inject, onTestFinished, test } from "vitest";
 import { atEndpoint } from "../../localstack/provision.ts";
 import { awsEnvironment, readSettings } from "../../localstack/settings.ts";
-import { Client, newUser } from "../../testkit/client.ts";
+import { movement, newUser, walletOf } from "../../testkit/client.ts";
 import { listenForTest } from "../../testkit/perTest.ts";
 import { collect, launch, run } from "../../testkit/stack.ts";
 
@@ -59,25 +59,25 @@ describe.runIf(Object.keys(stackEnvironment).length > 0)("npm run listen", () =>
       response.writeHead(received.length === 1 ? 204 : 503).end();
     });
     const url = `http://127.0.0.1:${await listenForTest(receiver)}/events`;
-    const [alice, bob] = [new Client(apiUrl, newUser("alice")), new Client(apiUrl, newUser("bob"))];
-    const listener = await listenerForTest("--user", alice.user, "--type", "deposit", "--forward-to", url);
-    await bob.deposit("USD", "1.00", { wait: 10 });
-    await alice.deposit("USD", "2.00", { wait: 10 });
-    await alice.withdraw("USD", "0.50", { wait: 10 });
-    await alice.deposit("USD", "3.00", { wait: 10 });
+    const [alice, bob] = [walletOf(apiUrl, newUser("alice")), walletOf(apiUrl, newUser("bob"))];
+    const listener = await listenerForTest("--user", alice.userId, "--type", "deposit", "--forward-to", url);
+    await bob.deposit(movement("USD", "1.00"));
+    await alice.deposit(movement("USD", "2.00"));
+    await alice.withdraw(movement("USD", "0.50"));
+    await alice.deposit(movement("USD", "3.00"));
 
     await expect.poll(listener.lines, { timeout: 10_000 }).toHaveLength(4);
     const time = String.raw`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z`;
     expect(listener.lines()).toEqual([
-      expect.stringMatching(`^${time}  ${alice.user}/1  deposit  posted  2\\.00 USD$`),
+      expect.stringMatching(`^${time}  ${alice.userId}/1  deposit  posted  2\\.00 USD$`),
       `  ${url} answered 204`,
-      expect.stringMatching(`^${time}  ${alice.user}/3  deposit  posted  3\\.00 USD$`),
+      expect.stringMatching(`^${time}  ${alice.userId}/3  deposit  posted  3\\.00 USD$`),
       `  ${url} answered 503`,
     ]);
     const [, secret = ""] = /Signing secret: (whsec_\S+)/.exec(listener.output()) ?? [];
     for (const { headers, body } of received) {
       expect(new Webhook(secret).verify(body, headers)).toMatchObject({
-        data: { userId: alice.user, type: "deposit" },
+        data: { userId: alice.userId, type: "deposit" },
       });
     }
     expect(new Set(received.map(({ headers }) => headers["webhook-id"])).size).toBe(2);
@@ -103,11 +103,11 @@ describe.runIf(Object.keys(stackEnvironment).length > 0)("npm run listen", () =>
   });
 
   test("prints the amounts of every type, and the events of all users", async () => {
-    const alice = new Client(apiUrl, newUser("alice"));
+    const alice = walletOf(apiUrl, newUser("alice"));
     const listener = await listenerForTest();
-    await alice.deposit("USD", "5.00", { wait: 10 });
-    await alice.withdraw("USD", "6.00", { wait: 10 });
-    const own = () => listener.lines().filter((line) => line.includes(`  ${alice.user}/`));
+    await alice.deposit(movement("USD", "5.00"));
+    await alice.withdraw(movement("USD", "6.00"));
+    const own = () => listener.lines().filter((line) => line.includes(`  ${alice.userId}/`));
     await expect
       .poll(own, { timeout: 10_000 })
       .toEqual([

@@ -11,7 +11,8 @@ import { UpdateCommand } from "@aws-sdk/lib-dynamodb";
 import { describe, expect, inject, onTestFinished, test } from "vitest";
 import { dynamoDocuments } from "../../lib/aws/documents.ts";
 import { awsEnvironment, readSettings } from "../../localstack/settings.ts";
-import { Client, newUser, transactionIn } from "../../testkit/client.ts";
+import { createClient } from "../../packages/client/src/index.ts";
+import { balanceOf, movement, newUser, posted, walletOf } from "../../testkit/client.ts";
 import { localEventQueue, receiveEvents } from "../../testkit/eventQueue.ts";
 import { awsProxyForTest, folderForTest, listenForTest, stackForTest } from "../../testkit/perTest.ts";
 import { commandOf, processesWith, refusedStart, untilNoProcessWith } from "../../testkit/processes.ts";
@@ -155,9 +156,9 @@ describe("a stack", () => {
     const { marker, environment } = marked({ AWS_ENDPOINT_URL: url });
     const guest = await stackForTest(environment);
     const user = newUser();
-    transactionIn(await new Client(guest.apiUrl, user).deposit("USD", "1.00", { wait: 10 }), 201);
-    expect(await new Client(owner.apiUrl, user).balance("USD")).toBe("1.00");
-    expect(await new Client(inject("apiUrl"), user).balance("USD")).toBe("0.00");
+    await posted(walletOf(guest.apiUrl, user).deposit(movement("USD", "1.00")));
+    expect(await balanceOf(walletOf(owner.apiUrl, user), "USD")).toBe("1.00");
+    expect(await balanceOf(walletOf(inject("apiUrl"), user), "USD")).toBe("0.00");
     if (onLinux) {
       expect(processesWith(marker).map(commandOf)).not.toContainEqual(
         expect.arrayContaining([expect.stringMatching(/\/dynoxide$/)]),
@@ -211,19 +212,19 @@ describe("a stack", () => {
       const queue = localEventQueue(first.environment);
       await queue.open("events.fifo");
       const amount = "1.000000000000000001";
-      transactionIn(await new Client(first.apiUrl, user).deposit("ETH", amount, { wait: 20 }), 201);
+      await posted(walletOf(first.apiUrl, user).deposit(movement("ETH", amount)));
       expect(await refusedStart({ DATA_DIR: first.environment.DATA_DIR ?? "" })).toEqual({
         code: 1,
         output: `DATA_DIR=${first.environment.DATA_DIR}: another stack uses it\n`,
       });
       await first.stop();
       const second = await stackForTest(first.environment);
-      const client = new Client(second.apiUrl, user);
-      expect(await client.balance("ETH")).toBe(amount);
-      transactionIn(await client.deposit("USD", "1.00", { wait: 20 }), 201);
+      const wallet = walletOf(second.apiUrl, user);
+      expect(await balanceOf(wallet, "ETH")).toBe(amount);
+      await posted(wallet.deposit(movement("USD", "1.00")));
       const events = await receiveEvents(queue, 2);
       await queue.close();
-      expect(events.map(({ data }) => data)).toEqual((await client.fullHistory()).reverse());
+      expect(events.map(({ data }) => data)).toEqual((await Array.fromAsync(wallet.transactions())).reverse());
       second.process.kill("SIGKILL");
       if (onLinux) await untilNoProcessWith(marker);
     },
@@ -233,9 +234,9 @@ describe("a stack", () => {
 describe("npm run verify", () => {
   test("passes on a correct ledger, and names the user and the discrepancy otherwise", async () => {
     const stack = await stackForTest();
-    const alice = new Client(stack.apiUrl, newUser("alice"));
-    await alice.deposit("USD", "10.00", { wait: 10 });
-    await alice.withdraw("USD", "3.00", { wait: 10 });
+    const alice = walletOf(stack.apiUrl, newUser("alice"));
+    await posted(alice.deposit(movement("USD", "10.00")));
+    await posted(alice.withdraw(movement("USD", "3.00")));
     expect(await run("scripts/verify.ts", [], stack.environment)).toEqual({
       code: 0,
       output: "1 wallets, 2 posted, 0 rejected, 0 pending\n  USD  7.00\nEvery wallet matches its history.\n",
@@ -245,14 +246,14 @@ describe("npm run verify", () => {
     await dynamoDocuments.send(
       new UpdateCommand({
         TableName: "antler-local-wallets",
-        Key: { userId: alice.user },
+        Key: { userId: alice.userId },
         UpdateExpression: "SET available = :available",
         ExpressionAttributeValues: { ":available": { USD: 7_000n } },
       }),
     );
     const { code, output } = await run("scripts/verify.ts", [], stack.environment);
     expect(code).toBe(1);
-    expect(output).toContain(`WRONG_BALANCE: user ${alice.user} has 7000 minor units of USD`);
+    expect(output).toContain(`WRONG_BALANCE: user ${alice.userId} has 7000 minor units of USD`);
     expect(output).toContain("difference 6300");
   });
 
@@ -266,9 +267,7 @@ describe("npm run verify", () => {
 describe("npm run token", () => {
   test("prints a token that the stack accepts", async () => {
     const { output } = await run("localstack/token.ts", ["alice"], {});
-    const response = await fetch(`${inject("apiUrl")}/v1/users/alice/balances`, {
-      headers: { authorization: `Bearer ${output.trim()}` },
-    });
-    expect(response.status).toBe(200);
+    const client = createClient({ apiUrl: inject("apiUrl"), token: output.trim() });
+    expect(await client.wallet("alice").balances()).toMatchObject({ userId: "alice" });
   });
 });

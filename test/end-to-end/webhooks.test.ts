@@ -5,8 +5,8 @@ import { join } from "node:path";
 import { expect, inject, onTestFinished, test, vi } from "vitest";
 import { ADMIN_SCOPE } from "../../lib/http/authenticate.ts";
 import { eventSchema } from "../../lib/http/schemas.ts";
-import { endpointSchema, newEndpointSchema } from "../../lib/http/webhooks.ts";
-import { Client, newUser, transactionIn } from "../../testkit/client.ts";
+import type { Wallet } from "../../packages/client/src/index.ts";
+import { clientOf, movement, newUser, posted, walletOf } from "../../testkit/client.ts";
 import { blocksIn } from "../../testkit/examples.ts";
 import { folderForTest } from "../../testkit/perTest.ts";
 import { freePorts } from "../../testkit/stack.ts";
@@ -14,14 +14,7 @@ import { freePorts } from "../../testkit/stack.ts";
 const ROOT = join(import.meta.dirname, "../..");
 /** The second retry of a delivery is a minute after the first. */
 const DELIVERY = { timeout: 90_000, interval: 200 };
-const admin = new Client(inject("apiUrl"), newUser("ops"), ADMIN_SCOPE);
-
-async function call(method: string, path: string, body?: object): Promise<unknown> {
-  const headers = { "content-type": "application/json" };
-  const response = await admin.request(method, `/v1/webhooks${path}`, body && JSON.stringify(body), headers);
-  expect(response.status).toBeLessThan(300);
-  return response.body;
-}
+const { webhooks } = clientOf(inject("apiUrl"), newUser("ops"), ADMIN_SCOPE);
 
 /** The receiver of docs/guides/webhooks.md. */
 function receiverIn(folder: string, environment: Record<string, string>) {
@@ -48,35 +41,33 @@ test("the guide's receiver gets every event once by its id, although it is kille
   symlinkSync(join(ROOT, "node_modules"), join(folder, "node_modules"));
   writeFileSync(join(folder, "receiver.mjs"), text);
   const { PORT } = await freePorts("PORT");
-  const created = await call("POST", "", { url: `http://localhost:${PORT}/hooks`, types: ["deposit", "withdrawal"] });
-  const { id, secret } = newEndpointSchema.parse(created);
-  onTestFinished(async () => {
-    await call("DELETE", `/${id}`);
-  });
+  const endpoint = { url: `http://localhost:${PORT}/hooks`, types: ["deposit", "withdrawal"] } as const;
+  const { id, secret } = await webhooks.create(endpoint);
+  onTestFinished(() => webhooks.delete(id));
   const receiver = receiverIn(folder, { PORT, WEBHOOK_SECRET: secret });
   onTestFinished(receiver.kill);
   await receiver.start();
 
   /** The stored events of a user, by id. Other tests use the same stack. */
-  function eventsOf({ user }: Client): string[] {
+  function eventsOf({ userId }: Wallet): string[] {
     const events = readdirSync(folder)
       .filter((file) => file.startsWith("msg_"))
       .map((file) => eventSchema.parse(JSON.parse(readFileSync(join(folder, file), "utf8"))));
-    return events.map((event) => event.id).filter((eventId) => eventId.startsWith(`${user}/`));
+    return events.map((event) => event.id).filter((eventId) => eventId.startsWith(`${userId}/`));
   }
-  const lastFailure = async () => endpointSchema.parse(await call("GET", `/${id}`)).lastFailure;
+  const lastFailure = async () => (await webhooks.get(id)).lastFailure;
 
   // The publisher knows the endpoint after ten seconds at most.
-  const early = new Client(inject("apiUrl"), newUser("early"));
+  const early = walletOf(inject("apiUrl"), newUser("early"));
   await vi.waitFor(async () => {
-    transactionIn(await early.deposit("USD", "1.00", { wait: 10 }), 201);
+    await posted(early.deposit(movement("USD", "1.00")));
     expect(eventsOf(early)).not.toEqual([]);
   }, DELIVERY);
 
-  const alice = new Client(inject("apiUrl"), newUser("alice"));
-  const idsUpTo = (count: number) => Array.from({ length: count }, (_, index) => `${alice.user}/${index + 1}`);
+  const alice = walletOf(inject("apiUrl"), newUser("alice"));
+  const idsUpTo = (count: number) => Array.from({ length: count }, (_, index) => `${alice.userId}/${index + 1}`);
   const deposits = async (count: number) => {
-    for (let step = 0; step < count; step++) transactionIn(await alice.deposit("USD", "1.00", { wait: 10 }), 201);
+    for (let step = 0; step < count; step++) await posted(alice.deposit(movement("USD", "1.00")));
   };
   await deposits(3);
   await vi.waitFor(() => expect(eventsOf(alice).sort()).toEqual(idsUpTo(3)), DELIVERY);

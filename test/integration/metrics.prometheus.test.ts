@@ -8,7 +8,7 @@ import { describe, expect, onTestFinished, test } from "vitest";
 import * as z from "zod";
 import { ADMIN_SCOPE } from "../../lib/http/authenticate.ts";
 import { listen } from "../../localstack/tcp.ts";
-import { Client, newUser, problemIn, transactionIn } from "../../testkit/client.ts";
+import { clientOf, movement, newUser, posted, walletOf } from "../../testkit/client.ts";
 import { readPanels } from "../../testkit/dashboard.ts";
 import { folderForTest, stackForTest } from "../../testkit/perTest.ts";
 import { freePorts, run } from "../../testkit/stack.ts";
@@ -73,14 +73,12 @@ describe.skipIf(!installed)("a real Prometheus (needs Debian's prometheus and pr
 
     const receiver = createServer((_, response) => response.end());
     onTestFinished(() => void receiver.close());
-    const endpoint = JSON.stringify({ url: `http://127.0.0.1:${await listen(receiver)}/` });
-    const operator = new Client(stack.apiUrl, newUser(), ADMIN_SCOPE);
-    const headers = { "content-type": "application/json" };
-    expect((await operator.request("POST", "/v1/webhooks", endpoint, headers)).status).toBe(201);
-    const alice = new Client(stack.apiUrl, newUser());
+    const { webhooks } = clientOf(stack.apiUrl, newUser(), ADMIN_SCOPE);
+    await webhooks.create({ url: `http://127.0.0.1:${await listen(receiver)}/` });
+    const alice = walletOf(stack.apiUrl);
     for (let second = 1; second <= 6; second++) {
-      transactionIn(await alice.deposit("USD", "2.00", { wait: 10 }), 201);
-      problemIn(await alice.withdraw("USD", "99.00", { wait: 10 }), 422);
+      await posted(alice.deposit(movement("USD", "2.00")));
+      expect(await alice.withdraw(movement("USD", "99.00"))).toMatchObject({ status: "rejected" });
       await pushClientMetrics(gatewayUrl, second);
       await setTimeout(1000);
     }

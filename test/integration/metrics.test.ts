@@ -5,9 +5,10 @@ import { UpdateCommand } from "@aws-sdk/lib-dynamodb";
 import { afterAll, describe, expect, test, vi } from "vitest";
 import { dynamoDocuments } from "../../lib/aws/documents.ts";
 import { awsEnvironment, readSettings } from "../../localstack/settings.ts";
-import { Client, newUser, problemIn, tokenOf, transactionIn } from "../../testkit/client.ts";
+import { clientOf, movement, newUser, once, posted, walletOf } from "../../testkit/client.ts";
 import { readMetrics } from "../../testkit/metrics.ts";
 import { sendRaw } from "../../testkit/queue.ts";
+import { bearer, codeOf, rawClient } from "../../testkit/rawClient.ts";
 import { startStack } from "../../testkit/stack.ts";
 
 /** A stack that only this file uses, so that every count is known. */
@@ -15,6 +16,10 @@ const stack = await startStack({ LOG_LEVEL: "INFO" });
 afterAll(() => stack.stop());
 for (const [name, value] of Object.entries(awsEnvironment(readSettings(stack.environment)))) vi.stubEnv(name, value);
 const commandsQueueUrl = `http://127.0.0.1:${stack.environment.AWS_PORT}/000000000000/antler-local-commands.fifo`;
+
+const { request } = rawClient(stack.apiUrl);
+const aWallet = (name: string) => walletOf(stack.apiUrl, newUser(name));
+const usd = (amount: string) => movement("USD", amount);
 
 const read = () => readMetrics(stack.environment.METRICS_PORT);
 
@@ -33,22 +38,24 @@ const WITHDRAWALS = "POST /v1/users/{userId}/withdrawals";
 describe("the metrics for Prometheus", () => {
   test("count every request and every decision, exactly", async () => {
     const before = await read();
-    const alice = new Client(stack.apiUrl, newUser("alice"));
-    const bob = new Client(stack.apiUrl, newUser("bob"));
+    const [alice, bob] = [aWallet("alice"), aWallet("bob")];
+    const repeated = usd("71.93");
     const decided = [
-      transactionIn(await alice.deposit("USD", "71.93", { wait: 10, key: "1" }), 201),
-      transactionIn(await alice.deposit("USD", "28.07", { wait: 10 }), 201),
-      transactionIn(await bob.deposit("JPY", "7193", { wait: 10 }), 201),
-      transactionIn(await alice.withdraw("USD", "40.00", { wait: 10 }), 201),
+      await posted(alice.deposit(repeated)),
+      await posted(alice.deposit(usd("28.07"))),
+      await posted(bob.deposit(movement("JPY", "7193"))),
+      await posted(alice.withdraw(usd("40.00"))),
     ];
-    problemIn(await alice.withdraw("USD", "60.01", { wait: 10 }), 422);
-    problemIn(await alice.withdraw("EUR", "0.01", { wait: 10 }), 422);
+    expect(await alice.withdraw(usd("60.01"))).toMatchObject({ status: "rejected" });
+    expect(await alice.withdraw(movement("EUR", "0.01"))).toMatchObject({ status: "rejected" });
     // None of these is decided.
-    transactionIn(await alice.deposit("USD", "71.93", { key: "1" }), 202);
-    problemIn(await alice.deposit("USD", "71.94", { key: "1" }), 422);
-    problemIn(await alice.deposit("XXX", "1.00"), 422);
-    problemIn(await alice.get("balances", bob.user), 403);
-    problemIn(await alice.request("GET", `/v1/users/${alice.user}/nothing/71.93`), 404);
+    expect(await alice.deposit({ ...repeated, wait: 0 })).toMatchObject({ replayed: true });
+    await expect(alice.deposit({ ...repeated, amount: "71.94" })).rejects.toMatchObject({ status: 422 });
+    await expect(alice.deposit(movement("XXX", "1.00"))).rejects.toMatchObject({ status: 422 });
+    const ofBob = clientOf(stack.apiUrl, alice.userId).wallet(bob.userId);
+    await expect(ofBob.balances()).rejects.toMatchObject({ status: 403 });
+    const unknown = await request("GET", `/v1/users/${alice.userId}/nothing/71.93`, await bearer(alice.userId));
+    expect(codeOf(unknown)).toBe("404 not_found");
     await alice.balances();
     const after = await read();
 
@@ -82,18 +89,17 @@ describe("the metrics for Prometheus", () => {
     ]);
 
     // The histogram includes the delays that the transactions show.
-    const history = [...(await alice.history()).data, ...(await bob.history()).data];
+    const histories = await Promise.all([alice, bob].map((user) => Array.fromAsync(user.transactions())));
     const postedDelays = decided.map(({ decidedAt, createdAt }) => Date.parse(decidedAt ?? "") - Date.parse(createdAt));
     const delaySeconds = added(before, after, "antler_decision_delay_seconds_sum");
-    expect(history).toHaveLength(6);
+    expect(histories.flat()).toHaveLength(6);
     expect(delaySeconds).toBeGreaterThanOrEqual(postedDelays.reduce((sum, each) => sum + each) / 1000 - 1e-6);
   });
 
   test("show the batch sizes, a dead-letter message with its reason, and the state of the queues", async () => {
-    const alice = new Client(stack.apiUrl, newUser("alice"));
+    const alice = aWallet("alice");
     const before = await read();
-    const accepted = await Promise.all(Array.from({ length: 30 }, () => alice.deposit("USD", "1.00")));
-    await Promise.all(accepted.map((response) => alice.decided(transactionIn(response, 202).id)));
+    await Promise.all(Array.from({ length: 30 }, () => posted(alice.deposit(usd("1.00")))));
     const folded = await read();
     expect(added(before, folded, "antler_fold_commands_sum")).toBe(30);
     expect(added(before, folded, "antler_fold_commands_count")).toBeLessThan(30);
@@ -110,28 +116,25 @@ describe("the metrics for Prometheus", () => {
 
   test("count the credits that decisions emit, by source, and the holds that they close", async () => {
     const before = await read();
-    const [alice, bob] = [new Client(stack.apiUrl, newUser("alice")), new Client(stack.apiUrl, newUser("bob"))];
-    const full = new Client(stack.apiUrl, newUser("full"));
-    const ten = { currency: "USD", amount: "10.00" };
-    const wait = { wait: 10 };
-    transactionIn(await alice.deposit("USD", "100.00", wait), 201);
-    transactionIn(await bob.deposit("USD", "1.00", wait), 201);
-    transactionIn(await full.deposit("USD", `${"9".repeat(34)}.99`, wait), 201);
+    const [alice, bob, full] = [aWallet("alice"), aWallet("bob"), aWallet("full")];
+    const ten = () => usd("10.00");
+    await posted(alice.deposit(usd("100.00")));
+    await posted(bob.deposit(usd("1.00")));
+    await posted(full.deposit(usd(`${"9".repeat(34)}.99`)));
 
-    transactionIn(await alice.post("transfers", { ...ten, to: bob.user }, wait), 201);
+    const { transfer } = await posted(alice.transfer({ ...ten(), to: bob.userId }));
     // A wallet at the limit rejects the credit, and the money returns.
-    transactionIn(await alice.post("transfers", { ...ten, to: full.user }, wait), 201);
-    const [credit] = (await bob.history({ type: "credit" })).data;
-    transactionIn(await bob.post(`transactions/${credit?.id}/reversals`, { amount: "4.00" }, wait), 201);
-    const promised = transactionIn(await alice.post("holds", { ...ten, to: bob.user }, wait), 201);
-    const own = transactionIn(await alice.post("holds", ten, wait), 201);
-    transactionIn(await alice.post("holds", ten, wait), 201);
+    await posted(alice.transfer({ ...ten(), to: full.userId }));
+    await posted(bob.reverse(transfer.creditId ?? "", { amount: "4.00", ...once() }));
+    const promised = await posted(alice.hold({ ...ten(), to: bob.userId }));
+    const own = await posted(alice.hold(ten()));
+    await posted(alice.hold(ten()));
     // The first capture leaves the rest held. The second is not final either, but takes all that remains.
+    const ofAlice = clientOf(stack.apiUrl, bob.userId).wallet(alice.userId);
     for (const amount of ["4.00", "6.00"]) {
-      const captured = await bob.post(`holds/${promised.id}/captures`, { amount, final: false }, wait, alice.user);
-      expect(captured.status).toBe(201);
+      await posted(ofAlice.capture(promised.id, { amount, final: false, ...once() }));
     }
-    transactionIn(await alice.post(`holds/${own.id}/releases`, {}, wait), 201);
+    await posted(alice.release(own.id, once()));
     const after = await read();
 
     const counted = (series: string) => added(before, after, series);
@@ -151,18 +154,15 @@ describe("the metrics for Prometheus", () => {
   });
 
   test("show how late the holds are that the scheduled sweep expires", async () => {
-    const alice = new Client(stack.apiUrl, newUser("alice"));
-    transactionIn(await alice.deposit("USD", "10.00", { wait: 10 }), 201);
+    const alice = aWallet("alice");
+    await posted(alice.deposit(usd("10.00")));
     const expiresAt = new Date(Date.now() + 1000).toISOString();
-    const { id } = transactionIn(
-      await alice.post("holds", { currency: "USD", amount: "10.00", expiresAt }, { wait: 10 }),
-      201,
-    );
+    const { id } = await posted(alice.hold({ ...usd("10.00"), expiresAt }));
     await setTimeout(1500);
     await dynamoDocuments.send(
       new UpdateCommand({
         TableName: "antler-local-transactions",
-        Key: { userId: alice.user, id },
+        Key: { userId: alice.userId, id },
         UpdateExpression: "SET dueAt = :expiresAt",
         ExpressionAttributeValues: { ":expiresAt": expiresAt },
       }),
@@ -176,13 +176,14 @@ describe("the metrics for Prometheus", () => {
   }, 90_000);
 
   test("have no user and no amount in a label", async () => {
-    const user = newUser("carol");
-    const alice = new Client(stack.apiUrl, user);
-    transactionIn(await alice.deposit("USD", "8080.91", { wait: 10, reference: "secret-reference" }), 201);
-    await alice.request("GET", `/v1/elsewhere/${user}`);
-    await alice.request("GET", `/v1/users/${user}/transactions/tx_${user}`);
+    const carol = aWallet("carol");
+    const { userId } = carol;
+    await posted(carol.deposit({ ...usd("8080.91"), reference: "secret-reference" }));
+    const headers = await bearer(userId);
+    await request("GET", `/v1/elsewhere/${userId}`, headers);
+    await request("GET", `/v1/users/${userId}/transactions/tx_${userId}`, headers);
     const labels = [...(await read()).keys()].filter((series) => series.startsWith("antler_")).join("\n");
-    for (const secret of [user, "8080", "secret-reference", "tx_"]) expect(labels).not.toContain(secret);
+    for (const secret of [userId, "8080", "secret-reference", "tx_"]) expect(labels).not.toContain(secret);
   });
 });
 
@@ -198,14 +199,21 @@ describe("the log", () => {
       .map((line) => JSON.parse(line));
   }
 
+  function deposit(user: string, headers: Record<string, string>, body: string) {
+    const all = { ...headers, "content-type": "application/json", "idempotency-key": "key-90210" };
+    return request("POST", `/v1/users/${user}/deposits`, all, body);
+  }
+
   test("has the request and the decision of a command under the request's id", async () => {
-    const alice = new Client(stack.apiUrl, newUser("alice"));
-    const response = await alice.deposit("USD", "31337.42", {
+    const user = newUser("alice");
+    const body = {
+      currency: "USD",
+      amount: "31337.42",
       reference: "secret-reference",
       metadata: { pin: "secret-pin" },
-    });
-    const { id } = transactionIn(response, 202);
-    await alice.decided(id);
+    };
+    const response = await deposit(user, await bearer(user), JSON.stringify(body));
+    const { id } = JSON.parse(response.body);
     const requestId = response.headers.get("x-request-id") ?? "";
     await expect.poll(() => entriesWith(requestId)).toHaveLength(2);
     const entries = entriesWith(requestId);
@@ -219,21 +227,15 @@ describe("the log", () => {
 
   test("contains no token, no body and no amount", async () => {
     const user = newUser("alice");
-    const alice = new Client(stack.apiUrl, user);
-    const token = await tokenOf(user);
-    const headers = {
-      authorization: `Bearer ${token}`,
-      "content-type": "application/json",
-      "idempotency-key": "key-90210",
-    };
-    const body = JSON.stringify({ currency: "USD", amount: "31337.43", reference: "secret-reference" });
-    const response = await alice.request("POST", `/v1/users/${user}/deposits`, body, headers);
-    await alice.decided(transactionIn(response, 202).id);
-    await alice.request("POST", `/v1/users/${user}/deposits`, '{"amount": 31337.43', headers);
+    const headers = await bearer(user);
+    const body = { currency: "USD", amount: "31337.43", reference: "secret-reference" };
+    const { id } = JSON.parse((await deposit(user, headers, JSON.stringify(body))).body);
+    await walletOf(stack.apiUrl, user).settled(id);
+    await deposit(user, headers, '{"amount": 31337.43');
     await sendRaw(commandsQueueUrl, "alice", '{"amountMinor":"3133743"');
     await expect.poll(() => entriesWith("dead-lettered").length).toBeGreaterThan(0);
     const text = log();
-    const [, payload = "", signature = ""] = token.split(".");
+    const [, payload = "", signature = ""] = (headers.authorization ?? "").split(".");
     for (const secret of [payload, signature, "31337.4", "3133743", "secret-reference", "secret-pin", "key-90210"]) {
       expect(text).not.toContain(secret);
     }

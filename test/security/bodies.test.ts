@@ -1,13 +1,14 @@
 import { randomUUID } from "node:crypto";
 import { gzipSync } from "node:zlib";
 import { describe, expect, inject, test } from "vitest";
-import { Client, newUser, transactionIn } from "../../testkit/client.ts";
-import { attack, bearer, codeOf, isOurs, type RawResponse } from "./attacker.ts";
+import { balanceOf, movement, newUser, posted, walletOf } from "../../testkit/client.ts";
+import { bearer, codeOf, type RawResponse } from "../../testkit/rawClient.ts";
+import { attack, isOurs } from "./attacker.ts";
 
 const ADMIN = "wallets:admin";
-const alice = new Client(inject("apiUrl"), newUser("alice"));
+const alice = walletOf(inject("apiUrl"), newUser("alice"));
 const VALID = '{"currency":"USD","amount":"1.00"}';
-const asAlice = await bearer(alice.user);
+const asAlice = await bearer(alice.userId);
 
 async function post(
   body: string | Uint8Array,
@@ -15,7 +16,7 @@ async function post(
   key: string = randomUUID(),
 ): Promise<RawResponse> {
   const all = { "content-type": "application/json", "idempotency-key": key, ...asAlice, ...headers };
-  return attack("POST", `/v1/users/${alice.user}/deposits`, all, body);
+  return attack("POST", `/v1/users/${alice.userId}/deposits`, all, body);
 }
 
 /** A valid body with one more field. */
@@ -75,7 +76,7 @@ describe("a body is refused, and nothing of it is stored, when it", () => {
 
 describe("a batch is refused, and nothing of it is stored, when its body", () => {
   const command = (key: string, more = "") =>
-    `{"type":"deposit","userId":"${alice.user}","idempotencyKey":"${key}","currency":"USD","amount":"1.00"${more}}`;
+    `{"type":"deposit","userId":"${alice.userId}","idempotencyKey":"${key}","currency":"USD","amount":"1.00"${more}}`;
   const batch = async (body: string | Uint8Array) =>
     attack("POST", "/v1/batches", { "content-type": "application/json", ...(await bearer("service", ADMIN)) }, body);
 
@@ -114,7 +115,7 @@ describe("a batch is refused, and nothing of it is stored, when its body", () =>
       command(randomUUID(), `,"note":"${"x".repeat(17_000)}"`),
       command(randomUUID(), `,"metadata":${'{"a":'.repeat(500)}1${"}".repeat(500)}`),
       command(randomUUID()).replace('"1.00"', '"１.００"'),
-      command(randomUUID()).replace(alice.user, "\\u0000"),
+      command(randomUUID()).replace(alice.userId, "\\u0000"),
     ];
     const { status, body } = await batch(`{"commands":[${wrong.join()}]}`);
     expect(status).toBe(200);
@@ -171,7 +172,7 @@ describe("a body is accepted, and its text stored unchanged, when it", () => {
     expect(response.status).toBe(201);
     expect(JSON.parse(response.body)).toMatchObject({ amount: "1.00", reference });
     expect(response.headers.get("content-type")).toMatch(/^application\/json/);
-    expect((await alice.history({ limit: "1" })).data[0]?.reference).toBe(reference);
+    expect((await alice.transactions({ limit: 1 }).page()).data).toMatchObject([{ reference }]);
   });
 
   test("starts with a byte order mark", async () => {
@@ -202,7 +203,8 @@ describe("an invalid preference is ignored:", () => {
 });
 
 test("afterwards the balance is the sum of the accepted deposits", async () => {
-  transactionIn(await alice.deposit("USD", "1.00", { wait: 20 }), 201);
-  const sum = (await alice.fullHistory()).reduce((total, { amount }) => total + Number(amount), 0);
-  expect(await alice.balance("USD")).toBe(sum.toFixed(2));
+  await posted(alice.deposit(movement("USD", "1.00")));
+  const history = await Array.fromAsync(alice.transactions({ limit: 100 }));
+  const sum = history.reduce((total, { amount }) => total + Number(amount), 0);
+  expect(await balanceOf(alice, "USD")).toBe(sum.toFixed(2));
 });

@@ -6,7 +6,7 @@ import { NO_DETAILS_HASH } from "../../lib/domain/hash.ts";
 import { derivedId } from "../../lib/domain/id.ts";
 import { transactionId } from "../../lib/ledger/idempotency.ts";
 import { encodeMessage, MalformedCommand } from "../../lib/ledger/message.ts";
-import { Client, newUser, transactionIn } from "../../testkit/client.ts";
+import { movement, newUser, posted, walletOf } from "../../testkit/client.ts";
 
 /** The attacker can write to the commands queue, and knows the key and the content of a deposit before it is sent. */
 const USERS = 12;
@@ -68,22 +68,20 @@ test.skipIf(AWS_PORT === undefined)(
       const id = derivedId("credit", userId, deposit.id);
       await send(ATTACKER, { ...deposit, type: "credit", actor: "ledger", id, userId: ATTACKER, source });
     };
-    const clients = Array.from({ length: USERS }, () => new Client(apiUrl, newUser("victim")));
+    const wallets = Array.from({ length: USERS }, () => walletOf(apiUrl, newUser("victim")));
     await Promise.all(
-      clients.map(async (client) => {
-        const key = randomUUID();
-        const forged = forge(client.user, key);
-        const deposit = client.deposit("USD", "1.00", { key, wait: 20 });
-        await Promise.all([forged, forge(client.user, key), deposit]);
-        const { createdAt } = transactionIn(await deposit, 201);
-        await forge(client.user, key, createdAt);
+      wallets.map(async (wallet) => {
+        const command = movement("USD", "1.00");
+        const sendForged = (createdAt?: string) => forge(wallet.userId, command.idempotencyKey, createdAt);
+        const [{ createdAt }] = await Promise.all([posted(wallet.deposit(command)), sendForged(), sendForged()]);
+        await sendForged(createdAt);
       }),
     );
     await expect.poll(() => messagesIn(QueueUrl), { timeout: 30_000 }).toBe(0);
-    const wallets = await Promise.all(clients.map((client) => client.balances()));
-    const held = wallets.map(({ balances }) => balances.filter(({ amount }) => Number(amount) !== 0));
-    expect(held).toEqual(clients.map(() => [expect.objectContaining({ currency: "USD", amount: "1.00" })]));
-    expect(await new Client(apiUrl, ATTACKER).balances()).toMatchObject({ sequence: 0 });
+    const balances = await Promise.all(wallets.map((wallet) => wallet.balances()));
+    const held = balances.map(({ balances }) => balances.filter(({ amount }) => Number(amount) !== 0));
+    expect(held).toEqual(wallets.map(() => [expect.objectContaining({ currency: "USD", amount: "1.00" })]));
+    expect(await walletOf(apiUrl, ATTACKER).balances()).toMatchObject({ sequence: 0 });
   },
 );
 

@@ -1,19 +1,19 @@
-import { randomUUID } from "node:crypto";
 import { beforeAll, describe, expect, inject, test } from "vitest";
-import { Client, newUser, problemIn, transactionIn } from "../../testkit/client.ts";
-import { attack, bearer, codeOf, isOurs, type RawResponse } from "./attacker.ts";
+import { balanceOf, clientOf, movement, newUser, posted, walletOf } from "../../testkit/client.ts";
+import { bearer, codeOf, type RawResponse } from "../../testkit/rawClient.ts";
+import { attack, isOurs } from "./attacker.ts";
 
 const apiUrl = inject("apiUrl");
-const alice = new Client(apiUrl, newUser("alice"));
-const bob = new Client(apiUrl, newUser("bob"));
+const alice = walletOf(apiUrl, newUser("alice"));
+const bob = walletOf(apiUrl, newUser("bob"));
 /** Only bob's wallet holds this amount. */
 const BOBS_MONEY = "4242.42";
 const PROTOTYPE_NAMES = ["__proto__", "constructor", "toString", "valueOf", "hasOwnProperty", "prototype", "then"];
-const asAlice = await bearer(alice.user);
+const asAlice = await bearer(alice.userId);
 
 beforeAll(async () => {
-  transactionIn(await bob.deposit("USD", BOBS_MONEY, { wait: 10, reference: "bob's secret" }), 201);
-  transactionIn(await alice.deposit("USD", "1.00", { wait: 10 }), 201);
+  await posted(bob.deposit({ ...movement("USD", BOBS_MONEY), reference: "bob's secret" }));
+  await posted(alice.deposit(movement("USD", "1.00")));
 });
 
 /** The response is no server error, and shows at most alice's own data. */
@@ -22,11 +22,11 @@ function expectNoLeak(response: RawResponse): void {
   expect(response.text).not.toContain(BOBS_MONEY);
   expect(response.text).not.toContain("secret");
   if (response.status === 200 && isOurs(response))
-    expect(JSON.parse(response.body)).toMatchObject({ userId: alice.user });
+    expect(JSON.parse(response.body)).toMatchObject({ userId: alice.userId });
 }
 
 describe("a crafted path reaches no other user's wallet:", () => {
-  const [a, b] = [alice.user, bob.user];
+  const [a, b] = [alice.userId, bob.userId];
   const full = (text: string) => [...text].map((character) => encodeURIComponent(wide(character))).join("");
   const wide = (character: string) => String.fromCodePoint(0xff00 + (character.codePointAt(0) ?? 0x20) - 0x20);
 
@@ -85,11 +85,11 @@ describe("a crafted path reaches no other user's wallet:", () => {
   test.each(["x-original-url", "x-rewrite-url", "x-forwarded-path", "x-forwarded-prefix", "x-amzn-request-context"])(
     "the header %s",
     async (name) => {
-      const response = await attack("GET", `/v1/users/${alice.user}/balances`, {
+      const response = await attack("GET", `/v1/users/${alice.userId}/balances`, {
         ...asAlice,
-        [name]: `/v1/users/${bob.user}/balances`,
+        [name]: `/v1/users/${bob.userId}/balances`,
       });
-      expect(JSON.parse(response.body)).toMatchObject({ userId: alice.user });
+      expect(JSON.parse(response.body)).toMatchObject({ userId: alice.userId });
       expectNoLeak(response);
     },
   );
@@ -97,7 +97,7 @@ describe("a crafted path reaches no other user's wallet:", () => {
   test.each(["x-user-id", "x-forwarded-user", "x-amzn-oidc-identity", "x-http-method-override", "from"])(
     "the header %s with the other user",
     async (name) => {
-      expect(codeOf(await attack("GET", `/v1/users/${bob.user}/balances`, { ...asAlice, [name]: bob.user }))).toBe(
+      expect(codeOf(await attack("GET", `/v1/users/${bob.userId}/balances`, { ...asAlice, [name]: bob.userId }))).toBe(
         "403 forbidden",
       );
     },
@@ -107,49 +107,51 @@ describe("a crafted path reaches no other user's wallet:", () => {
 describe("the names of object prototypes are ordinary names:", () => {
   test.each(PROTOTYPE_NAMES)("the user %s has a wallet", async (name) => {
     // The wallet may hold money from an earlier run.
-    const user = new Client(apiUrl, name);
-    const before = Number(await user.balance("JPY"));
-    const { id } = transactionIn(await user.deposit("JPY", "5", { wait: 10 }), 201);
-    expect(Number(await user.balance("JPY"))).toBe(before + 5);
-    expect((await user.history({ limit: "1" })).data[0]?.id).toBe(id);
-    expect(problemIn(await alice.get("balances", name), 403).code).toBe("forbidden");
+    const wallet = walletOf(apiUrl, name);
+    const before = Number(await balanceOf(wallet, "JPY"));
+    const { id } = await posted(wallet.deposit(movement("JPY", "5")));
+    expect(Number(await balanceOf(wallet, "JPY"))).toBe(before + 5);
+    expect((await wallet.transactions({ limit: 1 }).page()).data).toMatchObject([{ id }]);
+    const asAlice = clientOf(apiUrl, alice.userId).wallet(name);
+    await expect(asAlice.balances()).rejects.toMatchObject({ code: "forbidden" });
   });
 
   test.each(PROTOTYPE_NAMES)("the currency %s is unknown", async (name) => {
-    expect(problemIn(await alice.deposit(name, "1.00"), 422).code).toBe("unknown_currency");
-    const filtered = await alice.get(`transactions?currency=${name}`);
-    expect(problemIn(filtered, 422).code).toBe("unknown_currency");
+    const unknown = { code: "unknown_currency", status: 422 };
+    await expect(alice.deposit(movement(name, "1.00"))).rejects.toMatchObject(unknown);
+    await expect(alice.transactions({ currency: name }).page()).rejects.toMatchObject(unknown);
   });
 
   test.each(PROTOTYPE_NAMES)("the Idempotency-Key %s works", async (key) => {
-    const user = new Client(apiUrl, newUser());
-    const { id } = transactionIn(await user.deposit("JPY", "5", { key, wait: 10 }), 201);
-    expect(transactionIn(await user.deposit("JPY", "5", { key }), 202).id).toBe(id);
-    expect(await user.balance("JPY")).toBe("5");
+    const wallet = walletOf(apiUrl);
+    const command = { ...movement("JPY", "5"), idempotencyKey: key };
+    const { id } = await posted(wallet.deposit(command));
+    expect(await wallet.deposit(command)).toMatchObject({ id, replayed: true });
+    expect(await balanceOf(wallet, "JPY")).toBe("5");
   });
 
   test.each(PROTOTYPE_NAMES.slice(1))("metadata named %s is stored unchanged", async (name) => {
     const metadata = { [name]: "x", other: name };
-    const { id } = transactionIn(await alice.deposit("JPY", "5", { metadata, wait: 10 }), 201);
-    expect((await alice.transaction(id)).metadata).toEqual(metadata);
-    expect((await alice.history({ limit: "1" })).data[0]?.metadata).toEqual(metadata);
+    const { id } = await posted(alice.deposit({ ...movement("JPY", "5"), metadata }));
+    expect(await alice.transaction(id)).toHaveProperty("metadata", metadata);
+    expect((await alice.transactions({ limit: 1 }).page()).data[0]?.metadata).toEqual(metadata);
   });
 
   test.each(PROTOTYPE_NAMES)("the query parameter %s is unknown", async (name) => {
     for (const query of [`${name}=1`, `${name}[x]=1`, `limit[${name}]=1`, `limit=1&${name}.limit=2`]) {
-      expect(codeOf(await attack("GET", `/v1/users/${alice.user}/transactions?${query}`, asAlice))).toBe(
+      expect(codeOf(await attack("GET", `/v1/users/${alice.userId}/transactions?${query}`, asAlice))).toBe(
         "422 validation_failed",
       );
     }
   });
 
   test.each(PROTOTYPE_NAMES)("the header %s is ignored", async (name) => {
-    const response = await attack("GET", `/v1/users/${alice.user}/balances`, { ...asAlice, [name]: "polluted" });
+    const response = await attack("GET", `/v1/users/${alice.userId}/balances`, { ...asAlice, [name]: "polluted" });
     expect(response.status).toBe(200);
   });
 
   test("afterwards a new user's wallet is empty", async () => {
-    const { userId, sequence, balances } = await new Client(apiUrl, newUser()).balances();
+    const { userId, sequence, balances } = await walletOf(apiUrl).balances();
     expect(userId).toMatch(/^user-/);
     expect(sequence).toBe(0);
     expect(balances.every(({ amount }) => /^0(\.0+)?$/.test(amount))).toBe(true);
@@ -194,7 +196,7 @@ describe("an invalid Idempotency-Key is refused:", () => {
   const post = (key: string) =>
     attack(
       "POST",
-      `/v1/users/${alice.user}/deposits`,
+      `/v1/users/${alice.userId}/deposits`,
       [...Object.entries(asAlice), ["content-type", "application/json"], ["idempotency-key", key]],
       body,
     );
@@ -218,7 +220,7 @@ describe("an invalid Idempotency-Key is refused:", () => {
 describe("a cursor", () => {
   const of = (text: string) => encodeURIComponent(Buffer.from(text).toString("base64url"));
   const page = (cursor: string) =>
-    attack("GET", `/v1/users/${alice.user}/transactions?limit=1&cursor=${cursor}`, asAlice);
+    attack("GET", `/v1/users/${alice.userId}/transactions?limit=1&cursor=${cursor}`, asAlice);
 
   // lib/http/cursor.test.ts has the other forms.
   test.each([
@@ -237,16 +239,16 @@ describe("a cursor", () => {
   test("beyond the end returns the newest page of the own history", async () => {
     const response = await page(of("9999-12-31T23:59:59.999Z#999999999999999"));
     const { data } = JSON.parse(response.body);
-    expect(data).toEqual((await alice.history({ limit: "1" })).data);
+    expect(data).toEqual((await alice.transactions({ limit: 1 }).page()).data);
   });
 
   test("of another user returns the own history", async () => {
-    for (let step = 0; step < 3; step++) await bob.deposit("USD", "1.00", { key: `${step}-${randomUUID()}`, wait: 10 });
-    const { nextCursor } = await bob.history({ limit: "1" });
+    for (let step = 0; step < 3; step++) await posted(bob.deposit(movement("USD", "1.00")));
+    const { nextCursor } = await bob.transactions({ limit: 1 }).page();
     const response = await page(nextCursor ?? "");
     expect(response.status).toBe(200);
-    expect(response.text).not.toContain(bob.user);
+    expect(response.text).not.toContain(bob.userId);
     expect(response.text).not.toContain(BOBS_MONEY);
-    for (const { userId } of JSON.parse(response.body).data) expect(userId).toBe(alice.user);
+    for (const { userId } of JSON.parse(response.body).data) expect(userId).toBe(alice.userId);
   });
 });

@@ -4,8 +4,9 @@ import { join } from "node:path";
 import fc from "fast-check";
 import { importJWK, type JWK, type JWTPayload, SignJWT } from "jose";
 import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
-import { Client, newUser, tokenOf } from "../../testkit/client.ts";
-import { attack, codeOf, isOurs, startTrap } from "./attacker.ts";
+import { movement, newUser, tokenOf, walletOf } from "../../testkit/client.ts";
+import { codeOf } from "../../testkit/rawClient.ts";
+import { attack, isOurs, startTrap } from "./attacker.ts";
 
 const alice = newUser("alice");
 const balances = `/v1/users/${alice}/balances`;
@@ -22,7 +23,7 @@ const trap = await startTrap({ keys: [{ ...attackerJwk, kid: "attacker", alg: "R
 afterAll(() => trap.stop());
 
 beforeAll(async () => {
-  await new Client(inject("apiUrl"), alice).deposit("USD", "7.00", { wait: 10 });
+  await walletOf(inject("apiUrl"), alice).deposit(movement("USD", "7.00"));
 });
 
 const encode = (value: unknown) =>

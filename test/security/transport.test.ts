@@ -4,21 +4,22 @@ import type { Socket } from "node:net";
 import { setTimeout } from "node:timers/promises";
 import { describe, expect, inject, onTestFinished, test } from "vitest";
 import { transactionId } from "../../lib/ledger/idempotency.ts";
-import { Client, newUser, transactionIn } from "../../testkit/client.ts";
-import { attack, bearer, codeOf, dial, isOurs, parseResponse, sendBytes } from "./attacker.ts";
+import { movement, newUser, posted, walletOf } from "../../testkit/client.ts";
+import { bearer, codeOf, parseResponse } from "../../testkit/rawClient.ts";
+import { attack, dial, isOurs, sendBytes } from "./attacker.ts";
 
 const apiUrl = inject("apiUrl");
-const alice = new Client(apiUrl, newUser("alice"));
+const alice = walletOf(apiUrl, newUser("alice"));
 const VALID = '{"currency":"USD","amount":"1.00"}';
-const deposits = `/v1/users/${alice.user}/deposits`;
-const asAlice = await bearer(alice.user);
+const deposits = `/v1/users/${alice.userId}/deposits`;
+const asAlice = await bearer(alice.userId);
 const authorization = `Authorization: ${asAlice.authorization}`;
 
 /** How many responses the connection received. */
 const answersIn = (text: string) => text.split("HTTP/1.1 ").length - 1;
 
 describe("a request with many headers", () => {
-  const balances = `/v1/users/${alice.user}/balances`;
+  const balances = `/v1/users/${alice.userId}/balances`;
   const many = (count: number) => Array.from({ length: count }, (_, index) => [`x-${index}`, "v"] as const);
 
   test("200 of them is accepted", async () => {
@@ -55,7 +56,7 @@ describe("a repeated header that allows one value only is refused, and nothing i
   ])("%s", async (_name, headers, code) => {
     const { sequence } = await alice.balances();
     expect(codeOf(await post(headers()))).toBe(code);
-    transactionIn(await alice.deposit("USD", "1.00", { wait: 10 }), 201);
+    await posted(alice.deposit(movement("USD", "1.00")));
     expect((await alice.balances()).sequence).toBe(sequence + 1);
   });
 
@@ -74,7 +75,7 @@ describe("a repeated header that allows one value only is refused, and nothing i
 
 describe("a request with an ambiguous length is refused as a whole, so that it smuggles no second request:", () => {
   const chunk = `${VALID.length.toString(16)}\r\n${VALID}\r\n0\r\n\r\n`;
-  const smuggled = () => `GET /v1/users/${alice.user}/balances HTTP/1.1\r\nHost: x\r\n${authorization}\r\n\r\n`;
+  const smuggled = () => `GET /v1/users/${alice.userId}/balances HTTP/1.1\r\nHost: x\r\n${authorization}\r\n\r\n`;
 
   test.each([
     ["Content-Length and Transfer-Encoding", ["Content-Length: 4", "Transfer-Encoding: chunked"], chunk],
@@ -101,7 +102,7 @@ describe("a request with an ambiguous length is refused as a whole, so that it s
   ])("%s", async (_name, lengths, body) => {
     const { sequence } = await alice.balances();
     const head = [
-      `POST /v1/users/${alice.user}/deposits HTTP/1.1`,
+      `POST /v1/users/${alice.userId}/deposits HTTP/1.1`,
       "Host: x",
       authorization,
       "Content-Type: application/json",
@@ -120,7 +121,7 @@ describe("a request with an ambiguous length is refused as a whole, so that it s
     const last = "GET /v1/currencies HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
     const text = await sendBytes(head.join("\r\n") + body + last);
     expect(answersIn(text)).toBe(2);
-    expect(text).not.toContain(alice.user);
+    expect(text).not.toContain(alice.userId);
   });
 });
 
@@ -151,8 +152,8 @@ describe("another method", () => {
   const paths = [
     "/v1/health",
     "/v1/currencies",
-    `/v1/users/${alice.user}/balances`,
-    `/v1/users/${alice.user}/deposits`,
+    `/v1/users/${alice.userId}/balances`,
+    `/v1/users/${alice.userId}/deposits`,
   ];
 
   test.each(["PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PROPFIND", "SEARCH"])(
@@ -199,7 +200,7 @@ describe("clients", () => {
     [
       "bodies",
       () =>
-        `POST /v1/users/${alice.user}/deposits HTTP/1.1\r\nHost: x\r\n${authorization}\r\nContent-Type: application/json\r\nIdempotency-Key: k\r\nContent-Length: 9999\r\n\r\n`,
+        `POST /v1/users/${alice.userId}/deposits HTTP/1.1\r\nHost: x\r\n${authorization}\r\nContent-Type: application/json\r\nIdempotency-Key: k\r\nContent-Length: 9999\r\n\r\n`,
       " ",
     ],
   ])("with 400 unfinished %s do not block other clients", async (_what, beginning, more) => {
@@ -207,7 +208,7 @@ describe("clients", () => {
     const startedAtMs = Date.now();
     for (let request = 0; request < 30; request++) {
       for (const socket of sockets) if (request % 10 === 0 && socket.writable) socket.write(more);
-      transactionIn(await alice.deposit("USD", "1.00", { wait: 10 }), 201);
+      await posted(alice.deposit(movement("USD", "1.00")));
     }
     // 30 commands take about a second. A stack that waits for the slow clients would take a minute.
     expect(Date.now() - startedAtMs).toBeLessThan(20_000);
@@ -216,24 +217,24 @@ describe("clients", () => {
   test("that hang up in the middle of a body store nothing", async () => {
     const key = randomUUID();
     const socket = dial();
-    const head = `POST /v1/users/${alice.user}/deposits HTTP/1.1\r\nHost: x\r\n${authorization}\r\n`;
+    const head = `POST /v1/users/${alice.userId}/deposits HTTP/1.1\r\nHost: x\r\n${authorization}\r\n`;
     socket.write(
       `${head}Content-Type: application/json\r\nIdempotency-Key: ${key}\r\nContent-Length: 500\r\n\r\n${VALID}`,
     );
     await setTimeout(100);
     socket.destroy();
-    const response = await alice.deposit("USD", "1.00", { key });
-    expect(response.headers.get("idempotency-replayed")).toBeNull();
+    const command = { ...movement("USD", "1.00"), idempotencyKey: key };
+    expect(await alice.deposit(command)).toMatchObject({ replayed: false });
   });
 
   test("that hang up while they wait for the outcome do not lose the command", async () => {
-    const bob = new Client(apiUrl, newUser("bob"));
+    const bob = walletOf(apiUrl, newUser("bob"));
     const key = randomUUID();
-    const id = transactionId(bob.user, key);
+    const id = transactionId(bob.userId, key);
     const head = [
-      `POST /v1/users/${bob.user}/deposits HTTP/1.1`,
+      `POST /v1/users/${bob.userId}/deposits HTTP/1.1`,
       "Host: x",
-      `Authorization: ${(await bearer(bob.user)).authorization}`,
+      `Authorization: ${(await bearer(bob.userId)).authorization}`,
       "Prefer: wait=5",
       "Content-Type: application/json",
       `Idempotency-Key: ${key}`,
@@ -241,8 +242,8 @@ describe("clients", () => {
     ];
     const socket = dial();
     socket.write(`${head.join("\r\n")}\r\n\r\n${VALID}`);
-    await expect.poll(async () => (await bob.get(`transactions/${id}`)).status, { timeout: 10_000 }).toBe(200);
+    await expect.poll(() => bob.transaction(id), { timeout: 10_000 }).toMatchObject({ id });
     socket.destroy();
-    expect(await bob.decided(id)).toMatchObject({ status: "posted", sequence: 1 });
+    expect(await bob.settled(id)).toMatchObject({ status: "posted", sequence: 1 });
   });
 });
