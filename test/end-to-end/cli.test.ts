@@ -272,6 +272,25 @@ test("antler batch writes the outcome of each row, and a second run completes wh
   });
 });
 
+test.runIf(process.platform === "linux")(
+  "a terminal shows the progress of a batch, and no text that controls it",
+  async () => {
+    const folder = folderForTest();
+    const [alice, ops] = [newUser("alice"), await tokenOf("ops", "wallets:admin")];
+    writeFileSync(join(folder, "one.csv"), `type,userId,currency,amount,reference\ndeposit,${alice},USD,1.00,a\u202eb`);
+    /** Runs a command in a terminal of its own. @returns what the terminal got */
+    const inTerminal = async (line: string) => {
+      const env = { ...process.env, ANTLER_TOKEN: ops, ANTLER_API_URL: apiUrl };
+      const program = `'${process.execPath}' '${ANTLER}' ${line}`;
+      return (await promisify(execFile)("script", ["-qec", program, "/dev/null"], { cwd: folder, env })).stdout;
+    };
+    expect(await inTerminal("batch one.csv")).toContain(`\r[${"#".repeat(30)}] 1 of 1`);
+    const csv = await inTerminal(`statement --user ${alice} --currency USD --csv`);
+    expect(csv).toContain("a\\u{202e}b");
+    expect(csv).not.toContain("\u202e");
+  },
+);
+
 describe("every command", () => {
   test.each([
     [["no-such-command"], "Unknown command 'no-such-command'"],

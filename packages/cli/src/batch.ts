@@ -1,8 +1,6 @@
 import { hash } from "node:crypto";
 import { existsSync } from "node:fs";
 import { appendFile, readFile, writeFile } from "node:fs/promises";
-import { parse } from "csv-parse/sync";
-import { stringify } from "csv-stringify/sync";
 import * as z from "zod";
 import { CommandError, defineTool } from "../../../scripts/command.ts";
 import { AntlerError, type BatchCommand, type BatchResult, type Client } from "../../client/src/index.ts";
@@ -109,7 +107,8 @@ pending, 3: one was rejected or returned.`,
     positionals: { file: notEmpty },
   },
   async ({ file, results: resultsFile = `${file}.results.csv`, wait, json, ...values }) => {
-    const rows = rowsIn(file, await readFile(file, "utf8"));
+    const rows = await rowsIn(file, await readFile(file, "utf8"));
+    const { stringify } = await import("csv-stringify/sync");
     const { earlier, results } = await readResults(resultsFile, file, rows);
     const isDone = ({ number }: Row) => FINAL.has(results.get(number)?.outcome ?? "pending");
     const open = rows.filter((row) => !isDone(row));
@@ -130,7 +129,9 @@ pending, 3: one was rejected or returned.`,
 );
 
 /** @throws CommandError about the first row that is no command */
-function rowsIn(file: string, content: string): Row[] {
+async function rowsIn(file: string, content: string): Promise<Row[]> {
+  // Only this command loads it.
+  const { parse } = await import("csv-parse/sync");
   let records: Record<string, string>[];
   try {
     records = parse(content, { columns: true, bom: true, skip_empty_lines: true, trim: true });
@@ -164,6 +165,7 @@ function rowsIn(file: string, content: string): Row[] {
 async function readResults(resultsFile: string, file: string, rows: readonly Row[]) {
   const content = existsSync(resultsFile) ? await readFile(resultsFile, "utf8") : "";
   const complete = content.slice(0, content.lastIndexOf("\n") + 1);
+  const { parse } = await import("csv-parse/sync");
   const parsed = z.array(resultSchema).safeParse(parse(complete, { columns: true }));
   if (!parsed.success)
     throw new CommandError(`${resultsFile} is not a file of antler batch. Give another one with --results`);
@@ -175,7 +177,7 @@ async function readResults(resultsFile: string, file: string, rows: readonly Row
     );
   }
   return {
-    earlier: complete || stringify([RESULT_COLUMNS]),
+    earlier: complete || `${RESULT_COLUMNS.join()}\n`,
     results: new Map(parsed.data.map((result) => [result.row, result])),
   };
 }
