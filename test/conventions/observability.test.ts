@@ -121,8 +121,8 @@ describe("package-lock.json", () => {
 
   test("names no registry, and has the checksum of every package but ours and dynoxide's for other platforms", () => {
     const resolved = Object.entries(packages).flatMap(([path, { resolved }]) => (resolved ? [[path, resolved]] : []));
-    expect(resolved).toEqual([["node_modules/@antler/client", "packages/client"]]);
-    const ours = ["", "packages/client", "node_modules/@antler/client"];
+    expect(resolved).toEqual(["cli", "client"].map((name) => [`node_modules/@antler/${name}`, `packages/${name}`]));
+    const ours = ["", ...resolved.flat()];
     const unchecked = Object.keys(packages).filter((path) => !ours.includes(path) && !packages[path]?.integrity);
     expect(unchecked).toEqual(
       ["darwin-arm64", "darwin-x64", "linux-arm64", "win32-x64"].map((name) => `node_modules/@dynoxide/${name}`),
