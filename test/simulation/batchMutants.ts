@@ -52,10 +52,6 @@ export const BATCH_MUTANTS: readonly Mutant[] = [
     "chunksOf(transactions, STATEMENTS_MAX)",
     "chunksOf(transactions, STATEMENTS_MAX).slice(0, 1)",
   ]),
-  mutant("a batch's second command of a key takes the place of the first", SUBMIT_BATCH, [
-    "const earlier = previous && results.get(previous);",
-    "const earlier = undefined;",
-  ]),
   mutant("behind a command that fails, a batch's commands are sent", SUBMIT_BATCH, [
     "if (result instanceof Error) blockedUsers.add(userId);",
     "",
