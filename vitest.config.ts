@@ -10,7 +10,10 @@ export default defineConfig({
       {
         test: {
           name: "unit",
-          include: ["{lib,functions,localstack,scripts,testkit,packages}/**/*.test.ts", "test/conventions/*.test.ts"],
+          include: [
+            "{console,lib,functions,localstack,scripts,testkit,packages}/**/*.test.ts",
+            "test/conventions/*.test.ts",
+          ],
           // A thread starts with less CPU time than a process.
           pool: "threads",
           // Other projects run at the same time and can take all processors.
@@ -50,6 +53,15 @@ export default defineConfig({
           name: "security",
           include: ["test/security/*.test.ts"],
           globalSetup: ["testkit/bundles.ts", "testkit/sharedStack.ts"],
+          testTimeout: 120_000,
+          hookTimeout: 60_000,
+        },
+      },
+      {
+        test: {
+          name: "console",
+          include: ["test/console/*.test.ts"],
+          globalSetup: ["testkit/bundles.ts", "test/console/setup.ts"],
           testTimeout: 120_000,
           hookTimeout: 60_000,
         },

@@ -18,16 +18,6 @@ describe("a redirect to /docs", () => {
       expect(new URL(String(headers?.location), `https://api.example${prefix}/docs/`).pathname).toBe(`${prefix}/docs`);
     }
   });
-
-  it.each([
-    ["/", "/docs"],
-    ["/stage", "/stage/docs"],
-    ["/stage/", "/stage/docs"],
-  ])("is the response to the root of the API, %s", async (rawPath, target) => {
-    const { statusCode, headers } = await docs({ ...at(rawPath), routeKey: "GET /" }, lambdaContext);
-    expect(statusCode).toBe(308);
-    expect(new URL(String(headers?.location), `https://api.example${rawPath}`).pathname).toBe(target);
-  });
 });
 
 it.each([

@@ -2,9 +2,9 @@ import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { gzipSync } from "node:zlib";
-import securityHeaders from "@middy/http-security-headers";
+import { pageHeaders } from "../lib/http/page.ts";
 import { HttpProblem } from "../lib/http/problem.ts";
-import { acceptsGzip } from "../lib/http/request.ts";
+import { acceptsEncoding } from "../lib/http/request.ts";
 import { type Response, redirect } from "../lib/http/response.ts";
 import { type HttpEvent, publicRoute } from "../lib/http/route.ts";
 
@@ -42,21 +42,11 @@ const ASSETS = new Map([
   ["swagger-ui-bundle.js", "text/javascript"],
 ]);
 
-/** GET /docs and /docs/{asset}: Swagger UI from the bundled package, without any other host. GET / redirects to it. */
+/** GET /docs and /docs/{asset}: Swagger UI from the bundled package, without any other host. */
 export const handler = publicRoute()
-  .use(
-    securityHeaders({
-      // The middleware can't leave out its directive `sandbox`, which disables scripts.
-      contentSecurityPolicy: false,
-      // Its list has names that browsers warn about.
-      permissionsPolicy: false,
-      // Whether other hosts of the domain use HTTPS is not for this page to decide.
-      strictTransportSecurity: { includeSubDomains: false, preload: false },
-    }),
-  )
+  .use(pageHeaders())
   .handler(async (event) => {
-    const { rawPath, routeKey, pathParameters } = event;
-    if (routeKey === "GET /") return redirect(`${rawPath.split("/").at(-1) || "."}/docs`);
+    const { rawPath, pathParameters } = event;
     // API Gateway routes /docs/ to the catch-all function or, with an empty asset, to this one.
     if (rawPath.endsWith("/docs/")) return redirect("../docs");
     const asset = pathParameters?.asset;
@@ -68,7 +58,7 @@ export const handler = publicRoute()
   });
 
 function contentResponse(event: HttpEvent, mediaType: string, content: Buffer): Response {
-  const isCompressed = acceptsGzip(event);
+  const isCompressed = acceptsEncoding(event, "gzip");
   return {
     statusCode: 200,
     headers: {

@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import type { Plugin } from "esbuild";
+import { buildConsole } from "../console/build.ts";
 
 /** The clients of the AWS SDK import their whole package.json, but read only its version. */
 const versionOnly: Plugin = {
@@ -12,5 +13,16 @@ const versionOnly: Plugin = {
   },
 };
 
+/** Builds the web page into the bundle of its function, in place of the module that builds it when it is imported. */
+const builtConsole: Plugin = {
+  name: "built-console",
+  setup({ onLoad }) {
+    onLoad({ filter: /[\\/]console[\\/]files\.ts$/ }, async () => ({
+      contents: `export const files = ${JSON.stringify(await buildConsole())};`,
+      loader: "js",
+    }));
+  },
+};
+
 /** serverless.yml refers to this file. */
-export default [versionOnly];
+export default [versionOnly, builtConsole];

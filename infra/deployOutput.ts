@@ -50,6 +50,7 @@ export function nextSteps(address: string, { stage, selfService }: DeployedStage
     ? "# TOKEN is a token from your identity provider, WALLET its subject:"
     : `# TOKEN is a token from your identity provider with the scope ${ADMIN_SCOPE}, WALLET a user's id:`;
   return `
+The console's address is ${address}/
 The API's address is ${address}
 
   curl -s ${address}${HEALTH_PATH}

@@ -3,6 +3,7 @@ import { SELF_SERVICE } from "../lib/http/permissions.ts";
 import { announcement, type DeployedStage, HEALTH_PATH, nextSteps } from "./deployOutput.ts";
 import { seedCurrencies } from "./seed.ts";
 import type { Serverless, ServerlessFunction } from "./serverless.ts";
+import { signInProblem } from "./signIn.ts";
 
 /** Without these settings, a function refuses every token. */
 const REQUIRED = ["JWT_JWKS_URL", "JWT_ISSUER", "JWT_AUDIENCE"];
@@ -16,6 +17,7 @@ export default class DeployPlugin {
     initialize: () => {
       this.#requireIdentityProvider();
       this.#checkSelfService();
+      this.#checkSignIn();
       if (!this.#hasEvents()) removeEvents(this.#serverless.service);
       this.#addRoles();
     },
@@ -51,6 +53,14 @@ export default class DeployPlugin {
     console.error(
       `The stage parameter selfService has ${unknown.join(", ")}: it must be none, or some of ${allowed.join(", ")}`,
     );
+    process.exit(1);
+  }
+
+  #checkSignIn(): void {
+    const { console: definition } = this.#serverless.service.functions;
+    const problem = signInProblem(definition?.environment, this.#deployedStage().stage === "local");
+    if (problem === undefined) return;
+    console.error(problem);
     process.exit(1);
   }
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { hostInUrl, readSettings, withoutProxy } from "./settings.ts";
+import { hostInUrl, isLoopback, readSettings, withoutProxy } from "./settings.ts";
 
 describe("readSettings", () => {
   test.each(["debug", "Debug", "DEBUG"])("accepts LOG_LEVEL=%s", (LOG_LEVEL) => {
@@ -29,6 +29,20 @@ test.each([
   ["wallet.test", "wallet.test"],
 ])("a server that listens on %s is reached at %s", (address, host) => {
   expect(hostInUrl(address)).toBe(host);
+});
+
+test.each([
+  ["127.0.0.1", true],
+  ["127.1", true],
+  ["::1", true],
+  ["localhost", true],
+  ["0.0.0.0", false],
+  ["::", false],
+  ["192.0.2.1", false],
+  ["127.0.0.1.example.com", false],
+  ["localhost.example.com", false],
+])("that only this machine reaches %s is %j", (address, expected) => {
+  expect(isLoopback(address)).toBe(expected);
 });
 
 test.each([

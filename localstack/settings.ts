@@ -16,7 +16,7 @@ const host = z
 const schema = z
   .object({
     API_PORT: port.default(4000),
-    /** Address that the API listens on. SQS, SNS, DynamoDB and the key set listen on the loopback interface only. */
+    /** Address that the API listens on. SQS, SNS, DynamoDB and the identity provider listen on the loopback interface only. */
     API_HOST: host,
     /** Of the embedded SQS and SNS. */
     AWS_PORT: port.default(4566),
@@ -90,6 +90,11 @@ export function awsEnvironment(settings: Settings): Record<string, string> {
 export function hostInUrl(address: string): string {
   const { hostname } = new URL(`http://${bracketed(address)}`);
   return { "0.0.0.0": "127.0.0.1", "[::]": "[::1]" }[hostname] ?? hostname;
+}
+
+/** True for an address that only this machine reaches. */
+export function isLoopback(address: string): boolean {
+  return /^(localhost|127(\.\d+){3}|\[::1\])$/.test(new URL(`http://${bracketed(address)}`).hostname);
 }
 
 function bracketed(address: string): string {

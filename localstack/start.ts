@@ -1,13 +1,22 @@
 import { openSync, readFileSync, rmSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join, relative } from "node:path";
+import { ADMIN_SCOPE } from "../lib/http/authenticate.ts";
 import { CommandError, isClear, readArguments } from "../scripts/command.ts";
 import { dynamoAnswers, launchDynamo, prepareStream, startSqs } from "./engines.ts";
 import { lockFolder, temporaryFolderOf } from "./folder.ts";
-import { serveKeySet } from "./identityProvider.ts";
+import { type SignInSettings, serveIdentityProvider } from "./identityProvider.ts";
 import { onOrphaned } from "./orphan.ts";
 import { type Program, startProgram } from "./process.ts";
-import { awsEnvironment, hostInUrl, readSettings, SettingError, type Settings, withoutProxy } from "./settings.ts";
+import {
+  awsEnvironment,
+  hostInUrl,
+  isLoopback,
+  readSettings,
+  SettingError,
+  type Settings,
+  withoutProxy,
+} from "./settings.ts";
 import { findPortProblem, type PortSetting, portIsTaken, READY_TIMEOUT_MS, statusOf, untilReady } from "./tcp.ts";
 
 const USAGE = `Usage: npm start
@@ -19,6 +28,8 @@ const ROOT = join(import.meta.dirname, "..");
 const LOG_END_CHARACTERS = 2000;
 const API_PORTS = ["API_PORT", "METRICS_PORT"] as const;
 const DYNAMO_PORTS = ["DYNAMODB_PORT"] as const;
+/** Of the console and the command line, at the local identity provider. */
+const CLIENT_ID = "antler-local";
 const stops: (() => unknown)[] = [];
 let stopping = false;
 
@@ -73,8 +84,8 @@ async function start(): Promise<void> {
     await supervise(dynamo, () => dynamoAnswers(settings), DYNAMO_PORTS);
     prepareStream(settings, temporaryFolder);
   }
-  const keySet = settings.JWT_JWKS_URL ? undefined : await serveKeySet();
-  if (keySet) stops.push(() => keySet.stop());
+  const identityProvider = settings.JWT_JWKS_URL ? undefined : await serveIdentityProvider(signInSettings(settings));
+  if (identityProvider) stops.push(() => identityProvider.stop());
 
   const api = startProgram(
     "The API",
@@ -90,9 +101,17 @@ async function start(): Promise<void> {
       ANTLER_BUILD_DIR: relative(ROOT, buildFolder),
       // An external engine's stream can live longer than this stack.
       ANTLER_STATE_DIR: AWS_ENDPOINT_URL ? home : (DATA_DIR ?? temporaryFolder),
-      JWT_JWKS_URL: settings.JWT_JWKS_URL ?? keySet?.url,
+      JWT_JWKS_URL: settings.JWT_JWKS_URL ?? identityProvider?.url,
       JWT_ISSUER: settings.JWT_ISSUER,
       JWT_AUDIENCE: settings.JWT_AUDIENCE,
+      ...(identityProvider && {
+        OIDC_ISSUER: identityProvider.issuer,
+        // Only this machine reaches the provider: on another one, the console asks for a token.
+        OIDC_CLIENT_ID: isLoopback(settings.API_HOST) ? CLIENT_ID : "",
+        OIDC_SCOPE: `openid ${ADMIN_SCOPE}`,
+        OIDC_AUDIENCE: "",
+        OIDC_TOKEN_ORIGIN: "",
+      }),
       EVENTS: settings.EVENTS,
       LOG_LEVEL: settings.LOG_LEVEL,
       // serverless-offline logs four notices a request.
@@ -106,6 +125,13 @@ async function start(): Promise<void> {
   const healthUrl = `http://${hostInUrl(settings.API_HOST)}:${API_PORT}/v1/health`;
   await supervise(api, async () => (await statusOf(healthUrl)) === 200, API_PORTS);
   console.log(welcome(settings, logFile));
+}
+
+/** The console is at the addresses of the API. */
+function signInSettings({ API_HOST, API_PORT, JWT_ISSUER, JWT_AUDIENCE }: Settings): SignInSettings {
+  const hosts = new Set(["localhost", "127.0.0.1", hostInUrl(API_HOST)]);
+  const redirectUris = [...hosts].map((host) => `http://${host}:${API_PORT}/`);
+  return { clientId: CLIENT_ID, redirectUris, issuer: JWT_ISSUER, audience: JWT_AUDIENCE };
 }
 
 /** External engines may start at the same time as this stack. */
@@ -127,6 +153,7 @@ function welcome(settings: Settings, logFile: string): string {
   return `
 Antler is ready.
 
+  Console      ${api}
   API          ${api}    (try it at ${api}/docs)
   SQS, SNS     ${AWS_ENDPOINT_URL ?? `http://127.0.0.1:${AWS_PORT}`}
   DynamoDB     ${AWS_ENDPOINT_URL ?? `http://127.0.0.1:${DYNAMODB_PORT}`}
@@ -134,7 +161,10 @@ Antler is ready.
   Data         ${AWS_ENDPOINT_URL ? `stored by ${AWS_ENDPOINT_URL}` : embedded}
   Log          ${logFile}
 
-Paste this into a second terminal, in this folder:
+Open ${api}, sign in as bob and deposit 1 USD. In a second window sign in as alice, deposit
+100 USD and send bob a part of it: both windows show the transfer.
+
+Or paste this into a second terminal, in this folder:
 
   TOKEN=$(npm run -s token -- alice)
   curl -s "${api}/v1/users/alice/deposits" -H "Authorization: Bearer $TOKEN" \\

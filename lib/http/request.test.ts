@@ -7,7 +7,7 @@ import { COMMAND_TYPES } from "../domain/command.ts";
 import { HttpProblem } from "./problem.ts";
 import {
   acceptsCsv,
-  acceptsGzip,
+  acceptsEncoding,
   readIdempotencyKey,
   readJson,
   readQuery,
@@ -512,7 +512,7 @@ it("no error of a request has a message of zod, for any body and query", () => {
   );
 });
 
-describe("acceptsGzip", () => {
+describe("acceptsEncoding", () => {
   it.each([
     [undefined, false],
     ["", false],
@@ -528,9 +528,13 @@ describe("acceptsGzip", () => {
     ["br;q=1.0, gzip ; q=0.001", true],
     ["*", true],
   ])("of %j is %j", (header, expected) => {
-    expect(acceptsGzip(httpEvent({ headers: header === undefined ? {} : { "accept-encoding": header } }))).toBe(
-      expected,
-    );
+    const event = httpEvent({ headers: header === undefined ? {} : { "accept-encoding": header } });
+    expect(acceptsEncoding(event, "gzip")).toBe(expected);
+  });
+
+  it("distinguishes Brotli and gzip", () => {
+    const event = httpEvent({ headers: { "accept-encoding": "gzip, br;q=0" } });
+    expect([acceptsEncoding(event, "gzip"), acceptsEncoding(event, "br")]).toEqual([true, false]);
   });
 });
 

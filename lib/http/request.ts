@@ -67,10 +67,10 @@ export function readWaitSeconds({ headers }: APIGatewayProxyEventV2): number | u
   return seconds > 0 ? seconds : undefined;
 }
 
-/** True if `Accept-Encoding` allows gzip (RFC 9110, section 12.5.3). */
-export function acceptsGzip({ headers }: APIGatewayProxyEventV2): boolean {
+/** True if `Accept-Encoding` allows the encoding (RFC 9110, section 12.5.3). */
+export function acceptsEncoding({ headers }: APIGatewayProxyEventV2, encoding: "gzip" | "br"): boolean {
   const weights = weightsIn(headers["accept-encoding"]);
-  return (weights.get("gzip") ?? weights.get("*") ?? 0) > 0;
+  return (weights.get(encoding) ?? weights.get("*") ?? 0) > 0;
 }
 
 /** True if `Accept` prefers CSV to JSON (RFC 9110, section 12.5.1). */

@@ -15,11 +15,22 @@ export type Setting =
   | "SELF_SERVICE"
   | "JWT_JWKS_URL"
   | "JWT_ISSUER"
-  | "JWT_AUDIENCE";
+  | "JWT_AUDIENCE"
+  | "STAGE"
+  | "OIDC_ISSUER"
+  | "OIDC_TOKEN_ORIGIN"
+  | "OIDC_CLIENT_ID"
+  | "OIDC_SCOPE"
+  | "OIDC_AUDIENCE";
 
 /** @throws Error if the variable is missing or empty */
 export function setting(name: Setting): string {
-  const value = process.env[name];
+  const value = optionalSetting(name);
   if (!value) throw new Error(`The setting ${name} is missing from the environment`);
   return value;
+}
+
+/** @returns undefined if the variable is missing or empty */
+export function optionalSetting(name: Setting): string | undefined {
+  return process.env[name] || undefined;
 }

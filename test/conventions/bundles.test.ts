@@ -45,6 +45,7 @@ const STATUSES = {
   health: 503,
   openapi: 200,
   docs: 200,
+  console: 308,
   notFound: 404,
 };
 const FUNCTIONS = [...Object.keys(STATUSES), "consume", "sweep", "publish", "webhooks", "deliver"];
@@ -106,6 +107,8 @@ async function call(name: string, event: unknown): Promise<{ result: unknown; ou
       JWT_JWKS_URL: keySet.url,
       JWT_ISSUER: "issuer",
       JWT_AUDIENCE: "audience",
+      STAGE: "test",
+      OIDC_SCOPE: "openid",
     },
     stdio: ["ignore", "pipe", "pipe"],
   });

@@ -48,8 +48,9 @@ describe("the OpenAPI document", () => {
 
   it("has exactly the routes of serverless.yml: movements in `commands`, endpoints in `webhooks`, a GET in the one of its name", () => {
     const routes = routesOfFunctions();
-    // Neither the catch-all, nor the redirect to the documentation page, nor the page's files are part of the API.
-    for (const route of ["*", "GET /", "GET /docs/{asset}"]) expect(routes.delete(route)).toBe(true);
+    // Neither the catch-all, nor the console, nor the files of the pages are part of the API.
+    for (const route of ["*", "GET /", "GET /console/{asset}", "GET /docs/{asset}"])
+      expect(routes.delete(route)).toBe(true);
 
     const documented = operations.map(({ route, operationId }) => [
       route,

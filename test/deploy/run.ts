@@ -86,7 +86,7 @@ async function main(): Promise<void> {
   const apiUrl = await step("find the API in the stack's outputs", () => findApi(deployment));
   await step("run the end-to-end tests against it", async () => {
     const vitest = join(dirname(createRequire(import.meta.url).resolve("vitest/package.json")), "vitest.mjs");
-    const files = ["test/end-to-end/ledger.test.ts", "test/end-to-end/http.test.ts"];
+    const files = ["test/end-to-end/ledger.test.ts", "test/end-to-end/http.test.ts", "test/end-to-end/console.test.ts"];
     const output = await program(
       "end-to-end",
       [vitest, "run", "--project", "end-to-end", "--no-file-parallelism", ...files],
@@ -151,7 +151,7 @@ async function deploy(name: string, environment: Readonly<Record<string, string>
   const output = await serverless(name, ["deploy", "--package", packageFolder], environment);
   assert.match(output, /Creating or updating the stage dev in us-east-1/);
   assert.match(output, /own token may ask for: deposits, withdrawals, transfers, holds, /);
-  assert.match(output, /The API's address is https:/);
+  assert.match(output, /The console's address is https:.*\/\nThe API's address is https:/);
   return removed.join("\n");
 }
 

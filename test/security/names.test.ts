@@ -78,6 +78,8 @@ describe("a crafted path reaches no other user's wallet:", () => {
     ["the documentation's files, up", "/docs/../package.json"],
     ["the documentation's files, with a null byte", "/docs/swagger-ui.css%00.json"],
     ["the documentation's prototype", "/docs/__proto__"],
+    ["the console's files", "/console/..%2f..%2fpackage.json"],
+    ["the console's prototype", "/console/__proto__"],
   ])("%s", async (_name, path) => {
     for (const method of ["GET", "POST"]) expectNoLeak(await attack(method, path, asAlice));
   });

@@ -1,0 +1,40 @@
+import type { PromisedTransaction, Transaction } from "../../../packages/client/src/index.ts";
+import { useConsole } from "../context.ts";
+import { namesOf } from "../logic/commandNames.ts";
+import { isPromised } from "../logic/describe.ts";
+import { commandHref } from "../logic/links.ts";
+import { canCapture, canReverse } from "../logic/permissions.ts";
+
+interface Props {
+  /** The user whose wallet has the transaction. */
+  readonly userId: string;
+  readonly transaction: Transaction | PromisedTransaction;
+}
+
+/** What the user can do with a transaction. */
+export function TransactionActions({ userId, transaction }: Props) {
+  const { isOperator } = useConsole();
+  const { id } = transaction;
+  return (
+    <div class="actions no-print">
+      {canCapture(transaction, isOperator) && (
+        <>
+          <a class="button primary" href={commandHref(userId, "capture", id)}>
+            Capture
+          </a>
+          <a class="button" href={commandHref(userId, "release", id)}>
+            Release
+          </a>
+        </>
+      )}
+      {!isPromised(transaction) && canReverse(transaction, isOperator) && (
+        <a class="button" href={commandHref(userId, "reversal", id)}>
+          {namesOf("reversal", transaction.type).title}
+        </a>
+      )}
+      <button type="button" onClick={() => print()}>
+        Print the receipt
+      </button>
+    </div>
+  );
+}

@@ -1,0 +1,17 @@
+import { existsSync } from "node:fs";
+import type { Page } from "playwright-core";
+
+/** Of Debian's packages. The first is a smaller browser without windows, which takes half the CPU time. None is downloaded. */
+const CHROMIUM = ["/usr/bin/chromium-headless-shell", "/usr/bin/chromium"].find(existsSync);
+
+export const isChromiumInstalled = CHROMIUM !== undefined;
+
+/** For `launch` and `launchServer` of playwright-core. */
+export const CHROMIUM_OPTIONS = { executablePath: CHROMIUM ?? "", chromiumSandbox: false };
+
+/** Signs in on the console's sign-in page, which is open, without a visit to the identity provider. */
+export async function signInWithToken(page: Page, token: string): Promise<void> {
+  await page.getByText("Use a token instead").click();
+  await page.getByLabel("Token").fill(token);
+  await page.getByRole("button", { name: "Sign in with this token" }).click();
+}
