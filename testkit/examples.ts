@@ -108,11 +108,12 @@ async function runScript(
 /**
  * The output, parsed if it is JSON and made comparable: a fresh user has the name in the page; an id is derived from the
  * user's name, so every transaction id becomes `tx_…`; every hash becomes `HASH`, every time `TIME` and every request id
- * `REQUEST`.
+ * `REQUEST`; every end of a line is that of the page.
  */
 function comparable(output: string, language: string | undefined, users: ReadonlyMap<string, string>): unknown {
   const named = [...users].reduce((text, [name, user]) => text.replaceAll(user, name), output.trim());
   const text = named
+    .replaceAll("\r\n", "\n")
     .replace(/tx_[\w-]{43}/g, "tx_…")
     .replace(/(?<![\w-])[\w-]{43}(?![\w-])/g, "HASH")
     .replace(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, "TIME")
