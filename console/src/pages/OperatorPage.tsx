@@ -23,7 +23,12 @@ export function OperatorPage() {
       <section class="stack" aria-labelledby="find-wallet">
         <h2 id="find-wallet">Find a wallet</h2>
         <form ref={form.element} class="card stack" onSubmit={open} noValidate>
-          <TextField form={form} name="userId" label="User id" hint="Such as alice. A wallet opens with its first deposit." />
+          <TextField
+            form={form}
+            name="userId"
+            label="User id"
+            hint="Such as alice. A wallet opens with its first deposit."
+          />
           <div class="actions">
             <button type="submit" class="primary">
               Open the wallet
