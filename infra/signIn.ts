@@ -11,7 +11,7 @@ const environmentSchema = z.object({
  * Checks the settings of the console's sign-in.
  *
  * @param isLocal true for a stack on one machine, whose identity provider may have no certificate
- * @returns a sentence about the first one with which nobody could sign in; undefined if there is none
+ * @returns a sentence about the first one that makes every sign-in fail; undefined if there is none
  */
 export function signInProblem(environment: unknown, isLocal: boolean): string | undefined {
   const { OIDC_CLIENT_ID, OIDC_ISSUER, OIDC_TOKEN_ORIGIN } = environmentSchema.parse(environment);

@@ -77,7 +77,7 @@ const USER_CODE_LETTERS = "BCDFGHJKLMNPQRSTVWXZ";
 
 /**
  * A minimal OpenID provider for one public client: discovery, authorization code with PKCE (S256), device authorization.
- * It asks nobody for a password, so it must listen on the loopback interface only.
+ * It asks for no password, so it must listen on the loopback interface only.
  */
 export function createProvider(settings: ProviderSettings): RequestListener {
   const { url, clientId, redirectUris, nowMs = Date.now } = settings;

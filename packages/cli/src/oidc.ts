@@ -155,7 +155,7 @@ async function listenForRedirect() {
   });
   const redirectUri = `http://127.0.0.1:${await listen(server)}${CALLBACK_PATH}`;
   const timer = globalThis.setTimeout(
-    () => reject(new CommandError("Nobody signed in within five minutes. Run antler login again")),
+    () => reject(new CommandError("No sign-in within five minutes. Run antler login again")),
     BROWSER_TIMEOUT_MS,
   );
   return {

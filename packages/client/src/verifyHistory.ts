@@ -94,7 +94,7 @@ type Wrong = readonly [code: HistoryErrorCode, detail: string];
  * Verifies a user's history offline, by the rule of the hash chain: every decision follows from its content and the one before
  * it, and is one that the ledger can have made. The rule is in docs/reference/hash-chain.md.
  *
- * A whole history can be recomputed by whoever can write the ledger's tables. Compare `head` with the `hash` of
+ * Anyone who can write the ledger's tables can recompute a whole history. Compare `head` with the `hash` of
  * `wallet.balances()`, and the hash of an earlier decision with one that you kept.
  *
  * @param transactions all decided transactions of one user as the API has them, in any order
