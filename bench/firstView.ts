@@ -1,8 +1,7 @@
-import { chromium } from "playwright-core";
-import { CommandError, command, wholeNumber } from "../scripts/command.ts";
+import { command, wholeNumber } from "../scripts/command.ts";
 import { median } from "../scripts/statistics.ts";
 import { table } from "../scripts/table.ts";
-import { CHROMIUM_OPTIONS, isChromiumInstalled, signInWithToken } from "../testkit/chromium.ts";
+import { launchChromium, signInWithToken } from "../testkit/chromium.ts";
 import { tokenOf } from "../testkit/client.ts";
 import { startStack } from "../testkit/stack.ts";
 
@@ -20,11 +19,9 @@ const definition = {
 await command(
   definition,
   async ({ runs, slowdown }) => {
-    if (!isChromiumInstalled)
-      throw new CommandError("Chromium is missing: install Debian's package chromium-headless-shell");
     const token = await tokenOf("alice");
+    const browser = await launchChromium();
     const stack = await startStack();
-    const browser = await chromium.launch(CHROMIUM_OPTIONS);
     const views: { readonly "first view ms": number; readonly "wallet ms": number }[] = [];
     try {
       for (let run = 0; run <= runs; run++) views.push(await view());

@@ -1,13 +1,13 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
-import { type Browser, chromium, type Page } from "playwright-core";
+import type { Browser, Page } from "playwright-core";
 import { ADMIN_SCOPE } from "../lib/http/authenticate.ts";
 import type { Wallet } from "../packages/client/src/index.ts";
-import { CHROMIUM_OPTIONS, isChromiumInstalled, signInWithToken } from "../testkit/chromium.ts";
+import { launchChromium, signInWithToken } from "../testkit/chromium.ts";
 import { clientOf, movement, once, tokenOf, walletOf } from "../testkit/client.ts";
 import { startStack } from "../testkit/stack.ts";
-import { CommandError, command } from "./command.ts";
+import { command } from "./command.ts";
 
 const USAGE = `Usage: npx node scripts/screenshots.ts
 
@@ -23,11 +23,9 @@ const WINDOW = { viewport: { width: 1080, height: 760 }, locale: "en-US" };
 await command(
   { usage: USAGE },
   async () => {
-    if (!isChromiumInstalled)
-      throw new CommandError("Chromium is missing: install Debian's package chromium-headless-shell");
     mkdirSync(FOLDER, { recursive: true });
+    const browser = await launchChromium();
     const stack = await startStack();
-    const browser = await chromium.launch(CHROMIUM_OPTIONS);
     try {
       const { transferId } = await tellStory(stack.apiUrl);
       const open = (user: string, path: string, scope?: string) =>

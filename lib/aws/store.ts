@@ -179,8 +179,8 @@ const GET_ITEMS_MAX = 100;
 /** @throws TransientError if DynamoDB does not read all of them: it returns at most 16 MB */
 async function getItems(table: string, keys: readonly StoredItem[]): Promise<readonly StoredItem[]> {
   const items: StoredItem[] = [];
-  for (let start = 0; start < keys.length; start += GET_ITEMS_MAX) {
-    const Keys = keys.slice(start, start + GET_ITEMS_MAX);
+  for (const chunk of chunksOf(keys, GET_ITEMS_MAX)) {
+    const Keys = [...chunk];
     const { Responses, UnprocessedKeys } = await withTransientErrors("Get items", () =>
       dynamo.send(new BatchGetItemCommand({ RequestItems: { [table]: { Keys, ConsistentRead: true } } })),
     );

@@ -3,26 +3,12 @@ import type { TransactionType } from "../../../packages/client/src/index.ts";
 import { useConsole } from "../context.ts";
 import { useAction } from "../hooks/useAction.ts";
 import { useForm } from "../hooks/useForm.ts";
-import { TYPE_NAMES } from "../logic/describe.ts";
+import { TRANSACTION_TYPES, TYPE_NAMES } from "../logic/describe.ts";
 import { FailureMessage } from "./FailureMessage.tsx";
 import type { ShownSecret } from "./SecretNotice.tsx";
 import { TextField } from "./TextField.tsx";
 
 const EMPTY = { url: "", description: "" };
-const TYPES: readonly TransactionType[] = [
-  "deposit",
-  "withdrawal",
-  "transfer",
-  "credit",
-  "hold",
-  "capture",
-  "release",
-  "expiry",
-  "exchange",
-  "reversal",
-  "status_change",
-];
-
 /** Creates a webhook endpoint. */
 export function EndpointForm({ onCreated }: { onCreated(shown: ShownSecret): void }) {
   const { webhooks } = useConsole().client;
@@ -62,7 +48,7 @@ export function EndpointForm({ onCreated }: { onCreated(shown: ShownSecret): voi
         <fieldset class="stack">
           <legend>Events (without a choice, all)</legend>
           <div class="checks">
-            {TYPES.map((type) => (
+            {TRANSACTION_TYPES.map((type) => (
               <label key={type} class="check">
                 <input type="checkbox" checked={types.includes(type)} onChange={() => toggle(type)} />
                 {TYPE_NAMES[type]}

@@ -48,6 +48,10 @@ const REFUND: CommandNames = {
 };
 
 /** @param referredType type of the hold or the original: the reversal of a credit is a refund */
+export function isCommandType(value: unknown): value is CommandType {
+  return typeof value === "string" && Object.hasOwn(COMMAND_NAMES, value);
+}
+
 export function namesOf(type: CommandType, referredType?: TransactionType): CommandNames {
   return type === "reversal" && referredType === "credit" ? REFUND : COMMAND_NAMES[type];
 }

@@ -24,6 +24,12 @@ export const TYPE_NAMES: Readonly<Record<TransactionType, string>> = {
   status_change: "Status change",
 };
 
+export const TRANSACTION_TYPES = Object.keys(TYPE_NAMES).filter(isTransactionType);
+
+function isTransactionType(text: string): text is TransactionType {
+  return Object.hasOwn(TYPE_NAMES, text);
+}
+
 export const STATUS_NAMES: Readonly<Record<TransactionStatus, string>> = {
   pending: "Pending",
   posted: "Posted",

@@ -1,5 +1,6 @@
 import type { Attempt } from "./attempt.ts";
-import type { CommandType, Fields } from "./draft.ts";
+import { isCommandType } from "./commandNames.ts";
+import type { Fields } from "./draft.ts";
 
 /** What the console needs of `sessionStorage`. */
 export interface Storage {
@@ -7,18 +8,6 @@ export interface Storage {
   setItem(name: string, value: string): void;
   removeItem(name: string): void;
 }
-
-const COMMAND_TYPES: readonly CommandType[] = [
-  "deposit",
-  "withdrawal",
-  "transfer",
-  "hold",
-  "capture",
-  "release",
-  "exchange",
-  "reversal",
-  "status_change",
-];
 
 const nameOf = (subject: string) => `antler.commands.${subject}`;
 
@@ -43,12 +32,11 @@ function stored({ draft, idempotencyKey, ...attempt }: Attempt) {
 function attemptIn(value: unknown): Attempt | undefined {
   const { type, userId, refersTo, fields, idempotencyKey, state, transactionId }: Partial<Record<string, unknown>> =
     Object(value);
-  const commandType = COMMAND_TYPES.find((each) => each === type);
-  if (!commandType || typeof userId !== "string" || typeof idempotencyKey !== "string" || !isFields(fields)) {
+  if (!isCommandType(type) || typeof userId !== "string" || typeof idempotencyKey !== "string" || !isFields(fields)) {
     return undefined;
   }
   const refers = typeof refersTo === "string" ? { refersTo } : {};
-  const sent = { draft: { type: commandType, userId, ...refers, fields }, idempotencyKey };
+  const sent = { draft: { type, userId, ...refers, fields }, idempotencyKey };
   if (state === "accepted" && typeof transactionId === "string") return { ...sent, state, transactionId };
   return state === "sending" || state === "unknown" ? { ...sent, state } : undefined;
 }
