@@ -5,7 +5,7 @@ import { startDynamo, startSqs } from "../localstack/engines.ts";
 import { awsEnvironment, readSettings } from "../localstack/settings.ts";
 import { sum } from "../scripts/statistics.ts";
 import { type AwsCall, startAwsProxy } from "../testkit/awsProxy.ts";
-import { freePorts } from "../testkit/stack.ts";
+import { freePorts } from "../testkit/ports.ts";
 
 /** Calls to DynamoDB, SQS and SNS, and the capacity that DynamoDB consumed for them. */
 export interface AwsUsage {

@@ -6,7 +6,7 @@ import { encodeMessage } from "../lib/ledger/message.ts";
 import { startSqs } from "../localstack/engines.ts";
 import { provision } from "../localstack/provision.ts";
 import { awsEnvironment, readSettings } from "../localstack/settings.ts";
-import { freePorts } from "../testkit/stack.ts";
+import { freePorts } from "../testkit/ports.ts";
 import { template } from "../testkit/template.ts";
 import { acceptedDeposit, fillTables, HOT_USER, MEMORY_FOLDER } from "./fill.ts";
 import type { TransactionItem } from "./ledgerReader.ts";

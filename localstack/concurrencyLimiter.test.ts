@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { Agent, createServer, request, type Server } from "node:http";
 import { afterEach, expect, test, vi } from "vitest";
-import { freePorts } from "../testkit/stack.ts";
+import { freePorts } from "../testkit/ports.ts";
 import { limitConcurrency } from "./concurrencyLimiter.ts";
 
 const agent = new Agent({ keepAlive: true });

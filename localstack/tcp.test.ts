@@ -2,7 +2,7 @@ import { createServer as createHttpServer } from "node:http";
 import { createServer } from "node:net";
 import { afterEach, describe, expect, onTestFinished, test, vi } from "vitest";
 import { listenForTest } from "../testkit/perTest.ts";
-import { freePorts } from "../testkit/stack.ts";
+import { freePorts } from "../testkit/ports.ts";
 import { readSettings } from "./settings.ts";
 import { describePortProblem, findPortProblem, listen, statusOf, untilReady } from "./tcp.ts";
 

@@ -5,7 +5,7 @@ import { seedCurrencies } from "../infra/seed.ts";
 import { startDynamo, startSqs } from "../localstack/engines.ts";
 import { provision, resolve } from "../localstack/provision.ts";
 import { awsEnvironment, readSettings, type Settings } from "../localstack/settings.ts";
-import { freePorts } from "./stack.ts";
+import { freePorts } from "./ports.ts";
 import { template } from "./template.ts";
 
 export type DynamoEngine = NonNullable<Settings["DYNAMODB_ENGINE"]>;

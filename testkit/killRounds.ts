@@ -13,8 +13,9 @@ import { clientOf, walletOf } from "./client.ts";
 import { localEventQueue, receiveEvents } from "./eventQueue.ts";
 import { checkEvents, checkWallets, type WalletRecord } from "./killChecks.ts";
 import { type AcceptedCommand, acceptedOf, KillLoad } from "./killLoad.ts";
+import { freeStackPorts } from "./ports.ts";
 import { commandOf, processesWith, untilNoProcessWith } from "./processes.ts";
-import { freeStackPorts, launch, run, type Stack, startStack } from "./stack.ts";
+import { launch, run, type Stack, startStack } from "./stack.ts";
 
 /**
  * What gets the kill -9: the stack's own process, which holds the queues and the topic; its database; its API, which also

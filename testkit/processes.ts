@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { setTimeout } from "node:timers/promises";
-import { freeStackPorts, run } from "./stack.ts";
+import { freeStackPorts } from "./ports.ts";
+import { run } from "./stack.ts";
 
 /** Linux only: the processes whose environment has `NAME=value`. A stack passes its environment to every process it starts. */
 export function processesWith(marker: string): string[] {

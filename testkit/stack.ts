@@ -1,9 +1,9 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { createServer } from "node:net";
 import { join } from "node:path";
 import { hostInUrl } from "../localstack/settings.ts";
-import { listen, READY_TIMEOUT_MS } from "../localstack/tcp.ts";
+import { READY_TIMEOUT_MS } from "../localstack/tcp.ts";
+import { freeStackPorts } from "./ports.ts";
 
 const ROOT = join(import.meta.dirname, "..");
 
@@ -16,21 +16,6 @@ export interface Stack {
   output(): string;
   /** Stops it as Ctrl-C does. @returns the exit code */
   stop(): Promise<number | null>;
-}
-
-/** Ports that no process listens on now. */
-export async function freePorts<const Names extends readonly string[]>(
-  ...names: Names
-): Promise<Record<Names[number], string>> {
-  const servers = names.map(() => createServer());
-  const ports = await Promise.all(servers.map((server) => listen(server)));
-  await Promise.all(servers.map((server) => once(server.close(), "close")));
-  return Object.fromEntries(names.map((name, index) => [name, String(ports[index])])) as Record<Names[number], string>;
-}
-
-/** Free ports for a stack. */
-export function freeStackPorts() {
-  return freePorts("API_PORT", "AWS_PORT", "DYNAMODB_PORT", "METRICS_PORT");
 }
 
 /** Runs `localstack/start.ts`, or another command that runs it, in this checkout or in another one. */

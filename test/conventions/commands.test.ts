@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { describe, expect, test } from "vitest";
-import { freePorts } from "../../testkit/stack.ts";
+import { freePorts } from "../../testkit/ports.ts";
 
 /** How every command checks its arguments and settings. */
 const ROOT = join(import.meta.dirname, "../..");

@@ -15,8 +15,8 @@ import { readArguments } from "../../scripts/command.ts";
 import { EventQueue } from "../../scripts/eventQueue.ts";
 import { findEventsTopic, useStageWithQueues } from "../../scripts/target.ts";
 import { balanceOf, clientOf, movement, newUser, posted, walletOf } from "../../testkit/client.ts";
+import { freePorts } from "../../testkit/ports.ts";
 import { sendRaw } from "../../testkit/queue.ts";
-import { freePorts } from "../../testkit/stack.ts";
 import { installEmulator, startEmulator } from "./emulator.ts";
 import { GAPS, REQUESTS_AT_ONCE } from "./gaps.ts";
 

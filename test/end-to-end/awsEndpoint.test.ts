@@ -5,8 +5,9 @@ import { setTimeout } from "node:timers/promises";
 import { describe, expect, inject, test } from "vitest";
 import { movement, posted, walletOf } from "../../testkit/client.ts";
 import { awsProxyForTest, listenForTest, stackForTest } from "../../testkit/perTest.ts";
+import { freeStackPorts } from "../../testkit/ports.ts";
 import { refusedStart } from "../../testkit/processes.ts";
-import { collect, freeStackPorts, launch } from "../../testkit/stack.ts";
+import { collect, launch } from "../../testkit/stack.ts";
 
 /** The stack that has the SQS and the DynamoDB. */
 const owner = { environment: inject("stackEnvironment") };

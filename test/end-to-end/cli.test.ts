@@ -8,7 +8,7 @@ import { ANTLER, antler, type Finished } from "../../testkit/antler.ts";
 import { newUser, tokenOf } from "../../testkit/client.ts";
 import { CLIENT_ID, oidcProviderForTest } from "../../testkit/oidcProvider.ts";
 import { folderForTest } from "../../testkit/perTest.ts";
-import { freePorts } from "../../testkit/stack.ts";
+import { freePorts } from "../../testkit/ports.ts";
 
 /** `antler` as a process, on the shared stack. */
 

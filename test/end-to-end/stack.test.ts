@@ -15,8 +15,9 @@ import { createClient } from "../../packages/client/src/index.ts";
 import { balanceOf, movement, newUser, posted, walletOf } from "../../testkit/client.ts";
 import { localEventQueue, receiveEvents } from "../../testkit/eventQueue.ts";
 import { awsProxyForTest, folderForTest, listenForTest, stackForTest } from "../../testkit/perTest.ts";
+import { freePorts, freeStackPorts } from "../../testkit/ports.ts";
 import { commandOf, processesWith, refusedStart, untilNoProcessWith } from "../../testkit/processes.ts";
-import { collect, freePorts, freeStackPorts, launch, run, type Stack } from "../../testkit/stack.ts";
+import { collect, launch, run, type Stack } from "../../testkit/stack.ts";
 
 const ROOT = join(import.meta.dirname, "../..");
 const onLinux = process.platform === "linux";

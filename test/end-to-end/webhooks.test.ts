@@ -9,7 +9,7 @@ import type { Wallet } from "../../packages/client/src/index.ts";
 import { clientOf, movement, newUser, posted, walletOf } from "../../testkit/client.ts";
 import { blocksIn } from "../../testkit/examples.ts";
 import { folderForTest } from "../../testkit/perTest.ts";
-import { freePorts } from "../../testkit/stack.ts";
+import { freePorts } from "../../testkit/ports.ts";
 
 const ROOT = join(import.meta.dirname, "../..");
 /** The second retry of a delivery is a minute after the first. */

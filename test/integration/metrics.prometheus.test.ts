@@ -11,7 +11,8 @@ import { listen } from "../../localstack/tcp.ts";
 import { clientOf, movement, newUser, posted, walletOf } from "../../testkit/client.ts";
 import { readPanels } from "../../testkit/dashboard.ts";
 import { folderForTest, stackForTest } from "../../testkit/perTest.ts";
-import { freePorts, run } from "../../testkit/stack.ts";
+import { freePorts } from "../../testkit/ports.ts";
+import { run } from "../../testkit/stack.ts";
 
 /** Debian's packages of Prometheus and its push gateway. Without them this test is skipped. */
 const installed = ["prometheus", "prometheus-pushgateway"].every(

@@ -18,7 +18,7 @@ import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { withTransientErrors } from "../../lib/aws/errors.ts";
 import { TransientError } from "../../lib/ledger/ports.ts";
 import { type Answer, CREDENTIALS, type Fault, failure, fakeAwsForTest } from "../../testkit/fakeAws.ts";
-import { freePorts } from "../../testkit/stack.ts";
+import { freePorts } from "../../testkit/ports.ts";
 import { dynamoForTest, sqsForTest, TRANSPORTS, type TransportName } from "../../testkit/transports.ts";
 
 const DYNAMO = "com.amazonaws.dynamodb.v20120810#";

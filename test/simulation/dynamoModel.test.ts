@@ -18,7 +18,7 @@ import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { startDynamo } from "../../localstack/engines.ts";
 import type { Program } from "../../localstack/process.ts";
-import { freePorts } from "../../testkit/stack.ts";
+import { freePorts } from "../../testkit/ports.ts";
 import { DynamoModel, type TableDefinition } from "./dynamo/model.ts";
 import { prepare } from "./dynamo/prepare.ts";
 
