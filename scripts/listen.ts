@@ -12,7 +12,7 @@ const USAGE = `Usage: npm run listen -- [--user USER] [--type TYPE] [--forward-t
 
 Prints the events as they are published, through a temporary queue that it removes at its end, until Ctrl-C: all events, or those
 of one user and of one type of transaction. With --forward-to, it also posts each event to the URL, signed by Standard Webhooks.
-Without --stage, it uses the stack of npm start.`;
+Without --stage, it uses the stack of npm start. Without access to AWS, antler history --follow prints the decisions of a wallet.`;
 
 const FORWARD_TIMEOUT_MS = 15_000;
 

@@ -2,9 +2,13 @@ import type { Command } from "../domain/command.ts";
 import { decodeMessage, isOfOtherVersion, MalformedCommand, type ReceivedCommand, receivedCommand } from "./message.ts";
 import type { DeadLetterReason, QueueRecord } from "./ports.ts";
 
-/** A command with every record that carried it: the queue may deliver one twice. */
+/** A command with every record that carried it: the queue may deliver one twice, and a client may send one twice. */
 export interface Entry extends ReceivedCommand {
-  readonly records: readonly QueueRecord[];
+  readonly records: readonly RequestRecord[];
+}
+
+export interface RequestRecord extends QueueRecord {
+  readonly requestId: string;
 }
 
 /** What can never be decided, whatever the tables hold: a whole record, or one command of it. */
@@ -40,6 +44,7 @@ export function groupByUser(records: readonly QueueRecord[]): Batch {
       continue;
     }
     if (!message) undecidable.push({ record, requestId, reason: "malformed" });
+    const requestRecord = { ...record, requestId };
     for (const command of commands) {
       if (command instanceof MalformedCommand) {
         undecidable.push({ record, command, requestId, reason: "malformed" });
@@ -51,7 +56,7 @@ export function groupByUser(records: readonly QueueRecord[]): Batch {
         // Other content under the same id is no duplicate: dead-lettering it must not dead-letter the true command.
         const received = receivedCommand(command, requestId);
         const { records: others = [] } = entries.get(received.contentHash) ?? {};
-        entries.set(received.contentHash, { ...received, records: [...new Set([...others, record])] });
+        entries.set(received.contentHash, { ...received, records: [...new Set([...others, requestRecord])] });
       }
     }
   }

@@ -415,16 +415,19 @@ describe("a record that can't be decided", () => {
     expect(yen("bob")).toBe(1n);
   });
 
-  it("is dead-lettered under each of its records", async () => {
+  it("is dead-lettered under each of its records, with the request id of each", async () => {
     const [accepted] = await given("alice +10");
     const poison = forged(accepted, { id: "tx_unknown" });
-    const duplicate = { ...poison, recordId: "record-duplicate" };
+    const body = JSON.stringify({ ...JSON.parse(poison.body), requestId: "another request" });
+    const duplicate = { ...poison, recordId: "record-duplicate", body };
 
     expect(await consume([poison, duplicate], ports)).toEqual([]);
     expect(deadLetters()).toEqual([
       [poison.recordId, "unknown_transaction"],
       ["record-duplicate", "unknown_transaction"],
     ]);
+    const requestIds = ports.deadLetters.map(({ record }) => decodeMessage(record.body)?.requestId);
+    expect(requestIds).toEqual([JSON.parse(poison.body).requestId, "another request"]);
   });
 
   it("is processed independently of decided, unknown and valid records in its batch", async () => {

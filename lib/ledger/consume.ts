@@ -249,13 +249,15 @@ async function deadLetterUndecidable(
 
 /** Dead-letters a command without the others of its records. */
 async function deadLetter(
-  { command, requestId, records }: Entry,
+  { command, records }: Entry,
   reason: DeadLetterReason,
   detail: string,
   ports: CommitPorts,
 ): Promise<void> {
-  const body = encodeMessage({ commands: [command], requestId });
-  for (const record of records) await sendToDeadLetters({ ...record, body }, reason, detail, ports);
+  for (const { requestId, ...record } of records) {
+    const body = encodeMessage({ commands: [command], requestId });
+    await sendToDeadLetters({ ...record, body }, reason, detail, ports);
+  }
 }
 
 async function sendToDeadLetters(

@@ -1,14 +1,16 @@
 import { execFile } from "node:child_process";
+import { once } from "node:events";
 import { appendFileSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { describe, expect, inject, test } from "vitest";
+import { describe, expect, inject, onTestFinished, test } from "vitest";
 import type { Transaction } from "../../packages/client/src/index.ts";
 import { ANTLER, antler, type Finished } from "../../testkit/antler.ts";
 import { newUser, tokenOf } from "../../testkit/client.ts";
 import { CLIENT_ID, oidcProviderForTest } from "../../testkit/oidcProvider.ts";
 import { folderForTest } from "../../testkit/perTest.ts";
 import { freePorts } from "../../testkit/ports.ts";
+import { collect, launch } from "../../testkit/stack.ts";
 
 /** `antler` as a process, on the shared stack. */
 
@@ -202,6 +204,45 @@ describe("the commands that read", () => {
     expect((await alice.run("history", "--limit", "1")).stdout.match(/tx_/g)).toHaveLength(1);
   });
 
+  test("print decisions as they are made, also several at once, and those that match", async () => {
+    const alice = await userOf("alice");
+    await alice.run("deposit", "9.00", "USD");
+    const environment = { ANTLER_TOKEN: await tokenOf(alice.user), ANTLER_API_URL: apiUrl, NO_COLOR: "1" };
+    const follow = async (...args: string[]) => {
+      const child = launch(environment, [process.execPath, ANTLER, "history", "--follow", ...args]);
+      onTestFinished(() => void child.kill("SIGKILL"));
+      const output = collect(child);
+      await expect.poll(output, { timeout: 20_000 }).toContain("Ctrl-C ends.\n");
+      return {
+        lines: () => output().trim().split("\n").slice(1),
+        async interrupt() {
+          child.kill("SIGINT");
+          return once(child, "exit");
+        },
+      };
+    };
+    const [all, rejected] = await Promise.all([
+      follow(),
+      follow("--status", "rejected", "--currency", "USD", "--json"),
+    ]);
+    const movements = [
+      ["deposit", "3.00"],
+      ["withdraw", "99.00"],
+      ["withdraw", "1.00"],
+    ] as const;
+    for (const [name, amount] of movements) await alice.run(name, amount, "USD", "--wait", "0");
+    await expect
+      .poll(all.lines, { timeout: 20_000 })
+      .toEqual([
+        expect.stringMatching(/ {2}deposit {2}posted {2}3\.00 USD {2}12\.00 USD {2}tx_\S+$/),
+        expect.stringMatching(/ {2}withdrawal {2}insufficient_funds {2}99\.00 USD {2}tx_\S+$/),
+        expect.stringMatching(/ {2}withdrawal {2}posted {2}-1\.00 USD {2}11\.00 USD {2}tx_\S+$/),
+      ]);
+    await expect.poll(rejected.lines, { timeout: 20_000 }).toHaveLength(1);
+    expect(JSON.parse(rejected.lines()[0] ?? "")).toMatchObject({ amount: "99.00", sequence: 3 });
+    expect(await all.interrupt()).toEqual([null, "SIGINT"]);
+  });
+
   test("print a statement as a table, as JSON and as CSV, and the currencies without a login", async () => {
     const alice = await userOf("alice");
     await alice.run("deposit", "5.00", "USD", "--reference", "a\u202eb");
@@ -298,6 +339,7 @@ describe("every command", () => {
     [["deposit", "ten", "USD"], "AMOUNT 'ten': must be a decimal number such as 12.34"],
     [["login"], "One of --as, --token and --issuer is needed"],
     [["balances", "--user", "..", "--dry-run"], "An id must be a text other than . and .."],
+    [["history", "--follow", "--all"], "--follow excludes --limit, --all, --from and --to"],
     [["dlq", "look"], "ACTION 'look': must be list, show or redrive"],
   ])("%j is called wrongly: exit code 2, and one sentence", async (args, sentence) => {
     const { code, stdout, stderr } = await antler(args, {});

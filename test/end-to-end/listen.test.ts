@@ -7,11 +7,12 @@ import { Webhook } from "standardwebhooks";
 import { describe, expect, inject, onTestFinished, test } from "vitest";
 import { atEndpoint } from "../../localstack/provision.ts";
 import { awsEnvironment, readSettings } from "../../localstack/settings.ts";
+import { ANTLER } from "../../testkit/antler.ts";
 import { movement, newUser, walletOf } from "../../testkit/client.ts";
 import { listenForTest } from "../../testkit/perTest.ts";
 import { collect, launch, run } from "../../testkit/stack.ts";
 
-/** `npm run listen` on the shared stack. */
+/** `antler listen` on the shared stack. */
 
 const stackEnvironment = inject("stackEnvironment");
 const apiUrl = inject("apiUrl");
@@ -20,7 +21,7 @@ const [sqs, sns] = [new SQSClient({}), new SNSClient({})];
 
 /** Starts it, and waits until it listens. */
 async function listenerForTest(...args: string[]) {
-  const child = launch(stackEnvironment, [process.execPath, "scripts/listen.ts", ...args]);
+  const child = launch(stackEnvironment, [process.execPath, ANTLER, "listen", ...args]);
   onTestFinished(() => void child.kill("SIGKILL"));
   const output = collect(child);
   await expect.poll(output, { timeout: 20_000 }).toContain("Ctrl-C ends.");
@@ -51,7 +52,7 @@ async function listenerQueues() {
   return { urls: QueueUrls.map(atEndpoint), subscriptions: subscribed.map(({ SubscriptionArn }) => SubscriptionArn) };
 }
 
-describe.runIf(Object.keys(stackEnvironment).length > 0)("npm run listen", () => {
+describe.runIf(Object.keys(stackEnvironment).length > 0)("antler listen", () => {
   test("prints and forwards, signed, the events of a user and a type, and removes its queue on SIGTERM", async () => {
     const received: { headers: Record<string, string>; body: string }[] = [];
     const receiver = createServer(async (request, response) => {
@@ -132,7 +133,7 @@ describe.runIf(Object.keys(stackEnvironment).length > 0)("npm run listen", () =>
   });
 
   test("reports in one line a stage without a topic", async () => {
-    expect(await run("scripts/listen.ts", ["--stage", "none"], process.env as Record<string, string>)).toEqual({
+    expect(await run(ANTLER, ["listen", "--stage", "none"], process.env as Record<string, string>)).toEqual({
       code: 1,
       output:
         "There is no topic antler-none-events.fifo: the stage none is not deployed to this account and region, or publishes no events\n",

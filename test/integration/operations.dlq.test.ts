@@ -10,6 +10,7 @@ import { transactionId } from "../../lib/ledger/idempotency.ts";
 import { commandsIn, decodeMessage, encodeMessage, MalformedCommand } from "../../lib/ledger/message.ts";
 import { type DeadLetterQueue, redrive } from "../../lib/ledger/redrive.ts";
 import { type Request, submit } from "../../lib/ledger/submit.ts";
+import { ANTLER } from "../../testkit/antler.ts";
 import { newUser } from "../../testkit/client.ts";
 import { startEngines } from "../../testkit/engines.ts";
 import { submissionWith } from "../../testkit/inMemoryPorts.ts";
@@ -18,7 +19,7 @@ import { consumeAll, receiveAll, receivedRecord, sendRaw, silentObserver } from 
 import { run } from "../../testkit/stack.ts";
 import { commandWith } from "../../testkit/storeContract.ts";
 
-/** `npm run dlq` on real engines. */
+/** `antler dlq` on real engines. */
 const engines = await startEngines("dynoxide");
 
 beforeEach(async () => {
@@ -33,7 +34,7 @@ const decideAll = async () => {
 };
 const { accept, move, decided } = movementsOf(ports, decideAll);
 const queue = sqsDeadLetters(30);
-const dlq = (...args: string[]) => run("scripts/dlq.ts", [...args, "--stage", "test"], {});
+const dlq = (...args: string[]) => run(ANTLER, ["dlq", ...args, "--stage", "test"], {});
 
 /** @returns the ids of the accepted commands, whose messages are in the queue */
 async function acceptDeposits(userId: string, count: number): Promise<string[]> {
@@ -62,7 +63,7 @@ const idsOf = (messages: readonly SqsMessage[], userId: string) =>
     .filter(({ Attributes }) => Attributes?.MessageGroupId === userId)
     .map(({ Body = "" }) => commandsIn(decodeMessage(Body))[0]?.id ?? Body);
 
-describe("npm run dlq -- list and show", () => {
+describe("antler dlq list and show", () => {
   test("report an empty dead-letter queue", async () => {
     expect(await dlq("list")).toEqual({ code: 0, output: "Dead-letter messages: 0\n" });
     expect(await dlq("redrive")).toEqual({ code: 0, output: "Resent: 0\n" });
@@ -162,7 +163,7 @@ describe("npm run dlq -- list and show", () => {
   });
 });
 
-describe("npm run dlq -- redrive", () => {
+describe("antler dlq redrive", () => {
   test("resends every message in each user's order, also within SQS's deduplication interval of five minutes", async () => {
     const [alice, bob] = [newUser(), newUser()];
     const ofAlice = await acceptDeposits(alice, 23);
@@ -348,11 +349,11 @@ describe("npm run dlq -- redrive", () => {
   });
 });
 
-describe("npm run dlq", () => {
+describe("antler dlq", () => {
   test("reports in one line that the stage is unknown, or that no local stack runs", async () => {
-    const elsewhere = await run("scripts/dlq.ts", ["list", "--stage", "elsewhere"], {});
+    const elsewhere = await run(ANTLER, ["dlq", "list", "--stage", "elsewhere"], {});
     expect(elsewhere).toEqual({ code: 1, output: expect.stringMatching(/^There is no queue antler-elsewhere-.*\n$/) });
-    const stopped = await run("scripts/dlq.ts", ["list"], { AWS_PORT: "1", AWS_ENDPOINT_URL: "" });
+    const stopped = await run(ANTLER, ["dlq", "list"], { AWS_PORT: "1", AWS_ENDPOINT_URL: "" });
     expect(stopped).toEqual({ code: 1, output: expect.stringMatching(/^The local stack does not run.*\n$/) });
   });
 });

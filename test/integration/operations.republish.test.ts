@@ -19,6 +19,7 @@ import { eventSchema } from "../../lib/http/schemas.ts";
 import { setting } from "../../lib/runtime/config.ts";
 import { atEndpoint } from "../../localstack/provision.ts";
 import { mapStream } from "../../localstack/streamMapping.ts";
+import { ANTLER } from "../../testkit/antler.ts";
 import { newUser } from "../../testkit/client.ts";
 import { startEngines } from "../../testkit/engines.ts";
 import { movementsOf, usd } from "../../testkit/movements.ts";
@@ -26,7 +27,7 @@ import { folderForTest } from "../../testkit/perTest.ts";
 import { consumeAll, receiveAll, sendRaw } from "../../testkit/queue.ts";
 import { run } from "../../testkit/stack.ts";
 
-/** The publisher, and `npm run republish`, on real engines. */
+/** The publisher, and `antler republish`, on real engines. */
 const engines = await startEngines("dynoxide");
 const streams = new DynamoDBStreamsClient();
 
@@ -60,7 +61,7 @@ const { move } = movementsOf(ports, async () => {
   while ((await consumeAll(engines.queueUrl)) > 0);
 });
 const deposit = (userId: string, amount = "1.00") => move(userId, { type: "deposit", ...usd(amount) });
-const republish = (...args: string[]) => run("scripts/republish.ts", [...args, "--stage", "test"], {});
+const republish = (...args: string[]) => run(ANTLER, ["republish", ...args, "--stage", "test"], {});
 
 /** Ids of the events that the subscribed queue received since the last call. */
 async function receivedIds(): Promise<string[]> {
@@ -177,7 +178,7 @@ describe("the publisher", () => {
   });
 });
 
-describe("npm run republish", () => {
+describe("antler republish", () => {
   test("publishes a range of a user's decisions", async () => {
     const alice = await userWith(5);
     expect(await republish("--user", alice, "--from", "2", "--to", "4")).toEqual({

@@ -8,6 +8,7 @@ import { type Message, userIdOf } from "../../lib/ledger/message.ts";
 import { TransientError } from "../../lib/ledger/ports.ts";
 import { requeue } from "../../lib/ledger/requeue.ts";
 import { type Request, submit } from "../../lib/ledger/submit.ts";
+import { ANTLER } from "../../testkit/antler.ts";
 import { newUser } from "../../testkit/client.ts";
 import { startEngines } from "../../testkit/engines.ts";
 import { submissionWith } from "../../testkit/inMemoryPorts.ts";
@@ -16,7 +17,7 @@ import { consumeAll } from "../../testkit/queue.ts";
 import { run } from "../../testkit/stack.ts";
 import { commandWith, NEWEST, transactionOf } from "../../testkit/storeContract.ts";
 
-/** `npm run requeue` on real engines. */
+/** `antler requeue` on real engines. */
 const engines = await startEngines("dynoxide");
 
 beforeEach(async () => {
@@ -31,7 +32,7 @@ const decideAll = async () => {
 };
 const { accept, move, decided } = movementsOf(ports, decideAll);
 const MINUTE_MS = 60_000;
-const requeueTool = (...args: string[]) => run("scripts/requeue.ts", [...args, "--stage", "test"], {});
+const requeueTool = (...args: string[]) => run(ANTLER, ["requeue", ...args, "--stage", "test"], {});
 
 /** Stores a pending deposit of this age whose message was never sent. */
 async function putUnsent(userId: string, amountMinor: bigint, ageMs: number) {
@@ -46,7 +47,7 @@ async function amountsOf(userId: string) {
   return transactions.map(({ amountMinor }) => amountMinor).reverse();
 }
 
-describe("npm run requeue", () => {
+describe("antler requeue", () => {
   test("reports that no transaction is pending", async () => {
     expect(await requeueTool("--older-than", "10m")).toEqual({
       code: 0,
@@ -208,7 +209,7 @@ describe("npm run requeue", () => {
     );
   });
 
-  test("escapes text from the tables, and so does npm run verify", async () => {
+  test("escapes text from the tables, and so does antler verify", async () => {
     // The queue accepts no U+FFFE.
     const userId = "mallory\x1b[2K\n\ufffe";
     await putUnsent(userId, 1n, 2 * 24 * 60 * MINUTE_MS);
@@ -219,7 +220,7 @@ describe("npm run requeue", () => {
 
     const Item = { userId, sequence: 1, balances: { USD: 1n }, updatedAt: new Date().toISOString() };
     await dynamoDocuments.send(new PutCommand({ TableName: "antler-test-wallets", Item }));
-    const { code, output } = await run("scripts/verify.ts", ["--stage", "test"], {});
+    const { code, output } = await run(ANTLER, ["verify", "--stage", "test"], {});
     expect(code).toBe(1);
     expect(output).toContain("UNREADABLE: user mallory\\x1b[2K\\n\\u{fffe} has a");
   });

@@ -1,6 +1,7 @@
 import { createServer } from "node:http";
 import { afterAll, expect, test } from "vitest";
 import { ports } from "../../lib/aws/adapters.ts";
+import { ANTLER } from "../../testkit/antler.ts";
 import { newUser } from "../../testkit/client.ts";
 import { startEngines } from "../../testkit/engines.ts";
 import { movementsOf, usd } from "../../testkit/movements.ts";
@@ -8,7 +9,7 @@ import { listenForTest } from "../../testkit/perTest.ts";
 import { consumeAll, sendRaw } from "../../testkit/queue.ts";
 import { run } from "../../testkit/stack.ts";
 
-/** `npm run status` on real engines, as for a deployed stage. */
+/** `antler status` on real engines, as for a deployed stage. */
 const engines = await startEngines("dynoxide");
 const decideAll = async () => {
   while ((await consumeAll(engines.queueUrl)) > 0);
@@ -32,7 +33,7 @@ async function serverForTest(healthStatus: number): Promise<string> {
   return `http://127.0.0.1:${await listenForTest(server)}`;
 }
 
-test("npm run status prints the queues, the money in transit, the open holds and the health", async () => {
+test("antler status prints the queues, the money in transit, the open holds and the health", async () => {
   const [alice, bob] = [newUser("alice"), newUser("bob")];
   await move(bob, { type: "status_change", newStatus: "active" });
   for (const currency of ["USD", "JPY"]) await move(alice, { type: "deposit", currency, amount: "500" });
@@ -44,7 +45,7 @@ test("npm run status prints the queues, the money in transit, the open holds and
 
   const url = await serverForTest(200);
   const status = (...args: string[]) =>
-    run("scripts/status.ts", ["--stage", "test", "--api-url", url, ...args], { AWS_ENDPOINT_URL_CLOUDWATCH: url });
+    run(ANTLER, ["status", "--stage", "test", "--api-url", url, ...args], { AWS_ENDPOINT_URL_CLOUDWATCH: url });
   expect(await status()).toEqual({
     code: 0,
     output: `stage           test
@@ -68,16 +69,16 @@ dead letters    1 messages
   });
 });
 
-test("npm run status exits with 1 if the API is not healthy or unknown, and goes on without CloudWatch", async () => {
+test("antler status exits with 1 if the API is not healthy or unknown, and goes on without CloudWatch", async () => {
   const url = await serverForTest(503);
   const environment = {
     AWS_ENDPOINT_URL_CLOUDWATCH: "http://127.0.0.1:9",
     AWS_MAX_ATTEMPTS: "1",
     XDG_CONFIG_HOME: "/nowhere",
   };
-  const unhealthy = await run("scripts/status.ts", ["--stage", "test", "--api-url", url], environment);
+  const unhealthy = await run(ANTLER, ["status", "--stage", "test", "--api-url", url], environment);
   expect(unhealthy).toEqual({ code: 1, output: expect.stringContaining("CloudWatch does not answer: ") });
   expect(unhealthy.output).toMatch(/\nhealth +The answer 503 .*\n.*\noldest message +unknown\n/);
-  const unknown = await run("scripts/status.ts", ["--stage", "test"], environment);
+  const unknown = await run(ANTLER, ["status", "--stage", "test"], environment);
   expect(unknown).toEqual({ code: 1, output: expect.stringMatching(/\nhealth +The API of the stage test is unknown/) });
 });

@@ -8,6 +8,7 @@ import { dueAttributes, text, toPendingItem } from "../../lib/aws/items.ts";
 import { consume } from "../../lib/ledger/consume.ts";
 import type { Message } from "../../lib/ledger/message.ts";
 import { type TransactionKey, TransientError } from "../../lib/ledger/ports.ts";
+import { ANTLER } from "../../testkit/antler.ts";
 import { newUser } from "../../testkit/client.ts";
 import { startEngines } from "../../testkit/engines.ts";
 import { emittedOf, holdOf, movementsOf, usd } from "../../testkit/movements.ts";
@@ -15,7 +16,7 @@ import { consumeAll, receiveAll, receivedRecord, silentObserver } from "../../te
 import { run } from "../../testkit/stack.ts";
 import { commandWith, transactionOf } from "../../testkit/storeContract.ts";
 
-/** `npm run sweep`, the scheduled function, and the index `due` on real engines. */
+/** `antler sweep`, the scheduled function, and the index `due` on real engines. */
 const engines = await startEngines("dynoxide");
 
 beforeEach(async () => {
@@ -29,7 +30,7 @@ const decideAll = async () => {
   while ((await consumeAll(engines.queueUrl)) > 0);
 };
 const { accept, move, decided } = movementsOf(ports, decideAll);
-const sweepTool = () => run("scripts/sweep.ts", ["--stage", "test"], {});
+const sweepTool = () => run(ANTLER, ["sweep", "--stage", "test"], {});
 const sentAgain = (credits: number, expiries: number) => ({
   code: 0,
   output: `Sent again: ${credits} credits, ${expiries} expiries\n`,
@@ -70,7 +71,7 @@ async function unsentCredit(from: string, to: string): Promise<TransactionKey> {
   return emittedOf(await decided(from, id));
 }
 
-describe("npm run sweep", () => {
+describe("antler sweep", () => {
   test("sends nothing if nothing is due", async () => {
     const [alice, bob] = await twoUsers();
     await move(alice, { type: "transfer", ...usd("1.00"), to: bob });

@@ -34,6 +34,7 @@ import { positionText } from "../../lib/ledger/position.ts";
 import { requeue } from "../../lib/ledger/requeue.ts";
 import { submit } from "../../lib/ledger/submit.ts";
 import { type Head, verify } from "../../lib/ledger/verify.ts";
+import { ANTLER } from "../../testkit/antler.ts";
 import { newUser } from "../../testkit/client.ts";
 import { startEngines } from "../../testkit/engines.ts";
 import { submissionWith } from "../../testkit/inMemoryPorts.ts";
@@ -42,7 +43,7 @@ import { consumeAll } from "../../testkit/queue.ts";
 import { run } from "../../testkit/stack.ts";
 import { commandWith, stateOf, transactionOf } from "../../testkit/storeContract.ts";
 
-/** `npm run verify` and `npm run checkpoint` on real tables, which an attacker can write. */
+/** `antler verify` and `antler checkpoint` on real tables, which an attacker can write. */
 const engines = await startEngines("dynoxide");
 const decideAll = async () => {
   while ((await consumeAll(engines.queueUrl)) > 0);
@@ -136,12 +137,12 @@ function placed({ position }: Item, decidedAt = position?.S?.split("#")[0] ?? ""
   return text(positionText({ decidedAt, sequence }));
 }
 
-describe("npm run checkpoint", () => {
+describe("antler checkpoint", () => {
   // The tables are empty before the other tests.
-  test("writes a file with which npm run verify names the user whose history was rewritten", async () => {
+  test("writes a file with which antler verify names the user whose history was rewritten", async () => {
     const file = join(folder, "checkpoint.jsonl");
-    const checkpoint = () => run("scripts/checkpoint.ts", [file, "--stage", "test"], {});
-    const verified = (...args: string[]) => run("scripts/verify.ts", [...args, "--stage", "test"], {});
+    const checkpoint = () => run(ANTLER, ["checkpoint", file, "--stage", "test"], {});
+    const verified = (...args: string[]) => run(ANTLER, ["verify", ...args, "--stage", "test"], {});
     const userId = await aHistory();
     const created = await checkpoint();
     expect(created).toEqual({
@@ -181,11 +182,11 @@ describe("npm run checkpoint", () => {
   });
 });
 
-test("npm run verify prints the money in transit by currency, while there is any", async () => {
+test("antler verify prints the money in transit by currency, while there is any", async () => {
   const [alice, bob] = [newUser("alice"), newUser("bob")];
   await move(bob, { type: "status_change", newStatus: "active" });
   for (const currency of ["USD", "JPY"]) await move(alice, { type: "deposit", currency, amount: "500" });
-  const verified = () => run("scripts/verify.ts", ["--stage", "test"], {});
+  const verified = () => run(ANTLER, ["verify", "--stage", "test"], {});
   await accept(alice, { type: "transfer", currency: "USD", amount: "12.00", to: bob });
   await accept(alice, { type: "transfer", currency: "JPY", amount: "300", to: bob });
   await consumeAll(engines.queueUrl);

@@ -8,12 +8,13 @@ import { systemClock as clock } from "../../lib/runtime/clock.ts";
 import { type Delivery, decodeDelivery } from "../../lib/webhooks/delivery.ts";
 import { type Endpoint, newEndpoint } from "../../lib/webhooks/endpoint.ts";
 import { replay } from "../../lib/webhooks/replay.ts";
+import { ANTLER } from "../../testkit/antler.ts";
 import { startEngines } from "../../testkit/engines.ts";
 import { receiveAll } from "../../testkit/queue.ts";
 import { run } from "../../testkit/stack.ts";
 import { deliveryRecord } from "../../testkit/webhooks.ts";
 
-/** `npm run webhooks` on real engines. */
+/** `antler webhooks` on real engines. */
 const engines = await startEngines("dynoxide");
 const queueUrl = process.env.WEBHOOKS_QUEUE_URL ?? "";
 const failuresUrl = process.env.WEBHOOK_FAILURES_QUEUE_URL ?? "";
@@ -25,7 +26,7 @@ beforeEach(async () => {
 });
 afterAll(() => engines.stop());
 
-const webhooks = (...args: string[]) => run("scripts/webhooks.ts", [...args, "--stage", "test"], {});
+const webhooks = (...args: string[]) => run(ANTLER, ["webhooks", ...args, "--stage", "test"], {});
 
 async function endpointWith(attributes: Partial<Endpoint> = {}): Promise<string> {
   const { endpoint } = newEndpoint({ url: "https://example.com/" }, clock);
@@ -42,7 +43,7 @@ async function failedDelivery(endpointId: string, eventId: string): Promise<Deli
 const deliveriesIn = async (url: string) =>
   (await receiveAll(url)).map(({ Body = "" }) => decodeDelivery(Body)?.eventId ?? Body).sort();
 
-describe("npm run webhooks -- failed", () => {
+describe("antler webhooks failed", () => {
   test("lists every failed delivery, also those that SQS moved and those that are none, and leaves them", async () => {
     expect(await webhooks("failed")).toEqual({ code: 0, output: "Failed deliveries: 0\n" });
     const id = await endpointWith();
@@ -71,7 +72,7 @@ describe("npm run webhooks -- failed", () => {
   });
 });
 
-describe("npm run webhooks -- replay", () => {
+describe("antler webhooks replay", () => {
   test("sends the failed deliveries again and removes them", async () => {
     const id = await endpointWith();
     const ids = Array.from({ length: 12 }, (_, index) => `alice/${index + 1}`);
@@ -134,7 +135,7 @@ test.each([
   [["replay", "--endpoint", "x"], "--endpoint 'x': must be the id of an endpoint"],
   [["list"], "ACTION 'list': must be failed or replay"],
   [[], "ACTION is missing"],
-])("npm run webhooks -- %j is refused in one sentence", async (args, message) => {
+])("antler webhooks %j is refused in one sentence", async (args, message) => {
   const { code, output } = await webhooks(...args);
   expect({ code, line: output.split("\n")[0] }).toEqual({ code: 2, line: message });
 });

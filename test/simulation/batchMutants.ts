@@ -101,8 +101,12 @@ export const BATCH_MUTANTS: readonly Mutant[] = [
     "parts.unshift(invalid.entries.slice(middle), invalid.entries.slice(0, middle))",
   ]),
   mutant("a command is dead-lettered with the others of its record", CONSUME, [
-    "for (const record of records) await sendToDeadLetters({ ...record, body }, reason, detail, ports);",
-    "for (const record of records) await sendToDeadLetters(record, reason, detail, ports);",
+    "await sendToDeadLetters({ ...record, body }, reason, detail, ports);\n  }",
+    "await sendToDeadLetters(record, reason, detail, ports);\n  }",
+  ]),
+  mutant("the dead-letter messages of one content have the request id of one record", CONSUME, [
+    "const body = encodeMessage({ commands: [command], requestId });\n    await",
+    "const body = encodeMessage({ commands: [command], requestId: records.at(-1)?.requestId ?? requestId });\n    await",
   ]),
   mutant("a malformed command is dead-lettered with the others of its record", CONSUME, [
     "const body = command ? encodeMessage({ commands: [command], requestId }) : record.body;",

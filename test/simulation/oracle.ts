@@ -125,9 +125,9 @@ export interface Poison {
 }
 
 interface TrackedPoison extends Poison {
-  readonly ids: readonly string[];
-  deadLettered: boolean;
-  malformedDeadLettered: boolean;
+  readonly commands: readonly string[];
+  /** What the consumer dead-lettered of it. */
+  readonly deadLetters: QueuedMessage[];
 }
 
 /** A CloudEvent, parsed. */
@@ -296,14 +296,13 @@ export class Oracle {
 
   /** An attacker is about to send a message. */
   poisons(poison: Poison, body: string): void {
-    const ids = idsIn(body);
-    this.#poison.set(nameIn(body), { ...poison, ids, deadLettered: false, malformedDeadLettered: false });
+    this.#poison.set(nameIn(body), { ...poison, commands: commandsIn(body), deadLetters: [] });
   }
 
-  /** The attacker's message that a message is, or is a part of. */
+  /** The attacker's message that a message is, or is a part of. A redrive can send the true command in its place. */
   #poisonIn(body: string): TrackedPoison | undefined {
     const poison = this.#poison.get(nameIn(body));
-    return idsIn(body).every((id) => poison?.ids.includes(id)) ? poison : undefined;
+    return poison && commandsIn(body).every((command) => poison.commands.includes(command)) ? poison : undefined;
   }
 
   /** Checks one atomic write. */
@@ -915,11 +914,8 @@ export class Oracle {
     for (const id of ids) this.#deadLettered.add(`${message.groupId} ${id}`);
     const poison = this.#poisonIn(message.body);
     // The queue dead-letters after the last delivery; the consumer must have a reason.
-    if (message.sourceUrl !== undefined) {
-      // A redrive sends the true command in its place.
-      if (poison) poison.deadLettered = true;
-      return;
-    }
+    if (message.sourceUrl !== undefined) return;
+    poison?.deadLetters.push(message);
     const [id = "", ...others] = ids;
     if (others.length > 0) {
       this.fail("dead-letters only what can't be decided", `${ids.length} commands are dead-lettered together`);
@@ -928,7 +924,6 @@ export class Oracle {
     if (poison?.hasMalformed && ids.length === 0) {
       if (reason !== "malformed")
         this.fail("dead-letters every forged message", `no command: dead-lettered as ${reason}`);
-      poison.malformedDeadLettered = true;
     } else if (poison) {
       // A forged message of an invalid write can have either reason.
       const reasons = poison.reasons(message.groupId);
@@ -936,7 +931,6 @@ export class Oracle {
         const right = reasons.join(" or ");
         this.fail("dead-letters every forged message", `a forged message, ${right}, is dead-lettered as ${reason}`);
       }
-      poison.deadLettered = true;
     } else if (!this.invalidWriteIds.has(id) || reason !== "invalid_write") {
       this.fail("dead-letters only what can't be decided", `${message.groupId} ${id} is dead-lettered as ${reason}`);
     }
@@ -948,23 +942,25 @@ export class Oracle {
   }
 
   /** Checks a message that the consumer acknowledged. */
-  acknowledged(message: QueuedMessage): void {
-    const poison = this.#poisonIn(message.body);
-    for (const id of poison ? [] : idsIn(message.body)) {
-      const status = this.statusOf(message.groupId, id);
+  acknowledged({ messageId, groupId, body }: QueuedMessage): void {
+    const poison = this.#poisonIn(body);
+    for (const id of poison ? [] : idsIn(body)) {
+      const status = this.statusOf(groupId, id);
       if (status !== "posted" && status !== "rejected" && !this.invalidWriteIds.has(id))
-        this.fail("acknowledged only what is done", `${message.groupId} ${id} is acknowledged and ${status}`);
+        this.fail("acknowledged only what is done", `${groupId} ${id} is acknowledged and ${status}`);
     }
-    if (poison) {
-      const ids = idsIn(message.body);
-      const status = this.statusOf(message.groupId, ids[0] ?? "");
-      const isOwnGroup = message.groupId === poison.userId;
-      const isDecidedCopy = poison.isCopy && isOwnGroup && status !== undefined && status !== "pending";
-      const isMalformedOnly = poison.hasMalformed && ids.length === 0;
-      if (!poison.deadLettered && !isDecidedCopy && !isMalformedOnly)
-        this.fail("dead-letters every forged message", `a forged message of ${message.groupId} is acknowledged only`);
-      if (message.body.includes(MALFORMED_COMMAND) && !poison.malformedDeadLettered)
-        this.fail("dead-letters every forged message", `what is no command in it is acknowledged only`);
+    for (const command of poison ? commandsIn(body) : []) {
+      const [id = ""] = idsIn(command);
+      const status = this.statusOf(groupId, id);
+      const isDecidedCopy =
+        poison?.isCopy && groupId === poison.userId && (status === "posted" || status === "rejected");
+      const isDeadLettered = poison?.deadLetters.some(
+        (sent) =>
+          commandsIn(sent.body).includes(command) &&
+          sent.deduplicationId === sha256(JSON.stringify([messageId, sent.body])),
+      );
+      if (!isDeadLettered && !isDecidedCopy)
+        this.fail("dead-letters every forged message", `${command} in the group ${groupId} is acknowledged only`);
     }
   }
 
@@ -1003,6 +999,13 @@ function isEventOf(event: PublishedEvent, { id, status, type, decidedAt, hash, e
 
 /** What an attacker puts in the place of a command. */
 export const MALFORMED_COMMAND = '{"type":"deposit"}';
+
+/** The commands of a message, also what is no command; of what is no message, the message. */
+function commandsIn(body: string): string[] {
+  if (!body.endsWith("}]}")) return [body];
+  const { commands }: { readonly commands: readonly unknown[] } = JSON.parse(body);
+  return commands.map(canonical);
+}
 
 /** What identifies a message of an attacker, also after the consumer took it apart. */
 function nameIn(body: string): string {

@@ -4,8 +4,15 @@ import * as z from "zod";
 import { COMMAND_TYPES } from "../../../lib/domain/command.ts";
 import { CommandError, defineTool, UsageError, wholeNumber } from "../../../scripts/command.ts";
 import { printable } from "../../../scripts/printable.ts";
-import { type StatementPage, verifyHistory } from "../../client/src/index.ts";
+import {
+  type StatementPage,
+  type Transaction,
+  type TransactionsQuery,
+  verifyHistory,
+  type Wallet,
+} from "../../client/src/index.ts";
 import type { CliCommand } from "./cliCommand.ts";
+import { follow } from "./follow.ts";
 import { currency, flag, notEmpty, optional, publicOptions, readOptions, time } from "./options.ts";
 import { EXIT_FAILURE, message, printItems, printJson, printTable } from "./output.ts";
 import { call, openPublicClient, openWallet } from "./session.ts";
@@ -45,10 +52,11 @@ const type = z.enum(COMMAND_TYPES, `must be one of ${COMMAND_TYPES.join(", ")}`)
 
 const history = defineTool(
   {
-    usage: `Usage: antler history [OPTIONS]
+    usage: `Usage: antler history [--follow] [OPTIONS]
 
-Prints the decided transactions of a wallet, newest first.`,
+Prints the decided transactions of a wallet, newest first; with --follow, those that are decided from now on, until Ctrl-C.`,
     options: {
+      follow: flag("print decisions as they are made"),
       limit: optional(wholeNumber(1), "N", `print at most N transactions; by default ${HISTORY_LIMIT}`),
       all: flag("print all of them"),
       type: optional(type, "TYPE", "only this type"),
@@ -59,13 +67,38 @@ Prints the decided transactions of a wallet, newest first.`,
       ...readOptions,
     },
   },
-  async ({ limit, all, type, status, currency, from, to, json, ...values }) => {
+  async ({ follow: isFollowing, limit, all, type, status, currency, from, to, json, ...values }) => {
+    const isPast = limit !== undefined || all || from !== undefined || to !== undefined;
+    if (isFollowing && isPast) throw new UsageError("--follow excludes --limit, --all, --from and --to");
     const wallet = await openWallet(values);
+    const filters = { type, status, currency };
+    if (isFollowing) return void (await call(() => printDecisions(wallet, filters, json)));
     const most = limit ?? (all ? Number.POSITIVE_INFINITY : HISTORY_LIMIT);
-    const query = { type, status, currency, from, to, limit: Math.min(most, PAGE_SIZE) };
+    const query = { ...filters, from, to, limit: Math.min(most, PAGE_SIZE) };
     await call(() => printItems(first(most, wallet.transactions(query)), json, transactionRow, "No transactions"));
   },
 );
+
+type Filters = Pick<TransactionsQuery, "type" | "status" | "currency">;
+
+/** Prints decisions as they are made, each in one line. */
+async function printDecisions(wallet: Wallet, filters: Filters, json: true | undefined): Promise<void> {
+  for await (const transaction of follow(wallet)) {
+    if (!matches(transaction, filters)) continue;
+    if (json) printJson(transaction);
+    else console.log(printable(Object.values(transactionRow(transaction)).filter(Boolean).join("  ")));
+  }
+}
+
+/** As the API filters. */
+function matches(transaction: Transaction, { type, status, currency }: Filters): boolean {
+  const bought = transaction.type === "exchange" ? [transaction.buy] : [];
+  return (
+    (type === undefined || transaction.type === type) &&
+    (status === undefined || transaction.status === status) &&
+    (currency === undefined || [transaction, ...bought, ...transaction.postings].some((of) => of.currency === currency))
+  );
+}
 
 async function* first<Item>(count: number, items: AsyncIterable<Item>): AsyncGenerator<Item> {
   let left = count;
