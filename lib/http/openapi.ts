@@ -88,7 +88,7 @@ const idempotencyKey = z
     param: {
       id: "Idempotency-Key",
       description:
-        "Your own key for this movement, 1 to 255 printable ASCII characters without a comma. One key moves money at most " +
+        "Your own key for this movement, 1 to 255 printable ASCII characters without a comma or outer spaces. One key moves money at most " +
         "once and never expires: after a timeout or a 5xx, send the same request again.",
     },
   });

@@ -27,7 +27,7 @@ export const PROBLEMS: Record<ProblemCode, { readonly status: number; readonly t
   idempotency_key_required: { status: 400, title: "An Idempotency-Key header is required" },
   idempotency_key_invalid: {
     status: 400,
-    title: "The Idempotency-Key must be 1 to 255 printable ASCII characters without a comma",
+    title: "The Idempotency-Key must be 1 to 255 printable ASCII characters without a comma or outer spaces",
   },
   prefer_invalid: { status: 400, title: "The Prefer header has more than one wait" },
   invalid_cursor: { status: 400, title: "The cursor is not valid" },
@@ -49,7 +49,7 @@ export const PROBLEMS: Record<ProblemCode, { readonly status: number; readonly t
   insufficient_funds: { status: 422, title: "The available balance does not cover the amount" },
   same_currency: { status: 422, title: "An exchange needs two different currencies" },
   same_wallet: { status: 422, title: "The receiver is the wallet's own user" },
-  unknown_receiver: { status: 422, title: "The receiver has no open wallet" },
+  unknown_receiver: { status: 422, title: "The receiver has no open wallet: a wallet opens with its first deposit" },
   expires_at_invalid: { status: 422, title: "expiresAt must be in the future, and at most 365 days ahead" },
   amount_not_allowed: { status: 422, title: "An exchange is reversed as a whole, without an amount" },
   wallet_closed: { status: 422, title: "The wallet is closed" },

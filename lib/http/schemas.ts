@@ -111,8 +111,8 @@ export const transactionId = z
     param: { description: "The `id` of the transaction" },
   });
 
-/** Excludes the comma, because API Gateway joins the values of a repeated header with it. */
-export const IDEMPOTENCY_KEY = /^[\x20-\x2b\x2d-\x7e]{1,255}$/;
+/** Excludes what a header can't have: API Gateway joins repeated ones with a comma, and HTTP strips the spaces around a value. */
+export const IDEMPOTENCY_KEY = /^[\x21-\x2b\x2d-\x7e]([\x20-\x2b\x2d-\x7e]{0,253}[\x21-\x2b\x2d-\x7e])?$/;
 
 /** Commands per batch. */
 export const BATCH_MAX = 100;
@@ -130,7 +130,7 @@ export const batchMembers = {
   type: z.enum(REQUEST_TYPES, `must be one of ${REQUEST_TYPES.join(", ")}`),
   userId,
   idempotencyKey: z
-    .string("must be 1 to 255 printable ASCII characters without a comma")
+    .string("must be 1 to 255 printable ASCII characters without a comma or outer spaces")
     .check(z.regex(IDEMPOTENCY_KEY))
     .register(openApi, {
       example: "order-1001",

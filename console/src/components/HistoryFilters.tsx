@@ -1,14 +1,17 @@
-import { useId } from "preact/hooks";
+import { useId, useState } from "preact/hooks";
 import { useCurrencies } from "../hooks/useCurrencies.ts";
 import { TYPE_NAMES } from "../logic/describe.ts";
-import type { Filters } from "../logic/filters.ts";
+import { type Filters, hasFilters } from "../logic/filters.ts";
 
 interface Props {
   readonly filters: Filters;
   onChange(filters: Filters): void;
 }
 
-/** Type, currency, status and period of a history. */
+/** On a narrower page they would take the place of the history. */
+const WIDE = "(min-width: 48rem)";
+
+/** Type, currency, status and period of a history. On a narrow page they are closed at first, unless one is set. */
 export function HistoryFilters({ filters, onChange }: Props) {
   const { value: currencies = [] } = useCurrencies();
   const types = Object.entries(TYPE_NAMES).map(([value, label]) => ({ value, label }));
@@ -18,14 +21,18 @@ export function HistoryFilters({ filters, onChange }: Props) {
     { value: "rejected", label: "Rejected" },
   ];
   const set = (name: keyof Filters) => (value: string) => onChange({ ...filters, [name]: value });
+  const [isOpenAtFirst] = useState(() => hasFilters(filters) || matchMedia(WIDE).matches);
   return (
-    <form class="filters" aria-label="Filters of the history" onSubmit={(event) => event.preventDefault()}>
-      <Choice label="Type" value={filters.type} options={types} onChange={set("type")} />
-      <Choice label="Currency" value={filters.currency} options={codes} onChange={set("currency")} />
-      <Choice label="Status" value={filters.status} options={statuses} onChange={set("status")} />
-      <Day label="From" value={filters.from} onChange={set("from")} />
-      <Day label="To" value={filters.to} onChange={set("to")} />
-    </form>
+    <details open={isOpenAtFirst}>
+      <summary>Filters</summary>
+      <form class="filters" aria-label="Filters of the history" onSubmit={(event) => event.preventDefault()}>
+        <Choice label="Type" value={filters.type} options={types} onChange={set("type")} />
+        <Choice label="Currency" value={filters.currency} options={codes} onChange={set("currency")} />
+        <Choice label="Status" value={filters.status} options={statuses} onChange={set("status")} />
+        <Day label="From" value={filters.from} onChange={set("from")} />
+        <Day label="To" value={filters.to} onChange={set("to")} />
+      </form>
+    </details>
   );
 }
 

@@ -1,9 +1,10 @@
 import type { Hold } from "../../../packages/client/src/index.ts";
 import { useConsole } from "../context.ts";
 import { titleOf } from "../logic/describe.ts";
-import { commandHref, transactionHref } from "../logic/links.ts";
+import { transactionHref } from "../logic/links.ts";
 import { canCapture } from "../logic/permissions.ts";
 import { Amount } from "./Amount.tsx";
+import { HoldActions } from "./HoldActions.tsx";
 import { Time } from "./Time.tsx";
 
 /** An open hold, with what the user can do with it. */
@@ -32,14 +33,7 @@ export function HoldEntry({ hold }: { readonly hold: Hold }) {
       </div>
       <div class="entry-actions actions">
         {canCapture(hold, isOperator) ? (
-          <>
-            <a class="button" href={commandHref(userId, "capture", id)}>
-              Capture
-            </a>
-            <a class="button" href={commandHref(userId, "release", id)}>
-              Release
-            </a>
-          </>
+          <HoldActions userId={userId} holdId={id} />
         ) : (
           <span class="hint">Only {to} can capture or release it.</span>
         )}

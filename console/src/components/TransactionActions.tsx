@@ -4,6 +4,7 @@ import { namesOf } from "../logic/commandNames.ts";
 import { isPromised } from "../logic/describe.ts";
 import { commandHref } from "../logic/links.ts";
 import { canCapture, canReverse } from "../logic/permissions.ts";
+import { HoldActions } from "./HoldActions.tsx";
 
 interface Props {
   /** The user whose wallet has the transaction. */
@@ -14,21 +15,11 @@ interface Props {
 /** What the user can do with a transaction. */
 export function TransactionActions({ userId, transaction }: Props) {
   const { isOperator } = useConsole();
-  const { id } = transaction;
   return (
     <div class="actions no-print">
-      {canCapture(transaction, isOperator) && (
-        <>
-          <a class="button primary" href={commandHref(userId, "capture", id)}>
-            Capture
-          </a>
-          <a class="button" href={commandHref(userId, "release", id)}>
-            Release
-          </a>
-        </>
-      )}
+      {canCapture(transaction, isOperator) && <HoldActions userId={userId} holdId={transaction.id} />}
       {!isPromised(transaction) && canReverse(transaction, isOperator) && (
-        <a class="button" href={commandHref(userId, "reversal", id)}>
+        <a class="button" href={commandHref(userId, "reversal", transaction.id)}>
           {namesOf("reversal", transaction.type).title}
         </a>
       )}

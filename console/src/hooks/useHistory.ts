@@ -25,7 +25,7 @@ interface State {
 
 const EMPTY: State = { transactions: [], arrived: [] };
 const PAGE = 25;
-/** The index can lag behind the balances by about a second. */
+/** The index can lag behind the balances by about a second, and show a decision before the one before it. */
 const ROUNDS_MAX = 4;
 const IN_TRANSIT_MAX = 10;
 
@@ -148,7 +148,9 @@ async function readArrived(
     }
     if (signal.aborted) return;
     onRead(read);
-    if (!hasFilters(filters) && (read[0]?.sequence ?? 0) >= sequence) return;
+    const known = newest?.sequence ?? 0;
+    const arrived = read.filter((each) => (each.sequence ?? 0) > known);
+    if (!hasFilters(filters) && arrived.length >= sequence - known) return;
     await new Promise((resolve) => setTimeout(resolve, round * 500));
   }
 }

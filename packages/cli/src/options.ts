@@ -68,7 +68,7 @@ export const movementOptions = {
       .string()
       .regex(
         /^(?! )[ -+\x2d-~]{1,255}(?<! )$/,
-        "must be 1 to 255 printable ASCII characters without a comma and outer spaces",
+        "must be 1 to 255 printable ASCII characters without a comma or outer spaces",
       ),
     "KEY",
     "the idempotency key; by default a new one, which is printed",

@@ -47,7 +47,7 @@ export interface StatusChangeBody extends Details {
 /** How a command is sent. */
 export interface CommandOptions {
   /**
-   * Your own key for this command, 1 to 255 printable ASCII characters without a comma and outer spaces. One key of a user
+   * Your own key for this command, 1 to 255 printable ASCII characters without a comma or outer spaces. One key of a user
    * moves money at most once, and never expires. Keep it until you know the outcome, and send the command again with the
    * same key.
    */

@@ -163,7 +163,7 @@ export function walletOf(userId: string, send: Send): Wallet {
     const { idempotencyKey, wait = 0, signal, ...body } = command;
     // fetch removes spaces around a header, which would make another key of it.
     const isKey = typeof idempotencyKey === "string" && /^(?! )[ -+\x2d-~]{1,255}(?<! )$/.test(idempotencyKey);
-    check(isKey, "idempotencyKey must be 1 to 255 printable ASCII characters without a comma and outer spaces");
+    check(isKey, "idempotencyKey must be 1 to 255 printable ASCII characters without a comma or outer spaces");
     check(Number.isInteger(wait) && wait >= 0 && wait <= WAIT_MAX, `wait must be a whole number from 0 to ${WAIT_MAX}`);
     const answer = await send<Outcome & { readonly transaction?: Outcome }>({
       method: "POST",
