@@ -9,6 +9,7 @@ import type { ShownSecret } from "./SecretNotice.tsx";
 import { TextField } from "./TextField.tsx";
 
 const EMPTY = { url: "", description: "" };
+
 /** Creates a webhook endpoint. */
 export function EndpointForm({ onCreated }: { onCreated(shown: ShownSecret): void }) {
   const { webhooks } = useConsole().client;

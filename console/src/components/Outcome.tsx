@@ -31,7 +31,7 @@ export function Outcome({ userId, transaction }: Props) {
         </p>
       )}
       {"transfer" in transaction && transaction.transfer?.status === "returned" && (
-        <p>The wallet of {transaction.transfer.to} could not take the money, so it is back.</p>
+        <p>The wallet of {transaction.transfer.to} did not accept the money, so it was returned.</p>
       )}
       {postings.length > 0 && (
         <Pairs>

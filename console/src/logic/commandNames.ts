@@ -47,11 +47,11 @@ const REFUND: CommandNames = {
   explanation: "Sends the money of the credit back to its sender, whole or in part.",
 };
 
-/** @param referredType type of the hold or the original: the reversal of a credit is a refund */
 export function isCommandType(value: unknown): value is CommandType {
   return typeof value === "string" && Object.hasOwn(COMMAND_NAMES, value);
 }
 
+/** @param referredType type of the hold or the original: the reversal of a credit is a refund */
 export function namesOf(type: CommandType, referredType?: TransactionType): CommandNames {
   return type === "reversal" && referredType === "credit" ? REFUND : COMMAND_NAMES[type];
 }

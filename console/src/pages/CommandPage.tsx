@@ -11,8 +11,8 @@ import { useCommandRunner } from "../hooks/useCommandRunner.ts";
 import { useCurrencies } from "../hooks/useCurrencies.ts";
 import { useOpenWallet } from "../hooks/useOpenWallet.ts";
 import { useResource } from "../hooks/useResource.ts";
-import { COMMAND_NAMES, type CommandNames, namesOf } from "../logic/commandNames.ts";
-import type { CommandType, Fields } from "../logic/draft.ts";
+import { type CommandNames, isCommandType, namesOf } from "../logic/commandNames.ts";
+import type { Fields } from "../logic/draft.ts";
 import { walletHref } from "../logic/links.ts";
 import { isSameSlot, type Slot } from "../logic/slot.ts";
 import { usualCurrency } from "../logic/usualCurrency.ts";
@@ -28,14 +28,12 @@ export function CommandPage({ params: { userId = "", type = "", refersTo }, quer
     async (signal) => (refersTo ? await client.wallet(userId).transaction(refersTo, { signal }) : null),
     [userId, refersTo],
   );
-  if (!isCommandType(type)) return <UnknownCommand />;
-  const names = namesOf(type, referred.value?.type);
   const balances = useResource(
-    async (signal) => {
-      return home === userId ? (await client.wallet(userId).balances({ signal })).balances : [];
-    },
+    async (signal) => (home === userId ? (await client.wallet(userId).balances({ signal })).balances : []),
     [userId],
   );
+  if (!isCommandType(type)) return <UnknownCommand />;
+  const names = namesOf(type, referred.value?.type);
   const failed = currencies.failure ? currencies : referred;
   return (
     <div class="stack narrow-column">
@@ -138,8 +136,4 @@ function UnknownCommand() {
       <p>There is no such command. Choose one on the page of a wallet.</p>
     </>
   );
-}
-
-function isCommandType(name: string): name is CommandType {
-  return Object.hasOwn(COMMAND_NAMES, name);
 }
