@@ -59,7 +59,7 @@ function TransferStep({ transaction }: { readonly transaction: Transaction }) {
     case "credited":
       return <Step title="Credited">{to} has the money.</Step>;
     case "returned":
-      return <Step title="Returned">The wallet of {to} could not take the money, so it came back.</Step>;
+      return <Step title="Returned">The wallet of {to} did not accept the money, so it was returned.</Step>;
   }
 }
 
