@@ -7,7 +7,7 @@ export interface Entry extends ReceivedCommand {
   readonly records: readonly RequestRecord[];
 }
 
-export interface RequestRecord extends QueueRecord {
+interface RequestRecord extends QueueRecord {
   readonly requestId: string;
 }
 

@@ -28,18 +28,12 @@ async function call(file: string, args: readonly string[], environment: Readonly
 }
 
 describe.concurrent.each(commands)("$file", { timeout: TIMEOUT_MS }, ({ invocation, file }) => {
-  test("prints its usage for --help, and the first line of it for an unknown option", async ({ expect }) => {
+  test("prints its usage for --help", async ({ expect }) => {
     const { stdout, ...help } = await call(file, ["--help"]);
     expect(help).toEqual({ code: 0, stderr: "" });
     expect(stdout).toMatch(new RegExp(`^Usage: ${invocation}( .*)?\\n\\n`));
-    const [usageLine, ...description] = stdout.trimEnd().split("\n");
+    const [, ...description] = stdout.trimEnd().split("\n");
     expect(readFileSync(join(ROOT, file), "utf8")).toContain(`\n${description.join("\n")}\``);
-
-    expect(await call(file, ["--no-such-option"])).toEqual({
-      code: 2,
-      stdout: "",
-      stderr: `Unknown option '--no-such-option'\n${usageLine}\n`,
-    });
   });
 });
 
@@ -55,6 +49,8 @@ test.concurrent.each([
     "--vs 'no-such-ref': must be a commit, a branch or a tag of this repository",
   ],
   ["bench/growth.ts", ["--only", "full"], /^--only 'full': must be one or more of 'empty', '100,000 transactions', /],
+  ["bench/bench.ts", ["--no-such-option"], "Unknown option '--no-such-option'"],
+  ["scripts/status.ts", ["--no-such-option"], "Unknown option '--no-such-option'"],
   ["scripts/simulate.ts", ["--seeds", "0"], "--seeds '0': must be a whole number from 1 to 999999999"],
   ["scripts/dlq.ts", [], "ACTION is missing"],
   ["scripts/dlq.ts", ["look"], "ACTION 'look': must be list, show or redrive"],

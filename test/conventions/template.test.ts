@@ -21,7 +21,8 @@ afterAll(() => rmSync(out, { recursive: true }));
 function packaged(stage: string, ...options: string[]): Record<string, Resource & { DeletionPolicy?: string }> {
   const build = `.antler/package-${randomUUID()}`;
   const serverless = join(ROOT, "node_modules/serverless/bin/serverless.js");
-  const env = { PATH: process.env.PATH, HOME: out, ANTLER_BUILD_DIR: build };
+  const { PATH, NODE_COMPILE_CACHE } = process.env;
+  const env = { PATH, NODE_COMPILE_CACHE, HOME: out, ANTLER_BUILD_DIR: build };
   const args = [serverless, "package", "--stage", stage, "--package", out, ...options];
   const { status, stdout, stderr } = spawnSync(process.execPath, args, { cwd: ROOT, env, encoding: "utf8" });
   try {

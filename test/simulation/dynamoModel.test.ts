@@ -347,7 +347,7 @@ describe.each(["dynoxide", "dynamodb-local"] as const)("the model of DynamoDB be
           expect({ what, answer: modelled }).toEqual({ what, answer: real });
         }
       }),
-      { numRuns: 80, seed: 5 },
+      { numRuns: 50, seed: 5 },
     );
   });
 

@@ -1,5 +1,5 @@
 import { readFile } from "node:fs/promises";
-import { fileURLToPath } from "node:url";
+import { join } from "node:path";
 import { compileFunction } from "node:vm";
 import type {
   APIGatewayProxyEventV2,
@@ -10,7 +10,7 @@ import type {
   SQSBatchResponse,
   SQSEvent,
 } from "aws-lambda";
-import { build, type Plugin } from "esbuild";
+import { transform } from "esbuild";
 import type { sqsDeadLetters } from "../../lib/aws/deadLetters.ts";
 import type { cachedEndpoints } from "../../lib/aws/endpoints.ts";
 import type { Clock, CurrencyList, EventPublisher, LedgerStore } from "../../lib/ledger/ports.ts";
@@ -18,7 +18,7 @@ import type { redrive } from "../../lib/ledger/redrive.ts";
 import type { DeliverySender, webhookPublisher } from "../../lib/webhooks/publish.ts";
 import { currentInvocation } from "./invocation.ts";
 
-const ROOT = fileURLToPath(new URL("../..", import.meta.url));
+const ROOT = join(import.meta.dirname, "../..");
 
 /** The routes that clients call: each one's function and its key in API Gateway. */
 export const ROUTES = {
@@ -67,20 +67,19 @@ export interface Edit {
   readonly replace: string;
 }
 
-const ENTRY = [
-  ...[...new Set(Object.values(ROUTES).map(({ name }) => name)), "consume", "publish", "sweep"].map(
-    (name) => `export { handler as ${name} } from "./functions/${name}.ts";`,
-  ),
-  'export { systemClock } from "./lib/runtime/clock.ts";',
-  'export { ports } from "./lib/aws/adapters.ts";',
-  'export { dynamoCurrencies } from "./lib/aws/currencies.ts";',
-  'export { sqsDeadLetters } from "./lib/aws/deadLetters.ts";',
-  'export { publishers } from "./lib/aws/publishers.ts";',
-  'export { webhookPublisher } from "./lib/webhooks/publish.ts";',
-  'export { cachedEndpoints } from "./lib/aws/endpoints.ts";',
-  'export { sqsDeliverySender } from "./lib/aws/deliveries.ts";',
-  'export { redrive } from "./lib/ledger/redrive.ts";',
-].join("\n");
+/** The file of each member. */
+const MEMBERS: Readonly<Record<string, string>> = {
+  systemClock: "lib/runtime/clock.ts",
+  ports: "lib/aws/adapters.ts",
+  dynamoCurrencies: "lib/aws/currencies.ts",
+  sqsDeadLetters: "lib/aws/deadLetters.ts",
+  publishers: "lib/aws/publishers.ts",
+  webhookPublisher: "lib/webhooks/publish.ts",
+  cachedEndpoints: "lib/aws/endpoints.ts",
+  sqsDeliverySender: "lib/aws/deliveries.ts",
+  redrive: "lib/ledger/redrive.ts",
+};
+const FUNCTIONS = [...new Set(Object.values(ROUTES).map(({ name }) => name)), "consume", "publish", "sweep"] as const;
 
 /** Replaces the clients in lib/aws: the simulation of the current invocation answers every call. */
 const send = (command: object) => {
@@ -104,67 +103,86 @@ const REPLACED: Readonly<Record<string, object>> = {
   "node:crypto": { randomBytes },
 };
 
-async function load(path: string): Promise<Record<string, unknown>> {
-  if (path === "clients") return clients;
-  const loaded: Record<string, unknown> = await import(path);
-  return { ...loaded, ...REPLACED[path] };
+type Exports = Record<string, unknown>;
+
+/** A source file as a CommonJS module. */
+interface SourceModule {
+  evaluate(require: (specifier: string) => Exports, module: { exports: Exports }): void;
+  /** Files and packages that it imports. */
+  readonly imports: ReadonlyMap<string, string>;
 }
 
-const packages = new Map<string, Record<string, unknown>>();
+/** Compiled once, by file. A mutant has modules of its own only for what it edits. */
+const unedited = new Map<string, Promise<SourceModule>>();
+/** Loaded once, by name: they are large and hold no state of the ledger. */
+const packages = new Map<string, Exports>([["clients", clients]]);
 
 /**
- * Bundles the functions in memory, with edits applied.
+ * Loads the functions' modules, with edits applied.
  *
  * @returns creates an instance of the modules, as a cold start does
  */
 export async function loadLedger(edits: readonly Edit[] = []): Promise<() => Ledger> {
-  const { outputFiles } = await build({
-    stdin: { contents: ENTRY, resolveDir: ROOT, loader: "ts" },
-    bundle: true,
-    write: false,
-    platform: "node",
-    format: "cjs",
-    target: "node24",
-    plugins: [editing(edits), sharing],
-  });
-  const code = outputFiles[0]?.text ?? "";
-  const evaluate = compileFunction(code, ["shared", "module", "exports"]);
-  const shared = (name: string, member: string) => packages.get(name)?.[member];
-  return () => {
-    const module = { exports: {} };
-    evaluate(shared, module, module.exports);
-    const ledger = module.exports as Ledger;
-    ledger.systemClock.random = () => currentInvocation.getStore()?.random.next() ?? 0;
-    ledger.systemClock.sleep = async (milliseconds) => {
-      const invocation = currentInvocation.getStore();
-      await invocation?.simulation.sleep(invocation, milliseconds);
-    };
-    return ledger;
+  const modules = new Map<string, SourceModule>();
+  const files = [...FUNCTIONS.map((name) => `functions/${name}.ts`), ...Object.values(MEMBERS)];
+  for (const file of files) await collect(file, edits, modules);
+  const missed = edits.filter(({ file }) => !modules.has(file));
+  if (missed.length > 0) throw new Error(`No function has ${missed.map(({ file }) => file).join(", ")}`);
+  return () => instantiate(modules);
+}
+
+/** Adds the module of a file, and those of all files that it imports. */
+async function collect(file: string, edits: readonly Edit[], modules: Map<string, SourceModule>): Promise<void> {
+  if (modules.has(file)) return;
+  const own = edits.filter((edit) => edit.file === file);
+  if (own.length === 0 && !unedited.has(file)) unedited.set(file, compile(file, []));
+  const module = await (own.length === 0 ? unedited.get(file) : compile(file, own));
+  if (!module) return;
+  modules.set(file, module);
+  for (const imported of module.imports.values()) {
+    if (imported.endsWith(".ts")) await collect(imported, edits, modules);
+    else if (!packages.has(imported))
+      packages.set(imported, { __esModule: true, ...(await import(imported)), ...REPLACED[imported] });
+  }
+}
+
+async function compile(file: string, edits: readonly Edit[]): Promise<SourceModule> {
+  const source = edits.reduce(applyEdit, await readFile(join(ROOT, file), "utf8"));
+  const { code } = await transform(source, { loader: "ts", format: "cjs", platform: "node", target: "node24" });
+  const specifiers = [...code.matchAll(/\brequire\("([^"]+)"\)/g)].map(([, specifier = ""]) => specifier);
+  return {
+    evaluate: compileFunction(code, ["require", "module"]) as SourceModule["evaluate"],
+    imports: new Map(specifiers.map((specifier) => [specifier, resolve(specifier, file)])),
   };
 }
 
-/** Applies edits while esbuild loads the files. */
-function editing(edits: readonly Edit[]): Plugin {
-  return {
-    name: "mutants",
-    setup({ onLoad, onEnd }) {
-      const done = new Set<Edit>();
-      onLoad({ filter: /\.ts$/ }, async ({ path, namespace }) => {
-        const mine = edits.filter(({ file }) => path === `${ROOT}${file}`);
-        if (namespace !== "file" || mine.length === 0) return undefined;
-        let contents = await readFile(path, "utf8");
-        for (const edit of mine) {
-          contents = applyEdit(contents, edit);
-          done.add(edit);
-        }
-        return { contents, loader: "ts" };
-      });
-      onEnd(() => {
-        const missed = edits.filter((edit) => !done.has(edit));
-        if (missed.length > 0) throw new Error(`No bundle has ${missed.map(({ file }) => file).join(", ")}`);
-      });
-    },
+/** @returns the name of a package, or a file below the repository */
+function resolve(specifier: string, importer: string): string {
+  if (/\/(clients|documents|sns)\.ts$/.test(specifier)) return "clients";
+  return specifier.startsWith(".") ? join(importer, "..", specifier) : specifier;
+}
+
+function instantiate(modules: ReadonlyMap<string, SourceModule>): Ledger {
+  const loaded = new Map<string, { exports: Exports }>();
+  const load = (name: string): Exports => {
+    const known = packages.get(name) ?? loaded.get(name)?.exports;
+    if (known) return known;
+    const module = modules.get(name);
+    if (!module) throw new Error(`The ledger imports ${name}, which was not read`);
+    const own = { exports: {} };
+    loaded.set(name, own);
+    module.evaluate((specifier) => load(module.imports.get(specifier) ?? ""), own);
+    return own.exports;
   };
+  const handlers = FUNCTIONS.map((name) => [name, load(`functions/${name}.ts`).handler]);
+  const members = Object.entries(MEMBERS).map(([name, file]) => [name, load(file)[name]]);
+  const ledger = Object.fromEntries([...handlers, ...members]) as Ledger;
+  ledger.systemClock.random = () => currentInvocation.getStore()?.random.next() ?? 0;
+  ledger.systemClock.sleep = async (milliseconds) => {
+    const invocation = currentInvocation.getStore();
+    await invocation?.simulation.sleep(invocation, milliseconds);
+  };
+  return ledger;
 }
 
 const TOKEN = /"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|[\w$]+|\S/g;
@@ -183,27 +201,3 @@ export function applyEdit(source: string, { file, search, replace }: Edit): stri
   if (found.length !== 1) throw new Error(`${file} has ${JSON.stringify(search)} ${found.length} times`);
   return source.replace(new RegExp(pattern), () => replace);
 }
-
-/** Loads packages once for all instances: they are large and hold no state of the ledger. */
-const sharing: Plugin = {
-  name: "shared packages",
-  setup({ onResolve, onLoad }) {
-    onResolve({ filter: /^[^./]/ }, ({ path }) => ({ path, namespace: "shared", sideEffects: false }));
-    onResolve({ filter: /\/(clients|documents|sns)\.ts$/ }, () => ({
-      path: "clients",
-      namespace: "shared",
-      sideEffects: false,
-    }));
-    onLoad({ filter: /.*/, namespace: "shared" }, async ({ path }) => {
-      const loaded = await load(path);
-      packages.set(path, loaded);
-      const members = Object.keys(loaded).filter((member) => member !== "module.exports");
-      const lines = members.map(
-        (member, index) =>
-          `const member${index} = /* @__PURE__ */ shared(${JSON.stringify(path)}, ${JSON.stringify(member)});\n` +
-          `export { member${index} as ${member} };`,
-      );
-      return { contents: lines.join("\n") };
-    });
-  },
-};

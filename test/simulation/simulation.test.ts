@@ -2,8 +2,8 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { REGRESSIONS } from "./regressions.ts";
 import { Workers } from "./workers.ts";
 
-const SEEDS = 200;
-const SEEDS_A_JOB = 50;
+const SEEDS = 100;
+const SEEDS_A_JOB = 25;
 
 let workers: Workers;
 beforeAll(() => {

@@ -76,7 +76,7 @@ const signings = fc.record(
   { requiredKeys: ["signingDate"] },
 );
 
-it("signs 5,000 random requests as @smithy/signature-v4 does", { timeout: 30_000 }, async () => {
+it("signs 1,000 random requests as @smithy/signature-v4 does", { timeout: 30_000 }, async () => {
   let identity: AwsCredentialIdentity = { accessKeyId: "", secretAccessKey: "" };
   const config = { credentials: async () => identity, region: async () => "eu-central-1", service: "sqs" };
   const signer = createSigner(config);
@@ -89,5 +89,5 @@ it("signs 5,000 random requests as @smithy/signature-v4 does", { timeout: 30_000
     expect(headers).toEqual((await reference.sign(request, signing)).headers);
     expect(request, "The request itself is not changed").toMatchObject(sent);
   });
-  await fc.assert(property, { numRuns: 5000, seed: 20_261_123 });
+  await fc.assert(property, { numRuns: 1000, seed: 20_261_123 });
 });

@@ -140,5 +140,5 @@ function compare(a: AttributeValue, b: AttributeValue): number | undefined {
 
 /** The order of texts in DynamoDB: by their bytes in UTF-8. */
 export function compareTexts(a: string, b: string): number {
-  return Buffer.compare(Buffer.from(a), Buffer.from(b));
+  return a === b ? 0 : Buffer.compare(Buffer.from(a), Buffer.from(b));
 }

@@ -252,7 +252,7 @@ export class DynamoModel {
         direction * compareTexts(a[range]?.S ?? "", b[range]?.S ?? "") ||
         compareTexts(keyOf(tableKey, a), keyOf(tableKey, b));
       const matching = [...(table.indexes.get(index.name)?.values() ?? [])]
-        .flatMap(({ item }) => (item ? [item] : []))
+        .flatMap(({ item }) => (item && item[index.key.hash]?.S === owner.S ? [item] : []))
         .filter((item) => evaluator.holds(input.KeyConditionExpression, item))
         .filter((item) => !start || compare(start, item) < 0)
         .sort(compare);
