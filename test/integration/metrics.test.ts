@@ -158,7 +158,8 @@ describe("the metrics for Prometheus", () => {
     await posted(alice.deposit(usd("10.00")));
     const expiresAt = new Date(Date.now() + 1000).toISOString();
     const { id } = await posted(alice.hold({ ...usd("10.00"), expiresAt }));
-    await setTimeout(1500);
+    // The sweep can run right after the update: by then, the hold is more than a second late.
+    await setTimeout(2500);
     await dynamoDocuments.send(
       new UpdateCommand({
         TableName: "antler-local-transactions",
