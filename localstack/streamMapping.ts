@@ -16,10 +16,12 @@ import * as z from "zod";
 import { sdkHandlerOptions } from "../lib/aws/transport/httpHandler.ts";
 
 /**
- * The pause after a poll: the shortest one after records or a wake-up, so that records gather; each poll without records
- * doubles it, so that an idle stack stays idle.
+ * The pause after a poll: the shortest one after records, so that records gather; each poll without records doubles it, so that
+ * an idle stack stays idle.
  */
 const POLL_PAUSE_MS = { min: 50, max: 500 };
+/** The pause after a wake-up. */
+const WAKE_PAUSE_MS = 50;
 /** The pause before a batch is delivered again doubles each time. */
 const RETRY_PAUSE_MS = { min: 500, max: 10_000 };
 /** The pause after an engine's error, and before shards are listed again when none can be read. */
@@ -48,6 +50,8 @@ export interface StreamSource {
   readonly region: string;
   /** Has the sequence number of each shard's last record that is done. */
   readonly positionFile: string;
+  /** By default 50 to 500. */
+  readonly pollPauseMs?: { readonly min: number; readonly max: number };
 }
 
 export interface StreamMapping {
@@ -160,8 +164,9 @@ class Mapping {
 
   /** Delivers a shard's records until it ends, or the mapping stops. */
   async #follow(shardId: string): Promise<void> {
+    const { pollPauseMs = POLL_PAUSE_MS } = this.#source;
     let iterator: string | undefined;
-    let pauseMs = POLL_PAUSE_MS.min;
+    let pauseMs = pollPauseMs.min;
     while (!this.#stopping.signal.aborted) {
       const waking = this.#waking.signal;
       try {
@@ -177,7 +182,7 @@ class Mapping {
           return;
         }
         iterator = NextShardIterator;
-        pauseMs = Records.length > 0 ? POLL_PAUSE_MS.min : Math.min(pauseMs * 2, POLL_PAUSE_MS.max);
+        pauseMs = Records.length > 0 ? pollPauseMs.min : Math.min(pauseMs * 2, pollPauseMs.max);
       } catch (error) {
         if (this.#stopping.signal.aborted) return;
         iterator = undefined;
@@ -188,8 +193,8 @@ class Mapping {
       }
       await this.#pause(pauseMs, waking);
       if (!waking.aborted) continue;
-      await this.#pause(POLL_PAUSE_MS.min);
-      pauseMs = POLL_PAUSE_MS.min;
+      await this.#pause(WAKE_PAUSE_MS);
+      pauseMs = pollPauseMs.min;
     }
   }
 
