@@ -2,15 +2,19 @@ import { once } from "node:events";
 import { createServer } from "node:http";
 import { createServer as createNetServer, type Socket } from "node:net";
 import { setTimeout } from "node:timers/promises";
-import { describe, expect, inject, test } from "vitest";
+import { afterAll, describe, expect, test } from "vitest";
 import { movement, posted, walletOf } from "../../testkit/client.ts";
 import { awsProxyForTest, listenForTest, stackForTest } from "../../testkit/perTest.ts";
 import { freeStackPorts } from "../../testkit/ports.ts";
 import { refusedStart } from "../../testkit/processes.ts";
-import { collect, launch } from "../../testkit/stack.ts";
+import { collect, launch, startStack } from "../../testkit/stack.ts";
 
-/** The stack that has the SQS and the DynamoDB. */
-const owner = { environment: inject("stackEnvironment") };
+/**
+ * The stack that has the SQS and the DynamoDB. Not the shared one: a guest that ends can have received a message, which is then
+ * hidden for the visibility timeout of a minute.
+ */
+const owner = await startStack();
+afterAll(() => owner.stop());
 
 /** A port that sends no HTTP response, and that no other process takes until it is released or the test ends. */
 async function holdPort(onConnection = (socket: Socket) => void socket.destroy()) {
