@@ -1,6 +1,6 @@
 import { randomInt } from "node:crypto";
 import { once } from "node:events";
-import { createServer } from "node:net";
+import { createServer, type Server } from "node:net";
 import { listen } from "../localstack/tcp.ts";
 
 /** Below the ports that Linux, macOS and Windows give to outgoing connections and to servers that ask for any port. */
@@ -51,7 +51,7 @@ async function isFree(port: number): Promise<boolean> {
   return true;
 }
 
-function canListen(server: ReturnType<typeof createServer>, port: number): Promise<boolean> {
+function canListen(server: Server, port: number): Promise<boolean> {
   return listen(server, port).then(
     () => true,
     () => false,

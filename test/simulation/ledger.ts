@@ -135,15 +135,19 @@ export async function loadLedger(edits: readonly Edit[] = []): Promise<() => Led
 async function collect(file: string, edits: readonly Edit[], modules: Map<string, SourceModule>): Promise<void> {
   if (modules.has(file)) return;
   const own = edits.filter((edit) => edit.file === file);
-  if (own.length === 0 && !unedited.has(file)) unedited.set(file, compile(file, []));
-  const module = await (own.length === 0 ? unedited.get(file) : compile(file, own));
-  if (!module) return;
+  const module = await (own.length > 0 ? compile(file, own) : uneditedModule(file));
   modules.set(file, module);
   for (const imported of module.imports.values()) {
     if (imported.endsWith(".ts")) await collect(imported, edits, modules);
     else if (!packages.has(imported))
       packages.set(imported, { __esModule: true, ...(await import(imported)), ...REPLACED[imported] });
   }
+}
+
+function uneditedModule(file: string): Promise<SourceModule> {
+  const module = unedited.get(file) ?? compile(file, []);
+  unedited.set(file, module);
+  return module;
 }
 
 async function compile(file: string, edits: readonly Edit[]): Promise<SourceModule> {

@@ -944,16 +944,17 @@ export class Oracle {
   /** Checks a message that the consumer acknowledged. */
   acknowledged({ messageId, groupId, body }: QueuedMessage): void {
     const poison = this.#poisonIn(body);
+    const isDecided = (id: string) => ["posted", "rejected"].includes(this.statusOf(groupId, id) ?? "");
     for (const id of poison ? [] : idsIn(body)) {
-      const status = this.statusOf(groupId, id);
-      if (status !== "posted" && status !== "rejected" && !this.invalidWriteIds.has(id))
-        this.fail("acknowledged only what is done", `${groupId} ${id} is acknowledged and ${status}`);
+      if (!isDecided(id) && !this.invalidWriteIds.has(id))
+        this.fail(
+          "acknowledged only what is done",
+          `${groupId} ${id} is acknowledged and ${this.statusOf(groupId, id)}`,
+        );
     }
     for (const command of poison ? commandsIn(body) : []) {
       const [id = ""] = idsIn(command);
-      const status = this.statusOf(groupId, id);
-      const isDecidedCopy =
-        poison?.isCopy && groupId === poison.userId && (status === "posted" || status === "rejected");
+      const isDecidedCopy = poison?.isCopy && groupId === poison.userId && isDecided(id);
       const isDeadLettered = poison?.deadLetters.some(
         (sent) =>
           commandsIn(sent.body).includes(command) &&

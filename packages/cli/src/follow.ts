@@ -8,11 +8,11 @@ const INTERVAL_MS = 1000;
 export async function* follow(wallet: Wallet): AsyncGenerator<Transaction> {
   let { sequence } = await wallet.balances();
   message(`Waiting for decisions of the wallet ${wallet.userId}. Ctrl-C ends.`);
-  for (let from: string | undefined; ; ) {
+  for (;;) {
     await setTimeout(INTERVAL_MS);
     if ((await wallet.balances()).sequence === sequence) continue;
     const decided: Transaction[] = [];
-    for await (const each of wallet.transactions({ from, limit: 100 })) {
+    for await (const each of wallet.transactions({ limit: 100 })) {
       if (each.sequence === null || each.sequence <= sequence) break;
       decided.unshift(each);
     }
@@ -20,7 +20,6 @@ export async function* follow(wallet: Wallet): AsyncGenerator<Transaction> {
       // The list can show a decision some milliseconds before the one before it.
       if (each.sequence !== sequence + 1) break;
       sequence = each.sequence;
-      from = each.decidedAt ?? undefined;
       yield each;
     }
   }
