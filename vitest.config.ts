@@ -6,6 +6,11 @@ export default defineConfig({
     // Tests with a stack of their own mostly wait for it.
     maxWorkers: 4,
     globalSetup: "testkit/compileCache.ts",
+    // Other tests use the processors at the same time.
+    setupFiles: "testkit/awsTimeouts.ts",
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
+    expect: { poll: { timeout: 20_000 } },
     projects: [
       {
         test: {
@@ -16,8 +21,6 @@ export default defineConfig({
           ],
           // A thread starts with less CPU time than a process.
           pool: "threads",
-          // Other projects run at the same time and can take all processors.
-          testTimeout: 30_000,
         },
       },
       {
@@ -25,8 +28,6 @@ export default defineConfig({
           name: "integration",
           include: ["test/integration/*.test.ts"],
           globalSetup: "testkit/bundles.ts",
-          testTimeout: 30_000,
-          hookTimeout: 60_000,
         },
       },
       {
@@ -35,8 +36,6 @@ export default defineConfig({
           env: { AWS_TRANSPORT: "sdk" },
           // verify only reads, by calls that the others make too, and dlq has a client of its own.
           include: ["test/integration/{functions,operations.requeue,operations.sweep,store.dynoxide}.test.ts"],
-          testTimeout: 30_000,
-          hookTimeout: 60_000,
         },
       },
       {
@@ -44,8 +43,6 @@ export default defineConfig({
           name: "end-to-end",
           include: ["test/end-to-end/*.test.ts"],
           globalSetup: ["testkit/bundles.ts", "testkit/sharedStack.ts"],
-          testTimeout: 120_000,
-          hookTimeout: 60_000,
         },
       },
       {
@@ -53,8 +50,6 @@ export default defineConfig({
           name: "security",
           include: ["test/security/*.test.ts"],
           globalSetup: ["testkit/bundles.ts", "testkit/sharedStack.ts"],
-          testTimeout: 120_000,
-          hookTimeout: 60_000,
         },
       },
       {
@@ -62,8 +57,6 @@ export default defineConfig({
           name: "console",
           include: ["test/console/*.test.ts"],
           globalSetup: ["testkit/bundles.ts", "test/console/setup.ts"],
-          testTimeout: 120_000,
-          hookTimeout: 60_000,
         },
       },
       {
@@ -71,7 +64,6 @@ export default defineConfig({
           name: "simulation",
           include: ["test/simulation/*.test.ts"],
           testTimeout: 600_000,
-          hookTimeout: 60_000,
         },
       },
     ],

@@ -27,7 +27,7 @@ test("one process at a time holds the lock of a folder, and kill -9 releases it 
   expect(lock).toThrow("another stack uses it");
   release();
   lock()();
-}, 20_000);
+});
 
 test("when a folder can't be created, the error has the system's reason", () => {
   const file = join(folderForTest(), "file");

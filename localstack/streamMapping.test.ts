@@ -83,7 +83,7 @@ test("a shard is read after its parent, also one that begins later; each record 
   await expect.poll(() => delivered).toEqual(["1", "2", "3"]);
   parent.records.push("3.5");
   parent.isClosed = true;
-  await expect.poll(() => delivered, { timeout: 5000 }).toEqual(["1", "2", "3", "3.5", "4"]);
+  await expect.poll(() => delivered).toEqual(["1", "2", "3", "3.5", "4"]);
   await stop();
 
   start();
@@ -91,7 +91,7 @@ test("a shard is read after its parent, also one that begins later; each record 
   const [child] = shards;
   child?.records.push("5");
   if (child) child.isClosed = true;
-  await expect.poll(() => delivered, { timeout: 5000 }).toEqual(["1", "2", "3", "3.5", "4", "5", "6"]);
+  await expect.poll(() => delivered).toEqual(["1", "2", "3", "3.5", "4", "5", "6"]);
   expect(errors).not.toHaveBeenCalled();
 });
 
@@ -102,7 +102,7 @@ test("an iterator that expires, and an error of the engine, lose no record and r
     operation === "GetRecords" && delivered.length > 0 ? failures.pop() : undefined,
   );
   start();
-  await expect.poll(() => delivered, { timeout: 5000 }).toEqual(["1", "2", "3"]);
+  await expect.poll(() => delivered).toEqual(["1", "2", "3"]);
   expect(failures).toEqual([]);
 });
 

@@ -1,5 +1,5 @@
 import { SNSClient } from "@aws-sdk/client-sns";
-import { TIMEOUTS } from "./clients.ts";
+import { TIMEOUTS } from "./timeouts.ts";
 import { sdkHandlerOptions } from "./transport/httpHandler.ts";
 import { createTransport } from "./transport/transport.ts";
 

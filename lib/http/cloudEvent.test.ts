@@ -92,7 +92,7 @@ describe("the event of a decision", () => {
     );
   });
 
-  it("has no character that SNS refuses, and keeps what the client wrote", { timeout: 60_000 }, async () => {
+  it("has no character that SNS refuses, and keeps what the client wrote", async () => {
     const { move } = movementsInMemory(inMemoryPorts());
     const text = fc.string({
       unit: fc.oneof(fc.constantFrom("\uFFFE", "\uFFFF", "\u0000", "\u{1FFFE}", "\\"), fc.string({ unit: "binary" })),

@@ -5,7 +5,7 @@ import { createServer as createTlsServer } from "node:https";
 import { createServer as createTcpServer, type Server, type Socket } from "node:net";
 import { buffer } from "node:stream/consumers";
 import { getCACertificates, setDefaultCACertificates } from "node:tls";
-import { describe, expect, it, onTestFinished, vi } from "vitest";
+import { describe, expect, it, onTestFinished } from "vitest";
 import { listen } from "../../localstack/tcp.ts";
 import { ANSWER_BYTES_MAX, createPost, type Post } from "./post.ts";
 
@@ -98,7 +98,7 @@ describe("a post", () => {
       more();
     });
     expect(await postTo(port)).toBe(200);
-    await vi.waitFor(() => expect(isClosed).toBe(true));
+    await expect.poll(() => isClosed).toBe(true);
     expect(sent).toBeLessThan(ANSWER_BYTES_MAX + 16 * 1024 * 1024);
   });
 

@@ -126,7 +126,7 @@ function expectSignedCalls(): void {
   }
 }
 
-describe("the bundle of a function", { timeout: 30_000 }, () => {
+describe("the bundle of a function", () => {
   test("exists for every function of serverless.yml", () => {
     expect([...bundles.keys()].sort()).toEqual(FUNCTIONS.toSorted());
   });

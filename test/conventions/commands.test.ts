@@ -8,7 +8,6 @@ import { freePorts } from "../../testkit/ports.ts";
 
 /** How every command checks its arguments and settings. */
 const ROOT = join(import.meta.dirname, "../..");
-const TIMEOUT_MS = 60_000;
 
 const { scripts }: { scripts: Record<string, string> } = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8"));
 const npmScripts = Object.entries(scripts).flatMap(([name, line]) => {
@@ -27,7 +26,7 @@ async function call(file: string, args: readonly string[], environment: Readonly
   return { code, stdout, stderr };
 }
 
-describe.concurrent.each(commands)("$file", { timeout: TIMEOUT_MS }, ({ invocation, file }) => {
+describe.concurrent.each(commands)("$file", ({ invocation, file }) => {
   test("prints its usage for --help", async ({ expect }) => {
     const { stdout, ...help } = await call(file, ["--help"]);
     expect(help).toEqual({ code: 0, stderr: "" });
@@ -75,7 +74,7 @@ test.concurrent.each([
   ["localstack/token.ts", [], "USER is missing"],
   ["localstack/token.ts", [""], /^USER '': must be /],
   ["localstack/token.ts", ["a b"], /^USER 'a b': must be /],
-])("%s %j is refused in one sentence", { timeout: TIMEOUT_MS }, async (file, args, sentence) => {
+])("%s %j is refused in one sentence", async (file, args, sentence) => {
   const { stderr, ...others } = await call(file, args);
   expect(others).toEqual({ code: 2, stdout: "" });
   const [first, usage, ...rest] = stderr.split("\n");
@@ -93,15 +92,13 @@ test.concurrent.each([
   ["artillery/load.ts", [], { API_PORT: "abc" }, "API_PORT=abc: must be a port number"],
   ["artillery/load.ts", [], { LOAD_RATE: "0" }, "LOAD_RATE=0: must be a whole number from 1 to 999999999"],
   ["artillery/load.ts", [], { API_URL: "localhost:4000" }, "API_URL=localhost:4000: must be an HTTP URL"],
-])("%s %j with %j is refused in one sentence", { timeout: TIMEOUT_MS }, async (file, args, environment, sentence) => {
+])("%s %j with %j is refused in one sentence", async (file, args, environment, sentence) => {
   const { stderr, ...others } = await call(file, args, environment);
   expect(others).toEqual({ code: 2, stdout: "" });
   expect(stderr.split("\n")).toEqual([expect.stringMatching(sentence), ""]);
 });
 
-test("npm run load calls API_URL, or without it the local stack at API_PORT", {
-  timeout: TIMEOUT_MS,
-}, async () => {
+test("npm run load calls API_URL, or without it the local stack at API_PORT", async () => {
   const { API_PORT, OTHER } = await freePorts("API_PORT", "OTHER");
   const errorOf = async (environment: Readonly<Record<string, string>>) =>
     (await call("artillery/load.ts", [], environment)).stderr;

@@ -39,13 +39,13 @@ test("a stage whose name is invalid is refused in one sentence", () => {
   );
 });
 
-test("a switch of the events that is neither on nor off is refused in one sentence", { timeout: 60_000 }, () => {
+test("a switch of the events that is neither on nor off is refused in one sentence", () => {
   expect(() => packaged("prod", "--param", "events=no")).toThrow(
     "The stage parameter events is no: it must be true or false\n",
   );
 });
 
-test("a self-service movement that does not exist is refused in one sentence", { timeout: 60_000 }, () => {
+test("a self-service movement that does not exist is refused in one sentence", () => {
   expect(() => packaged("prod", "--param", "selfService=transfers,deposit")).toThrow(
     "The stage parameter selfService has deposit: it must be none, or some of deposits, withdrawals, transfers, holds\n",
   );

@@ -70,7 +70,7 @@ describe("npm start with an AWS_ENDPOINT_URL", () => {
       `Waiting until AWS_ENDPOINT_URL=${endpoint} answers …\nAWS_ENDPOINT_URL=${endpoint}: nothing answered there for 60 s\n`,
     );
     expect(code).toBe(1);
-  }, 90_000);
+  });
 
   test("ends at once, with the reason, when the endpoint is not AWS", async () => {
     const server = createServer((_request, response) => {

@@ -212,7 +212,7 @@ describe("the commands that read", () => {
       const child = launch(environment, [process.execPath, ANTLER, "history", "--follow", ...args]);
       onTestFinished(() => void child.kill("SIGKILL"));
       const output = collect(child);
-      await expect.poll(output, { timeout: 20_000 }).toContain("Ctrl-C ends.\n");
+      await expect.poll(output).toContain("Ctrl-C ends.\n");
       return {
         lines: () => output().trim().split("\n").slice(1),
         async interrupt() {
@@ -232,13 +232,13 @@ describe("the commands that read", () => {
     ] as const;
     for (const [name, amount] of movements) await alice.run(name, amount, "USD", "--wait", "0");
     await expect
-      .poll(all.lines, { timeout: 20_000 })
+      .poll(all.lines)
       .toEqual([
         expect.stringMatching(/ {2}deposit {2}posted {2}3\.00 USD {2}12\.00 USD {2}tx_\S+$/),
         expect.stringMatching(/ {2}withdrawal {2}insufficient_funds {2}99\.00 USD {2}tx_\S+$/),
         expect.stringMatching(/ {2}withdrawal {2}posted {2}-1\.00 USD {2}11\.00 USD {2}tx_\S+$/),
       ]);
-    await expect.poll(rejected.lines, { timeout: 20_000 }).toHaveLength(1);
+    await expect.poll(rejected.lines).toHaveLength(1);
     expect(JSON.parse(rejected.lines()[0] ?? "")).toMatchObject({ amount: "99.00", sequence: 3 });
     expect(await all.interrupt()).toEqual([null, "SIGINT"]);
   });

@@ -326,7 +326,7 @@ describe("a batch", () => {
     expect(replayed.flatMap((result) => ("transaction" in result ? [result.replayed] : []))).toEqual(
       Array(7).fill(true),
     );
-    await expect.poll(() => balanceOf(bob, "USD"), { timeout: 20_000 }).toBe("31.40");
+    await expect.poll(() => balanceOf(bob, "USD")).toBe("31.40");
     expect([await balanceOf(alice, "USD"), await balanceOf(carol, "USD")]).toEqual(["5.00", "0.60"]);
     expect((await alice.balances()).sequence).toBe(6);
   });

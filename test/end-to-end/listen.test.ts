@@ -24,7 +24,7 @@ async function listenerForTest(...args: string[]) {
   const child = launch(stackEnvironment, [process.execPath, ANTLER, "listen", ...args]);
   onTestFinished(() => void child.kill("SIGKILL"));
   const output = collect(child);
-  await expect.poll(output, { timeout: 20_000 }).toContain("Ctrl-C ends.");
+  await expect.poll(output).toContain("Ctrl-C ends.");
   return {
     output,
     /** What it printed about events. */
@@ -67,7 +67,7 @@ describe.runIf(Object.keys(stackEnvironment).length > 0)("antler listen", () => 
     await alice.withdraw(movement("USD", "0.50"));
     await alice.deposit(movement("USD", "3.00"));
 
-    await expect.poll(listener.lines, { timeout: 10_000 }).toHaveLength(4);
+    await expect.poll(listener.lines).toHaveLength(4);
     const time = String.raw`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z`;
     expect(listener.lines()).toEqual([
       expect.stringMatching(`^${time}  ${alice.userId}/1  deposit  posted  2\\.00 USD$`),
@@ -110,7 +110,7 @@ describe.runIf(Object.keys(stackEnvironment).length > 0)("antler listen", () => 
     await alice.withdraw(movement("USD", "6.00"));
     const own = () => listener.lines().filter((line) => line.includes(`  ${alice.userId}/`));
     await expect
-      .poll(own, { timeout: 10_000 })
+      .poll(own)
       .toEqual([
         expect.stringMatching(/ {2}deposit {2}posted {2}5\.00 USD$/),
         expect.stringMatching(/ {2}withdrawal {2}rejected {2}6\.00 USD$/),

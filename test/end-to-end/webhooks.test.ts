@@ -24,7 +24,7 @@ function receiverIn(folder: string, environment: Record<string, string>) {
       const child = spawn(process.execPath, ["receiver.mjs"], { cwd: folder, env: environment, stdio: "inherit" });
       receivers.push(child);
       const url = `http://127.0.0.1:${environment.PORT}/`;
-      await vi.waitFor(async () => expect((await fetch(url)).status).toBe(400), { timeout: 10_000 });
+      await expect.poll(async () => (await fetch(url)).status).toBe(400);
     },
     async kill() {
       const child = receivers.at(-1);

@@ -34,7 +34,7 @@ function start(command: string, args: readonly string[]): ChildProcess {
 }
 
 async function untilReady(url: string): Promise<void> {
-  await expect.poll(async () => (await fetch(`${url}/-/ready`)).status, { timeout: 20_000, interval: 200 }).toBe(200);
+  await expect.poll(async () => (await fetch(`${url}/-/ready`)).status, { interval: 200 }).toBe(200);
 }
 
 /** Our configuration with the addresses of this test's stack and a scrape interval of a second. */
@@ -70,7 +70,7 @@ describe.skipIf(!installed)("a real Prometheus (needs Debian's prometheus and pr
       return valueSchema.parse(await response.json()).data.result.map(({ value }) => value[1]);
     };
     const query = async (expr: string) => (await queryAll(expr))[0];
-    await expect.poll(() => query('up{job="antler"}'), { timeout: 20_000, interval: 200 }).toBe("1");
+    await expect.poll(() => query('up{job="antler"}'), { interval: 200 }).toBe("1");
 
     const receiver = createServer((_, response) => response.end());
     onTestFinished(() => void receiver.close());
@@ -104,7 +104,7 @@ describe.skipIf(!installed)("a real Prometheus (needs Debian's prometheus and pr
 
     expect(await query("sum(antler_commands_total)")).toBe("12");
     expect(await query("antler_decision_delay_seconds_count")).toBe("12");
-  }, 120_000);
+  });
 });
 
 /** Pushes metrics under the names that Artillery's publish-metrics uses. */

@@ -112,7 +112,7 @@ async function discard(...userIds: readonly string[]): Promise<void> {
     },
   );
   await expect
-    .poll(() => republish("--discarded", "--dry-run"), { timeout: 20_000 })
+    .poll(() => republish("--discarded", "--dry-run"))
     .toMatchObject({ output: expect.stringContaining("kept") });
   await mapping.stop();
 }

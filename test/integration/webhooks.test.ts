@@ -264,10 +264,7 @@ describe("an event", () => {
     expect(await deliverNext()).toMatchObject({ received: [{}], failed: 1 });
     expect(requests[0]?.headers["webhook-signature"]).toMatch(/^v1,\S+ v1,\S+$/);
     expect(await receive(queueUrl)).toEqual([]);
-    await vi.waitFor(async () => expect(await deliverNext()).toMatchObject({ received: [{}], failed: 1 }), {
-      timeout: 15_000,
-      interval: 200,
-    });
+    await expect.poll(deliverNext, { interval: 200 }).toMatchObject({ received: [{}], failed: 1 });
     expect(requests).toHaveLength(2);
     const answers = [await call("GET"), await call("GET /{id}", { id }), await call("PATCH /{id}", { id, body: {} })];
     expect(bodyOf(answers[1] ?? {})).toMatchObject({ lastFailure: { reason: "HTTP 503" } });

@@ -242,7 +242,7 @@ describe("clients", () => {
     ];
     const socket = dial();
     socket.write(`${head.join("\r\n")}\r\n\r\n${VALID}`);
-    await expect.poll(() => bob.transaction(id), { timeout: 10_000 }).toMatchObject({ id });
+    await expect.poll(() => bob.transaction(id)).toMatchObject({ id });
     socket.destroy();
     expect(await bob.settled(id)).toMatchObject({ status: "posted", sequence: 1 });
   });

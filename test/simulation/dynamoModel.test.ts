@@ -328,7 +328,7 @@ describe.each(["dynoxide", "dynamodb-local"] as const)("the model of DynamoDB be
       maxAttempts: 1,
     });
     for (const table of [WALLETS, TRANSACTIONS]) await client.send(createTable(table));
-  }, 60_000);
+  });
 
   afterAll(async () => {
     client?.destroy();

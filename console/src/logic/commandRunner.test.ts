@@ -45,7 +45,7 @@ function openWindow(storage: Storage, answer: (request: Sent) => Response | Prom
   let keys = 0;
   const newKey = () => `key-${requests.length}-${++keys}`;
   const runner = createCommandRunner({ client, storage, subject, newKey });
-  const stateIs = (state: string | undefined) => vi.waitFor(() => expect(runner.attempts()[0]?.state).toBe(state));
+  const stateIs = (state: string | undefined) => expect.poll(() => runner.attempts()[0]?.state).toBe(state);
   return { runner, requests, stateIs };
 }
 

@@ -76,7 +76,7 @@ const signings = fc.record(
   { requiredKeys: ["signingDate"] },
 );
 
-it("signs 1,000 random requests as @smithy/signature-v4 does", { timeout: 30_000 }, async () => {
+it("signs 1,000 random requests as @smithy/signature-v4 does", async () => {
   let identity: AwsCredentialIdentity = { accessKeyId: "", secretAccessKey: "" };
   const config = { credentials: async () => identity, region: async () => "eu-central-1", service: "sqs" };
   const signer = createSigner(config);
