@@ -4,7 +4,7 @@ export default defineConfig({
   test: {
     env: { POWERTOOLS_LOG_LEVEL: "SILENT", POWERTOOLS_METRICS_DISABLED: "true" },
     // Tests with a stack of their own mostly wait for it.
-    maxWorkers: 4,
+    maxWorkers: 5,
     globalSetup: "testkit/compileCache.ts",
     // Other tests use the processors at the same time.
     setupFiles: "testkit/awsTimeouts.ts",

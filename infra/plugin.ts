@@ -16,9 +16,8 @@ export default class DeployPlugin {
   readonly hooks = {
     initialize: () => {
       this.#requireIdentityProvider();
-      this.#checkSelfService();
-      this.#checkSignIn();
-      if (!this.#hasEvents()) removeEvents(this.#serverless.service);
+      this.#checkParameters();
+      if (this.#events() === "false") removeEvents(this.#serverless.service);
       this.#addRoles();
     },
     "before:aws:deploy:deploy:createStack": () => this.#printAnnouncement(),
@@ -45,30 +44,28 @@ export default class DeployPlugin {
     process.exit(1);
   }
 
-  /** A name with a typing error would close a movement to users without a word. */
-  #checkSelfService(): void {
+  /** Reports every invalid parameter and setting at once. */
+  #checkParameters(): void {
+    const { console: consoleFunction } = this.#serverless.service.functions;
+    const { stage, selfService } = this.#deployedStage();
     const allowed: readonly string[] = SELF_SERVICE;
-    const unknown = this.#deployedStage().selfService.filter((name) => !allowed.includes(name));
-    if (unknown.length === 0) return;
-    console.error(
-      `The stage parameter selfService has ${unknown.join(", ")}: it must be none, or some of ${allowed.join(", ")}`,
-    );
+    const unknown = selfService.filter((name) => !allowed.includes(name));
+    const problems = [
+      // A name with a typing error would close a movement to users without a word.
+      unknown.length > 0 &&
+        `The stage parameter selfService has ${unknown.join(", ")}: it must be none, or some of ${allowed.join(", ")}`,
+      !["true", "false"].includes(this.#events()) &&
+        `The stage parameter events is ${this.#events()}: it must be true or false`,
+      signInProblem(consoleFunction?.environment, stage === "local"),
+    ].filter((problem) => typeof problem === "string");
+    if (problems.length === 0) return;
+    console.error(problems.join("\n"));
     process.exit(1);
   }
 
-  #checkSignIn(): void {
-    const { console: definition } = this.#serverless.service.functions;
-    const problem = signInProblem(definition?.environment, this.#deployedStage().stage === "local");
-    if (problem === undefined) return;
-    console.error(problem);
-    process.exit(1);
-  }
-
-  #hasEvents(): boolean {
-    const text = String(this.#serverless.service.custom.events.isOn);
-    if (text === "true" || text === "false") return text === "true";
-    console.error(`The stage parameter events is ${text}: it must be true or false`);
-    process.exit(1);
+  /** The stage parameter `events`. */
+  #events(): string {
+    return String(this.#serverless.service.custom.events.isOn);
   }
 
   #deployedStage(): DeployedStage {

@@ -112,6 +112,9 @@ function dynamoLocalCommand({ DYNAMODB_PORT, DATA_DIR }: DynamoSettings): string
   const database = DATA_DIR ? ["-dbPath", DATA_DIR] : ["-inMemory"];
   return [
     "java",
+    // Most of its life is its start: the optimizing compiler and a concurrent collector cost more than they save.
+    "-XX:TieredStopAtLevel=1",
+    "-XX:+UseSerialGC",
     `-Djava.library.path=${join(dirname(jar), "DynamoDBLocal_lib")}`,
     "-jar",
     jar,

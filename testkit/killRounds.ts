@@ -27,7 +27,7 @@ type Victim = (typeof VICTIMS)[number];
 const USERS = 20;
 /** A message that was in flight is delivered again when its visibility timeout of 60 s ends, and a credit sent again as late. */
 const DECIDED_WITHIN_MS = 200_000;
-const SWEEP_EVERY_MS = 5000;
+const SWEEP_EVERY_MS = 15_000;
 /** A delivery that was in flight is repeated when its visibility timeout of 180 s ends. */
 const DELIVERED_WITHIN_MS = 240_000;
 

@@ -1,7 +1,7 @@
 import { spawnSync } from "node:child_process";
 import { randomUUID } from "node:crypto";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { homedir, tmpdir } from "node:os";
 import { join } from "node:path";
 import { inflateRawSync } from "node:zlib";
 import { afterAll, describe, expect, test } from "vitest";
@@ -22,7 +22,8 @@ function packaged(stage: string, ...options: string[]): Record<string, Resource 
   const build = `.antler/package-${randomUUID()}`;
   const serverless = join(ROOT, "node_modules/serverless/bin/serverless.js");
   const { PATH, NODE_COMPILE_CACHE } = process.env;
-  const env = { PATH, NODE_COMPILE_CACHE, HOME: out, ANTLER_BUILD_DIR: build };
+  // Its validator of configurations takes seconds to generate; a stack that has started has left it there.
+  const env = { PATH, NODE_COMPILE_CACHE, HOME: out, SLS_SCHEMA_CACHE_BASE_DIR: homedir(), ANTLER_BUILD_DIR: build };
   const args = [serverless, "package", "--stage", stage, "--package", out, ...options];
   const { status, stdout, stderr } = spawnSync(process.execPath, args, { cwd: ROOT, env, encoding: "utf8" });
   try {
@@ -39,15 +40,11 @@ test("a stage whose name is invalid is refused in one sentence", () => {
   );
 });
 
-test("a switch of the events that is neither on nor off is refused in one sentence", () => {
-  expect(() => packaged("prod", "--param", "events=no")).toThrow(
-    "The stage parameter events is no: it must be true or false\n",
-  );
-});
-
-test("a self-service movement that does not exist is refused in one sentence", () => {
-  expect(() => packaged("prod", "--param", "selfService=transfers,deposit")).toThrow(
-    "The stage parameter selfService has deposit: it must be none, or some of deposits, withdrawals, transfers, holds\n",
+test("every invalid stage parameter is refused, in one sentence each", () => {
+  const invalid = ["--param", "events=no", "--param", "selfService=transfers,deposit"];
+  expect(() => packaged("prod", ...invalid)).toThrow(
+    "The stage parameter selfService has deposit: it must be none, or some of deposits, withdrawals, transfers, holds\n" +
+      "The stage parameter events is no: it must be true or false\n",
   );
 });
 
@@ -57,9 +54,16 @@ const policies = z.tuple([
 
 const environment = z.object({ Variables: z.object({ SELF_SERVICE: z.string().optional() }) });
 
-const withoutEvents = packaged("prod", "--param", "events=false");
+const dashboardBody = z.object({ "Fn::Sub": z.string() });
+const dashboard = z.object({
+  widgets: z.array(
+    z.object({ properties: z.object({ title: z.string().optional(), markdown: z.string().optional() }) }),
+  ),
+});
+
+// Each takes seconds: one is a development stage and one without events.
+const dev = packaged("dev", "--param", "events=false");
 const prod = packaged("prod");
-const dev = packaged("dev");
 
 /** A file in an archive of the last deploy that was packaged. */
 function fileInArchive(archive: string, name: string): string {
@@ -192,14 +196,14 @@ describe("the template of a deploy", () => {
       FunctionResponseTypes: ["ReportBatchItemFailures"],
       ScalingConfig: { MaximumConcurrency: 10 },
     });
-    expect(JSON.stringify([prod, dev]).match(/"WEBHOOKS_ALLOW_LOOPBACK":"(?!false")/g)).toBeNull();
+    expect(JSON.stringify(prod).match(/"WEBHOOKS_ALLOW_LOOPBACK":"(?!false")/g)).toBeNull();
     expect(prod.WebhookFailuresAlarm?.Properties).toMatchObject({
       Dimensions: [{ Name: "QueueName", Value: { "Fn::GetAtt": ["WebhookFailuresQueue", "QueueName"] } }],
     });
   });
 
   test("has nothing of the events if their stage parameter is false", () => {
-    const removed = namesIn(prod).filter((name) => !(name in withoutEvents));
+    const removed = namesIn(prod).filter((name) => !(name in dev));
     expect(removed.filter((name) => !name.startsWith("HttpApi")).sort()).toEqual([
       "DeliverErrorsAlarm",
       "DeliverEventSourceMappingSQSWebhooksQueue",
@@ -226,18 +230,16 @@ describe("the template of a deploy", () => {
     const routes = removed.filter((name) => name.startsWith("HttpApi"));
     expect(routes.filter((name) => !/webhooks/i.test(name))).toEqual([]);
     expect(
-      JSON.stringify(withoutEvents).match(
+      JSON.stringify(dev).match(
         /EventsTopic|PublishLambda|-publish|StreamSpecification|StreamArn|webhook|DeliverLambda|-deliver/gi,
       ),
     ).toBeNull();
     const widgets = (template: ReturnType<typeof packaged>) => {
-      const { "Fn::Sub": body } = z
-        .object({ "Fn::Sub": z.string() })
-        .parse(template.Dashboard?.Properties.DashboardBody);
-      return z.object({ widgets: z.array(z.unknown()) }).parse(JSON.parse(body)).widgets;
+      const { "Fn::Sub": body } = dashboardBody.parse(template.Dashboard?.Properties.DashboardBody);
+      return dashboard.parse(JSON.parse(body)).widgets.map(({ properties }) => properties.title ?? properties.markdown);
     };
-    expect(widgets(withoutEvents)).toEqual(widgets(prod).slice(0, widgets(withoutEvents).length));
-    expect(widgets(prod).length - widgets(withoutEvents).length).toBe(10);
+    expect(widgets(dev)).toEqual(widgets(prod).slice(0, widgets(dev).length));
+    expect(widgets(prod).length - widgets(dev).length).toBe(10);
   });
 
   test("runs every function on Node 24 and arm64, under its own role with named resources", () => {
@@ -251,7 +253,7 @@ describe("the template of a deploy", () => {
     // A statement for X-Ray can name no resource.
     for (const [template, expected] of [[prod, []] as const, [dev, [traces]] as const]) {
       const roles = ofType(template, "AWS::IAM::Role");
-      expect(roles).toHaveLength(functions.length);
+      expect(roles).toHaveLength(ofType(template, "AWS::Lambda::Function").length);
       for (const [, role] of roles) {
         const [{ PolicyDocument }] = policies.parse(role.Properties.Policies);
         const wide = PolicyDocument.Statement.filter((statement) => JSON.stringify(statement).includes("*"));

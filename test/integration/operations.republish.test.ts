@@ -19,7 +19,7 @@ import { eventSchema } from "../../lib/http/schemas.ts";
 import { setting } from "../../lib/runtime/config.ts";
 import { atEndpoint } from "../../localstack/provision.ts";
 import { mapStream } from "../../localstack/streamMapping.ts";
-import { ANTLER } from "../../testkit/antler.ts";
+import { ANTLER, operate } from "../../testkit/antler.ts";
 import { newUser } from "../../testkit/client.ts";
 import { startEngines } from "../../testkit/engines.ts";
 import { movementsOf, usd } from "../../testkit/movements.ts";
@@ -61,7 +61,7 @@ const { move } = movementsOf(ports, async () => {
   while ((await consumeAll(engines.queueUrl)) > 0);
 });
 const deposit = (userId: string, amount = "1.00") => move(userId, { type: "deposit", ...usd(amount) });
-const republish = (...args: string[]) => run(ANTLER, ["republish", ...args, "--stage", "test"], {});
+const republish = (...args: string[]) => operate("republish", ...args);
 
 /** Ids of the events that the subscribed queue received since the last call. */
 async function receivedIds(): Promise<string[]> {
@@ -181,7 +181,8 @@ describe("the publisher", () => {
 describe("antler republish", () => {
   test("publishes a range of a user's decisions", async () => {
     const alice = await userWith(5);
-    expect(await republish("--user", alice, "--from", "2", "--to", "4")).toEqual({
+    const args = ["--user", alice, "--from", "2", "--to", "4", "--stage", "test"];
+    expect(await run(ANTLER, ["republish", ...args], {})).toEqual({
       code: 0,
       output: "Published: 3 events (users: 1)\n",
     });

@@ -8,7 +8,7 @@ import { type Message, userIdOf } from "../../lib/ledger/message.ts";
 import { TransientError } from "../../lib/ledger/ports.ts";
 import { requeue } from "../../lib/ledger/requeue.ts";
 import { type Request, submit } from "../../lib/ledger/submit.ts";
-import { ANTLER } from "../../testkit/antler.ts";
+import { ANTLER, operate } from "../../testkit/antler.ts";
 import { newUser } from "../../testkit/client.ts";
 import { startEngines } from "../../testkit/engines.ts";
 import { submissionWith } from "../../testkit/inMemoryPorts.ts";
@@ -32,7 +32,7 @@ const decideAll = async () => {
 };
 const { accept, move, decided } = movementsOf(ports, decideAll);
 const MINUTE_MS = 60_000;
-const requeueTool = (...args: string[]) => run(ANTLER, ["requeue", ...args, "--stage", "test"], {});
+const requeueTool = (...args: string[]) => operate("requeue", ...args);
 
 /** Stores a pending deposit of this age whose message was never sent. */
 async function putUnsent(userId: string, amountMinor: bigint, ageMs: number) {
@@ -49,7 +49,7 @@ async function amountsOf(userId: string) {
 
 describe("antler requeue", () => {
   test("reports that no transaction is pending", async () => {
-    expect(await requeueTool("--older-than", "10m")).toEqual({
+    expect(await run(ANTLER, ["requeue", "--older-than", "10m", "--stage", "test"], {})).toEqual({
       code: 0,
       output: "Pending for longer than 10m and resent: 0 (users: 0)\n",
     });
@@ -220,7 +220,7 @@ describe("antler requeue", () => {
 
     const Item = { userId, sequence: 1, balances: { USD: 1n }, updatedAt: new Date().toISOString() };
     await dynamoDocuments.send(new PutCommand({ TableName: "antler-test-wallets", Item }));
-    const { code, output } = await run(ANTLER, ["verify", "--stage", "test"], {});
+    const { code, output } = await operate("verify");
     expect(code).toBe(1);
     expect(output).toContain("UNREADABLE: user mallory\\x1b[2K\\n\\u{fffe} has a");
   });

@@ -8,7 +8,7 @@ import { dueAttributes, text, toPendingItem } from "../../lib/aws/items.ts";
 import { consume } from "../../lib/ledger/consume.ts";
 import type { Message } from "../../lib/ledger/message.ts";
 import { type TransactionKey, TransientError } from "../../lib/ledger/ports.ts";
-import { ANTLER } from "../../testkit/antler.ts";
+import { ANTLER, operate } from "../../testkit/antler.ts";
 import { newUser } from "../../testkit/client.ts";
 import { startEngines } from "../../testkit/engines.ts";
 import { emittedOf, holdOf, movementsOf, usd } from "../../testkit/movements.ts";
@@ -30,7 +30,7 @@ const decideAll = async () => {
   while ((await consumeAll(engines.queueUrl)) > 0);
 };
 const { accept, move, decided } = movementsOf(ports, decideAll);
-const sweepTool = () => run(ANTLER, ["sweep", "--stage", "test"], {});
+const sweepTool = () => operate("sweep");
 const sentAgain = (credits: number, expiries: number) => ({
   code: 0,
   output: `Sent again: ${credits} credits, ${expiries} expiries\n`,
@@ -76,7 +76,7 @@ describe("antler sweep", () => {
     const [alice, bob] = await twoUsers();
     await move(alice, { type: "transfer", ...usd("1.00"), to: bob });
     await move(alice, { type: "hold", ...usd("1.00") });
-    expect(await sweepTool()).toEqual(sentAgain(0, 0));
+    expect(await run(ANTLER, ["sweep", "--stage", "test"], {})).toEqual(sentAgain(0, 0));
   });
 
   test("sends a credit that could not be sent, from a minute on, and it is credited once", async () => {

@@ -34,7 +34,7 @@ import { positionText } from "../../lib/ledger/position.ts";
 import { requeue } from "../../lib/ledger/requeue.ts";
 import { submit } from "../../lib/ledger/submit.ts";
 import { type Head, verify } from "../../lib/ledger/verify.ts";
-import { ANTLER } from "../../testkit/antler.ts";
+import { ANTLER, operate } from "../../testkit/antler.ts";
 import { newUser } from "../../testkit/client.ts";
 import { startEngines } from "../../testkit/engines.ts";
 import { submissionWith } from "../../testkit/inMemoryPorts.ts";
@@ -142,7 +142,7 @@ describe("antler checkpoint", () => {
   test("writes a file with which antler verify names the user whose history was rewritten", async () => {
     const file = join(folder, "checkpoint.jsonl");
     const checkpoint = () => run(ANTLER, ["checkpoint", file, "--stage", "test"], {});
-    const verified = (...args: string[]) => run(ANTLER, ["verify", ...args, "--stage", "test"], {});
+    const verified = (...args: string[]) => operate("verify", ...args);
     const userId = await aHistory();
     const created = await checkpoint();
     expect(created).toEqual({
@@ -155,7 +155,7 @@ describe("antler checkpoint", () => {
       output: `${file} can't be written: EEXIST: file already exists, open '${file}'\n`,
     });
     const counts = "1 wallets, 3 posted, 1 rejected, 0 pending\n  USD  4.00\n";
-    expect(await verified("--checkpoint", file)).toEqual({
+    expect(await run(ANTLER, ["verify", "--checkpoint", file, "--stage", "test"], {})).toEqual({
       code: 0,
       output: `${counts}Every wallet matches its history.\nCheckpoint of ${createdAt}, root ${root}\n`,
     });
@@ -186,7 +186,7 @@ test("antler verify prints the money in transit by currency, while there is any"
   const [alice, bob] = [newUser("alice"), newUser("bob")];
   await move(bob, { type: "status_change", newStatus: "active" });
   for (const currency of ["USD", "JPY"]) await move(alice, { type: "deposit", currency, amount: "500" });
-  const verified = () => run(ANTLER, ["verify", "--stage", "test"], {});
+  const verified = () => operate("verify");
   await accept(alice, { type: "transfer", currency: "USD", amount: "12.00", to: bob });
   await accept(alice, { type: "transfer", currency: "JPY", amount: "300", to: bob });
   await consumeAll(engines.queueUrl);
