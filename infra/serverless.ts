@@ -35,7 +35,10 @@ export interface Serverless {
   /** What the CLI prints after a deploy, by title. */
   readonly serviceOutputs: ReadonlyMap<string, unknown>;
   getProvider(name: "aws"): { getStage(): string; getRegion(): string };
-  readonly configSchemaHandler: { defineFunctionProperties(provider: string, schema: object): void };
+  readonly configSchemaHandler: {
+    defineFunctionProperties(provider: string, schema: object): void;
+    validateConfig(userConfig: unknown): Promise<void>;
+  };
 }
 
 export interface ServerlessFunction {

@@ -32,6 +32,8 @@ export default class LocalStackPlugin {
 
   constructor(serverless: Serverless) {
     this.#serverless = serverless;
+    // A deploy validates serverless.yml. Here it would take a fifth of a start's CPU time, and seconds of the first start.
+    serverless.configSchemaHandler.validateConfig = async () => {};
   }
 
   async #start(): Promise<void> {

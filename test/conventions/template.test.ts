@@ -22,7 +22,7 @@ function packaged(stage: string, ...options: string[]): Record<string, Resource 
   const build = `.antler/package-${randomUUID()}`;
   const serverless = join(ROOT, "node_modules/serverless/bin/serverless.js");
   const { PATH, NODE_COMPILE_CACHE } = process.env;
-  // Its validator of configurations takes seconds to generate; a stack that has started has left it there.
+  // A validator of serverless.yml, which takes seconds to generate, once.
   const env = { PATH, NODE_COMPILE_CACHE, HOME: out, SLS_SCHEMA_CACHE_BASE_DIR: homedir(), ANTLER_BUILD_DIR: build };
   const args = [serverless, "package", "--stage", stage, "--package", out, ...options];
   const { status, stdout, stderr } = spawnSync(process.execPath, args, { cwd: ROOT, env, encoding: "utf8" });
