@@ -1,10 +1,25 @@
 import { defineConfig } from "vitest/config";
+import { BaseSequencer, type TestSpecification } from "vitest/node";
+
+/** They wait for minutes, such as for a message to be delivered again. */
+const WAITING = /\/(crash|awsEndpoint|fullDisk|metrics)\.test\.ts$/;
+
+/** Starts the tests that mostly wait first, so that the others use the processors meanwhile. */
+class WaitingFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const sorted = await super.sort(files);
+    const { waiting = [], busy = [] } = Object.groupBy(sorted, ({ moduleId }) =>
+      WAITING.test(moduleId) ? "waiting" : "busy",
+    );
+    return [...waiting, ...busy];
+  }
+}
 
 export default defineConfig({
   test: {
     env: { POWERTOOLS_LOG_LEVEL: "SILENT", POWERTOOLS_METRICS_DISABLED: "true" },
-    // Tests with a stack of their own mostly wait for it.
     maxWorkers: 5,
+    sequence: { sequencer: WaitingFirst },
     globalSetup: "testkit/compileCache.ts",
     // Other tests use the processors at the same time.
     setupFiles: "testkit/awsTimeouts.ts",
