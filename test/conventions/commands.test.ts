@@ -3,8 +3,7 @@ import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
-import { afterEach, describe, expect, test, vi } from "vitest";
-import type { Tool } from "../../scripts/command.ts";
+import { describe, expect, test } from "vitest";
 import { freePorts } from "../../testkit/ports.ts";
 
 /** How every command checks its arguments and settings. */
@@ -16,11 +15,6 @@ const npmScripts = Object.entries(scripts).flatMap(([name, line]) => {
   return file ? [{ invocation: name === "start" ? "npm start" : `npm run (-s )?${name}`, file }] : [];
 });
 const commands = [...npmScripts, { invocation: "npx node scripts/kill-rounds.ts", file: "scripts/kill-rounds.ts" }];
-
-afterEach(() => {
-  vi.restoreAllMocks();
-  process.exitCode = undefined;
-});
 
 async function call(file: string, args: readonly string[], environment: Readonly<Record<string, string>> = {}) {
   const child = spawn(process.execPath, [file, ...args], {
@@ -42,23 +36,7 @@ describe.concurrent.each(commands)("$file", ({ invocation, file }) => {
   });
 });
 
-/** Runs a command in this process if it is a module that does not run when it is imported. */
-async function refusal(file: string, args: readonly string[]) {
-  const { default: tool }: { default?: Tool } = isTool(file) ? await import(join(ROOT, file)) : {};
-  if (!tool) return call(file, args);
-  vi.spyOn(process, "on").mockReturnThis();
-  const printed = { stdout: vi.spyOn(console, "log"), stderr: vi.spyOn(console, "error") };
-  for (const spy of Object.values(printed)) spy.mockImplementation(() => {});
-  await tool.run(args);
-  const textOf = ({ mock }: typeof printed.stdout) => mock.calls.map(([line]) => `${line}\n`).join("");
-  return { code: process.exitCode, stdout: textOf(printed.stdout), stderr: textOf(printed.stderr) };
-}
-
-function isTool(file: string): boolean {
-  return readFileSync(join(ROOT, file), "utf8").includes("\nexport default await command(");
-}
-
-test.each([
+test.concurrent.each([
   [
     "bench/bench.ts",
     ["--only", "W9"],
@@ -97,7 +75,7 @@ test.each([
   ["localstack/token.ts", [""], /^USER '': must be /],
   ["localstack/token.ts", ["a b"], /^USER 'a b': must be /],
 ])("%s %j is refused in one sentence", async (file, args, sentence) => {
-  const { stderr, ...others } = await refusal(file, args);
+  const { stderr, ...others } = await call(file, args);
   expect(others).toEqual({ code: 2, stdout: "" });
   const [first, usage, ...rest] = stderr.split("\n");
   expect(first).toEqual(typeof sentence === "string" ? sentence : expect.stringMatching(sentence));
