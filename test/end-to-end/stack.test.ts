@@ -89,9 +89,12 @@ describe("npm start refuses, in one line and with exit code 1,", () => {
     const { FOLDER, LOG } = await freePorts("FOLDER", "LOG");
     const folder = join(ROOT, ".antler", `api-${FOLDER}`);
     const home = join(ROOT, ".antler", `api-${LOG}`);
-    onTestFinished(() => {
-      for (const path of [folder, home]) rmSync(path, { recursive: true });
-    });
+    // An earlier stack on the same port leaves its log.
+    const clear = () => {
+      for (const path of [folder, home]) rmSync(path, { recursive: true, force: true });
+    };
+    clear();
+    onTestFinished(clear);
     mkdirSync(join(home, "stack.log"), { recursive: true });
     writeFileSync(folder, "");
     expect(await refusedStart({ API_PORT: FOLDER })).toEqual({
