@@ -17,7 +17,7 @@ const SCRIPTS = import.meta.dirname;
 const VENV = join(SCRIPTS, "../.venv-fuzz");
 const REQUIREMENTS = join(SCRIPTS, "fuzz-requirements.txt");
 const EXAMPLES_MAX = 100;
-const ALL_MAX_MS = 230_000;
+const ALL_MAX_MS = 900_000;
 const CHECKS = [
   "not_a_server_error",
   "status_code_conformance",

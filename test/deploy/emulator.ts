@@ -9,7 +9,7 @@ import { collect } from "../../testkit/stack.ts";
 const MINISTACK_VERSION = "1.5.33";
 const VENV = join(import.meta.dirname, "../../.venv-deploy");
 const PYTHON = join(VENV, "bin/python");
-const READY_TIMEOUT_MS = 60_000;
+const READY_TIMEOUT_MS = 180_000;
 
 /** Creates the Python environment of the emulator unless it exists. */
 export async function installEmulator(): Promise<void> {

@@ -29,8 +29,8 @@ readArguments({ usage: USAGE });
 const ROOT = join(import.meta.dirname, "../..");
 const STAGE = "dev";
 const LOG_TAIL_CHARACTERS = 4000;
-/** The emulator runs the sweep for the first time a minute after the deploy, as AWS does. */
-const SWEEP_WITHIN_MS = 90_000;
+/** On a busy machine. The emulator runs the sweep for the first time a minute after the deploy, as AWS does. */
+const EVENTUALLY_MS = 180_000;
 
 const { PORT } = await freePorts("PORT");
 const home = join(ROOT, ".antler", `deploy-${PORT}`);
@@ -124,7 +124,7 @@ async function main(): Promise<void> {
     assert.equal((await wallet.deposit(deposit)).replayed, true);
   });
   await step("wait for the scheduled sweep to expire the hold, and sweep as an operator", async () => {
-    await eventually(async () => assert.equal(await hold.status(), "expired"), SWEEP_WITHIN_MS);
+    await eventually(async () => assert.equal(await hold.status(), "expired"));
     const output = await program("sweep", ["scripts/sweep.ts", "--stage", STAGE], deployment);
     assert.equal(output, "Sent again: 0 credits, 0 expiries\n");
   });
@@ -243,8 +243,8 @@ async function transferAndHold(apiUrl: string) {
   };
 }
 
-async function eventually(check: () => Promise<void>, withinMs = 30_000): Promise<void> {
-  for (const deadline = Date.now() + withinMs; Date.now() < deadline; await setTimeout(500)) {
+async function eventually(check: () => Promise<void>): Promise<void> {
+  for (const deadline = Date.now() + EVENTUALLY_MS; Date.now() < deadline; await setTimeout(500)) {
     if (
       await check().then(
         () => true,
