@@ -5,6 +5,7 @@ import { homedir, tmpdir } from "node:os";
 import { join } from "node:path";
 import { inflateRawSync } from "node:zlib";
 import { afterAll, describe, expect, test } from "vitest";
+import { parse } from "yaml";
 import * as z from "zod";
 import { bundleFunctions } from "../../infra/bundle.ts";
 import type { Resource } from "../../infra/serverless.ts";
@@ -53,6 +54,10 @@ const policies = z.tuple([
 ]);
 
 const environment = z.object({ Variables: z.object({ SELF_SERVICE: z.string().optional() }) });
+
+const parametersOfStages = z.object({
+  params: z.record(z.string(), z.object({ webhooksAllowLoopback: z.boolean().optional() })),
+});
 
 const dashboardBody = z.object({ "Fn::Sub": z.string() });
 const dashboard = z.object({
@@ -196,10 +201,18 @@ describe("the template of a deploy", () => {
       FunctionResponseTypes: ["ReportBatchItemFailures"],
       ScalingConfig: { MaximumConcurrency: 10 },
     });
-    expect(JSON.stringify(prod).match(/"WEBHOOKS_ALLOW_LOOPBACK":"(?!false")/g)).toBeNull();
     expect(prod.WebhookFailuresAlarm?.Properties).toMatchObject({
       Dimensions: [{ Name: "QueueName", Value: { "Fn::GetAtt": ["WebhookFailuresQueue", "QueueName"] } }],
     });
+  });
+
+  test("allows webhook endpoints on the loopback interface in no deployed stage", () => {
+    const { params } = parametersOfStages.parse(
+      parse(readFileSync(join(ROOT, "serverless.yml"), "utf8"), { logLevel: "error" }),
+    );
+    const allowing = Object.entries(params).filter(([, { webhooksAllowLoopback }]) => webhooksAllowLoopback);
+    expect(allowing.map(([stage]) => stage)).toEqual(["local"]);
+    expect(JSON.stringify(prod).match(/"WEBHOOKS_ALLOW_LOOPBACK":"(?!false")/g)).toBeNull();
   });
 
   test("has nothing of the events if their stage parameter is false", () => {
