@@ -2,7 +2,7 @@ import { defineConfig } from "vitest/config";
 import { BaseSequencer, type TestSpecification } from "vitest/node";
 
 /** They wait for minutes, such as for a message to be delivered again. */
-const WAITING = /\/(crash|awsEndpoint|fullDisk|metrics)\.test\.ts$/;
+const WAITING = /\/(end-to-end\/(crash|awsEndpoint|fullDisk)|integration\/metrics)\.test\.ts$/;
 
 /** Starts the tests that mostly wait first, so that the others use the processors meanwhile. */
 class WaitingFirst extends BaseSequencer {
